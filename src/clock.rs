@@ -1,0 +1,212 @@
+//! Time, injected.
+//!
+//! The only file that reads the system clock or sleeps. Everything else is handed a [`Clock`], so that a test, a
+//! replay or the demo can run the same program under a time of its own. Instants are whole microseconds, because that
+//! is what both databases keep.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use tokio::sync::watch;
+
+/// A source of the present instant, cheap to clone and shared by everything in one program.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's own clock.
+    #[default]
+    System,
+    /// Stands still until somebody moves it: tests and replay.
+    Manual(Arc<Manual>),
+    /// Runs with the machine's clock at a speed that can be changed: the demo.
+    Paced(Arc<Paced>),
+}
+
+/// The hands of a [`Clock::Manual`].
+#[derive(Debug)]
+pub struct Manual {
+    now: watch::Sender<DateTime<Utc>>,
+}
+
+/// The gears of a [`Clock::Paced`].
+#[derive(Debug)]
+pub struct Paced {
+    gear: watch::Sender<Gear>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Gear {
+    since: Instant,
+    virtual_since: DateTime<Utc>,
+    speed: f64,
+}
+
+impl Gear {
+    fn now(&self) -> DateTime<Utc> {
+        let elapsed_us = self.since.elapsed().as_secs_f64() * self.speed * 1e6;
+        #[expect(clippy::cast_possible_truncation, reason = "i64 microseconds hold 292,000 years")]
+        micros(self.virtual_since + TimeDelta::microseconds(elapsed_us as i64))
+    }
+}
+
+/// The longest single sleep of a paced clock, real time; bounds the cost of a mistaken far deadline.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
+
+impl Clock {
+    /// A clock that stands at `start` until [`Clock::set`] moves it.
+    #[must_use]
+    pub fn manual(start: DateTime<Utc>) -> Self {
+        Self::Manual(Arc::new(Manual { now: watch::Sender::new(micros(start)) }))
+    }
+
+    /// A clock that shows `start` now and runs `speed` times as fast as the machine's.
+    #[must_use]
+    pub fn paced(start: DateTime<Utc>, speed: f64) -> Self {
+        let gear = Gear { since: instant_now(), virtual_since: micros(start), speed };
+        Self::Paced(Arc::new(Paced { gear: watch::Sender::new(gear) }))
+    }
+
+    /// The present instant, cut to microseconds.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        match self {
+            Self::System => micros(utc_now()),
+            Self::Manual(manual) => *manual.now.borrow(),
+            Self::Paced(paced) => paced.gear.borrow().now(),
+        }
+    }
+
+    /// Moves a manual clock to `at`, forwards or backwards, and wakes who waits for it. A paced clock jumps there and
+    /// goes on at its speed. The system clock is not ours to set: nothing happens.
+    pub fn set(&self, at: DateTime<Utc>) {
+        match self {
+            Self::System => {}
+            Self::Manual(manual) => {
+                manual.now.send_replace(micros(at));
+            }
+            Self::Paced(paced) => paced.gear.send_modify(|gear| {
+                *gear = Gear { since: instant_now(), virtual_since: micros(at), speed: gear.speed };
+            }),
+        }
+    }
+
+    /// Changes the speed of a paced clock from this moment on; other clocks have none.
+    pub fn set_speed(&self, speed: f64) {
+        if let Self::Paced(paced) = self {
+            paced.gear.send_modify(|gear| {
+                *gear = Gear { since: instant_now(), virtual_since: gear.now(), speed };
+            });
+        }
+    }
+
+    /// How many of this clock's seconds pass in one of the machine's; 0 for a manual clock.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        match self {
+            Self::System => 1.0,
+            Self::Manual(_) => 0.0,
+            Self::Paced(paced) => paced.gear.borrow().speed,
+        }
+    }
+
+    /// Waits until this clock shows `at` or later. Under a manual clock that is until somebody sets it so.
+    pub async fn sleep_until(&self, at: DateTime<Utc>) {
+        match self {
+            Self::System => {
+                // In steps, so that a corrected wall clock is noticed.
+                while let Ok(left) = (at - utc_now()).to_std()
+                    && !left.is_zero()
+                {
+                    real_sleep(left.min(Duration::from_secs(1))).await;
+                }
+            }
+            Self::Manual(manual) => {
+                let mut now = manual.now.subscribe();
+                // The sender lives in `self`, so waiting cannot fail while this future is alive.
+                let _ = now.wait_for(|now| *now >= at).await;
+            }
+            Self::Paced(paced) => {
+                let mut gear = paced.gear.subscribe();
+                loop {
+                    let current = *gear.borrow_and_update();
+                    let left = at - current.now();
+                    if left <= TimeDelta::zero() {
+                        return;
+                    }
+                    let seconds = left.as_seconds_f64() / current.speed;
+                    let real = Duration::try_from_secs_f64(seconds).unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
+                    tokio::select! {
+                        () = real_sleep(real) => {}
+                        _ = gear.changed() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for `span` of this clock's time.
+    pub async fn sleep(&self, span: TimeDelta) {
+        self.sleep_until(self.now() + span).await;
+    }
+}
+
+/// Waits real time, whatever the injected clock shows: for time-outs of network calls and back-off, never for rules.
+#[expect(clippy::disallowed_methods, reason = "the one place that may sleep")]
+pub async fn real_sleep(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
+/// The machine's monotonic clock, for measuring; never for deciding.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that may read the monotonic clock")]
+pub fn instant_now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that may read the wall clock")]
+fn utc_now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// Cuts an instant to the microseconds that both databases keep.
+#[must_use]
+pub fn micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
+}
+
+/// A lock that survives a panic of another holder: what we keep behind locks is valid at every step.
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + second, 0).expect("in range")
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_sleepers_when_it_is_set_past_them() {
+        let clock = Clock::manual(at(0));
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until(at(60)).await;
+                clock.now()
+            }
+        });
+        clock.set(at(61));
+        assert_eq!(sleeper.await.expect("no panic"), at(61));
+    }
+
+    #[test]
+    fn a_paced_clock_keeps_its_reading_when_the_speed_changes() {
+        let clock = Clock::paced(at(0), 0.0);
+        clock.set_speed(0.0);
+        assert_eq!(clock.now(), at(0));
+        clock.set(at(30));
+        assert_eq!(clock.now(), at(30));
+    }
+}

@@ -1,0 +1,25 @@
+//! Firebell: a Slack incident and escalation bot that pages tier by tier until a human acknowledges.
+//!
+//! Commands go in, events are kept, effects go out. `domain` decides and knows nothing outside itself; `app` runs one
+//! command in one transaction of the `store`; `scheduler` turns due timers into commands; `worker` performs the effects
+//! that the transactions left in the outbox. `slack`, `alerts` and `web` translate between the world and commands.
+//! `sandbox` is a Slack workspace of our own, for the demo, replays and tests.
+
+pub mod alerts;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod doctor;
+pub mod domain;
+pub mod ids;
+pub mod manifest;
+pub mod replay;
+pub mod sandbox;
+pub mod scheduler;
+pub mod slack;
+pub mod store;
+pub mod telemetry;
+pub mod web;
+pub mod worker;

@@ -1,0 +1,1 @@
+//! Integration tests: the whole program against a sandbox workspace, a real database and a manual clock.
