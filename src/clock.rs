@@ -50,7 +50,7 @@ impl Gear {
 }
 
 /// The longest single sleep of a paced clock, real time; bounds the cost of a mistaken far deadline.
-const SLEEP_MAX: Duration = Duration::from_secs(3600);
+const SLEEP_MAX: Duration = Duration::from_hours(1);
 
 impl Clock {
     /// A clock that stands at `start` until [`Clock::set`] moves it.
