@@ -287,7 +287,7 @@ pub fn modal(
     callback_id: &'static str,
     title: &str,
     submit: &str,
-    private_metadata: String,
+    private_metadata: &str,
     blocks: Vec<Value>,
 ) -> Value {
     json!({

@@ -37,7 +37,7 @@ fn outside(open_incidents: usize) -> Message {
         "Or use *Open incident from this* in a message's menu.".into(),
     ];
     let open = Button::new("Open incident", "Open an incident", &ButtonAction::OpenForm).primary();
-    shown("Open an incident, or call a team.".into(), lines, vec![open.into()])
+    shown(&"Open an incident, or call a team.".into(), lines, vec![open.into()])
 }
 
 fn ongoing(scene: &Scene<'_>) -> Message {
@@ -70,7 +70,7 @@ fn ongoing(scene: &Scene<'_>) -> Message {
         Button::new("Resolve", &format!("Resolve {}", scene.incident.name()), &ButtonAction::ResolveForm { incident })
             .into(),
     ];
-    shown(mrkdwn!("{} is {}. Here you can:", scene.number(), scene.incident.status.word()), lines, buttons)
+    shown(&mrkdwn!("{} is {}. Here you can:", scene.number(), scene.incident.status.word()), lines, buttons)
 }
 
 fn closed(scene: &Scene<'_>) -> Message {
@@ -94,7 +94,7 @@ fn closed(scene: &Scene<'_>) -> Message {
     )
 }
 
-fn shown(first: Mrkdwn, lines: [Mrkdwn; 4], buttons: Vec<serde_json::Value>) -> Message {
+fn shown(first: &Mrkdwn, lines: [Mrkdwn; 4], buttons: Vec<serde_json::Value>) -> Message {
     let all = Mrkdwn::join(lines, "\n");
     Message::new(
         mrkdwn!("{}\n{}", first, all),

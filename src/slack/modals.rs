@@ -57,7 +57,7 @@ pub fn open_modal(prefill: &OpenPrefill, understood: Option<&str>, roster: &Rost
     shown.push(Input::text(field::DESCRIPTION, "What do you know so far?", prefill.description.as_deref()).into());
     let private = Input::tick(field::PRIVATE, "Who sees it", "Private: only invited people", prefill.private);
     shown.push(private.hint("A private incident is not announced, and its channel is closed to others.").into());
-    modal(form::OPEN, "Open an incident", "Open", carried.encode(), shown)
+    modal(form::OPEN, "Open an incident", "Open", &carried.encode(), shown)
 }
 
 /// "Call a team". Outside an incident's channel it also asks which of `choices` it is about.
@@ -80,7 +80,7 @@ pub fn escalate_modal(
     }
     let reason = Input::text(field::REASON, "Why them?", reason);
     shown.push(reason.hint("They read this first: what you see, and what you need.").into());
-    modal(form::ESCALATE, "Call a team", "Call", carried.encode(), shown)
+    modal(form::ESCALATE, "Call a team", "Call", &carried.encode(), shown)
 }
 
 /// "Which incident?" for a command that was typed outside of one; `carried.typed` holds the command.
@@ -90,7 +90,7 @@ pub fn which_incident_modal(choices: &[&Incident], carried: &Carried) -> Value {
         shown.push(blocks::section(mrkdwn!("You typed: {}", escape::quoted(typed))));
     }
     shown.push(incident_select(choices, true).required().into());
-    modal(form::WHICH_INCIDENT, "Which incident?", "Go on", carried.encode(), shown)
+    modal(form::WHICH_INCIDENT, "Which incident?", "Go on", &carried.encode(), shown)
 }
 
 fn incident_select(choices: &[&Incident], may_open: bool) -> Input {
@@ -127,14 +127,14 @@ pub fn note_modal(
         Input::select(field::KIND, "Kind", kinds, Some(note_kind_value(kind))).required().into(),
         Input::moment(field::AT, "When", Some(at)).required().into(),
     ];
-    modal(form::NOTE, "Add a note", "Add", carried.encode(), shown)
+    modal(form::NOTE, "Add a note", "Add", &carried.encode(), shown)
 }
 
 /// "Post an update".
 pub fn update_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Value {
     let update = Input::text(field::TEXT, "What should the others know?", text).required();
     let shown = vec![about(scene), update.hint("It goes to the incident's channel.").into()];
-    modal(form::UPDATE, "Post an update", "Post", carried.encode(), shown)
+    modal(form::UPDATE, "Post an update", "Post", &carried.encode(), shown)
 }
 
 /// "Mitigated": users are no longer harmed.
@@ -144,7 +144,7 @@ pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
         Input::moment(field::AT, "Since when are users fine?", Some(scene.now)).required().into(),
         Input::line(field::TEXT, "What do users see now?", LINE_CHARS_MAX, None).into(),
     ];
-    modal(form::MITIGATE, "Mitigated", "Mitigated", carried.encode(), shown)
+    modal(form::MITIGATE, "Mitigated", "Mitigated", &carried.encode(), shown)
 }
 
 /// "Resolve": what is easiest to say now; everything may be left out.
@@ -174,14 +174,14 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     ];
     let hint = "Suggested from what is recorded; correct it if users were harmed earlier.";
     shown.push(Input::moment(field::IMPACT_START, "Impact began", Some(began)).hint(hint).into());
-    modal(form::RESOLVE, "Resolve", "Resolve", carried.encode(), shown)
+    modal(form::RESOLVE, "Resolve", "Resolve", &carried.encode(), shown)
 }
 
 /// "Edit the entry" with this number.
 pub fn edit_entry_modal(scene: &Scene<'_>, seq: Seq, text: &str) -> Value {
     let carried = Carried { entry: Some(seq), ..Carried::of(scene.incident.id) };
     let shown = vec![about(scene), Input::text(field::TEXT, "Text", Some(text)).required().into()];
-    modal(form::EDIT_ENTRY, "Edit the entry", "Save", carried.encode(), shown)
+    modal(form::EDIT_ENTRY, "Edit the entry", "Save", &carried.encode(), shown)
 }
 
 /// "Add a task".
@@ -193,7 +193,7 @@ pub fn task_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> V
         Input::person(field::OWNER, "Owner", None).into(),
         Input::day(field::DUE, "Due", None).into(),
     ];
-    modal(form::TASK, "Add a task", "Add", carried.encode(), shown)
+    modal(form::TASK, "Add a task", "Add", &carried.encode(), shown)
 }
 
 /// "Change the status".
@@ -204,14 +204,14 @@ pub fn status_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
         Input::select(field::STATUS, "Status", options, Some(scene.incident.status.word())).required().into(),
         Input::text(field::TEXT, "What should the others know?", None).into(),
     ];
-    modal(form::STATUS, "Change the status", "Change", carried.encode(), shown)
+    modal(form::STATUS, "Change the status", "Change", &carried.encode(), shown)
 }
 
 /// "Change the severity".
 pub fn severity_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     let severity = severity_value(scene.incident.severity);
     let select = Input::select(field::SEVERITY, "Severity", severity_options(), Some(severity)).required();
-    modal(form::SEVERITY, "Change the severity", "Change", carried.encode(), vec![about(scene), select.into()])
+    modal(form::SEVERITY, "Change the severity", "Change", &carried.encode(), vec![about(scene), select.into()])
 }
 
 /// "Give out a role".
@@ -222,7 +222,7 @@ pub fn role_modal(scene: &Scene<'_>, role: Role, carried: &Carried) -> Value {
         Input::select(field::ROLE, "Role", options, Some(role_value(role))).required().into(),
         Input::person(field::PERSON, "Person", None).required().hint("They are told in the channel.").into(),
     ];
-    modal(form::ROLE, "Give out a role", "Give", carried.encode(), shown)
+    modal(form::ROLE, "Give out a role", "Give", &carried.encode(), shown)
 }
 
 /// "Postmortem": every field that a person fills in.
@@ -248,7 +248,7 @@ pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
             .hint("What prevents it, or makes it cheaper, next time.")
             .into(),
     ];
-    modal(form::POSTMORTEM, "Postmortem", "Save", carried.encode(), shown)
+    modal(form::POSTMORTEM, "Postmortem", "Save", &carried.encode(), shown)
 }
 
 fn answer(scene: &Scene<'_>, block_id: &'static str, field: Field, label: &str, example: &str) -> Value {

@@ -21,13 +21,13 @@ const LATE_AFTER: TimeDelta = TimeDelta::seconds(60);
 /// The page as it must read now. `history` tells why it is late or may be a second copy; it may be empty.
 pub fn page(scene: &Scene<'_>, page: &Page, history: &[Recorded]) -> Message {
     let Some(escalation) = scene.incident.escalations.get(&page.escalation) else {
-        return over(scene, page, "This call is over".into());
+        return over(scene, page, &"This call is over".into());
     };
     match (&scene.incident.status, &escalation.phase) {
         (_, Phase::Acknowledged { by, at, .. }) => had_by(scene, page, escalation, by.as_ref(), *at),
-        (Status::Resolved, _) => over(scene, page, mrkdwn!("{} is resolved", scene.number())),
-        (Status::Canceled, _) => over(scene, page, mrkdwn!("{} is canceled", scene.number())),
-        (_, Phase::Stopped) => over(scene, page, mrkdwn!("The call for {} was stopped", scene.team(&escalation.team))),
+        (Status::Resolved, _) => over(scene, page, &mrkdwn!("{} is resolved", scene.number())),
+        (Status::Canceled, _) => over(scene, page, &mrkdwn!("{} is canceled", scene.number())),
+        (_, Phase::Stopped) => over(scene, page, &mrkdwn!("The call for {} was stopped", scene.team(&escalation.team))),
         (_, Phase::Active { .. }) if page.declined => declined(scene, page, escalation),
         (_, Phase::Active { .. } | Phase::Exhausted) => waiting(scene, page, escalation, history),
     }
@@ -182,12 +182,12 @@ fn declined(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Message 
     ended(scene, &"You passed".into(), &next)
 }
 
-fn over(scene: &Scene<'_>, page: &Page, what: Mrkdwn) -> Message {
+fn over(scene: &Scene<'_>, page: &Page, what: &Mrkdwn) -> Message {
     let nothing = match page.to {
         Recipient::User { .. } => "Nothing left for you to do.",
         Recipient::Channel { .. } => "Nothing left to do here.",
     };
-    ended(scene, &what, &nothing.into())
+    ended(scene, what, &nothing.into())
 }
 
 /// A page without buttons: what became of it, and what is next.

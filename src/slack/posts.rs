@@ -25,14 +25,14 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         Event::UpdatePosted { text } => update(&who, text),
         Event::StatusChanged { to, text, .. } => {
             let first = mrkdwn!("{} set the status to {}", who, to.word());
-            Message::sentence(with_text(first, text.as_deref()))
+            Message::sentence(with_text(&first, text.as_deref()))
         }
         Event::Mitigated { text, .. } => mitigated(scene, &who, text),
         Event::Resolved { text, .. } => resolved(scene, &who, text.as_deref()),
         Event::Reopened { text, because } => reopened(scene, &occurrence.actor, text.as_deref().or(because.as_deref())),
         Event::Canceled { text } => {
             let first = mrkdwn!("{} canceled {}: it was not an incident", who, scene.number());
-            Message::sentence(mrkdwn!("{} The calls are over.", with_text(first, text.as_deref())))
+            Message::sentence(mrkdwn!("{} The calls are over.", with_text(&first, text.as_deref())))
         }
         Event::SeverityChanged { from, to } => Message::sentence(story::severity_changed(&who, *from, *to)),
         Event::TitleChanged { to, .. } => {
@@ -97,7 +97,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
     })
 }
 
-fn with_text(first: Mrkdwn, text: Option<&str>) -> Mrkdwn {
+fn with_text(first: &Mrkdwn, text: Option<&str>) -> Mrkdwn {
     match text {
         Some(text) => mrkdwn!("{}: {}", first, escape::quoted(text)),
         None => mrkdwn!("{}.", first),
@@ -140,7 +140,7 @@ fn resolved(scene: &Scene<'_>, who: &Mrkdwn, text: Option<&str>) -> Message {
 }
 
 fn reopened(scene: &Scene<'_>, actor: &Actor, text: Option<&str>) -> Message {
-    let first = with_text(mrkdwn!("{} reopened {}", scene.actor_first(actor), scene.number()), text);
+    let first = with_text(&mrkdwn!("{} reopened {}", scene.actor_first(actor), scene.number()), text);
     let next = match scene.commander() {
         Some(user) => mrkdwn!("{} leads it again.", escape::mention(user.as_str())),
         None => "Nobody leads it yet.".into(),
