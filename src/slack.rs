@@ -15,6 +15,7 @@ pub mod blocks;
 pub mod calls;
 pub mod card;
 mod client;
+pub mod command;
 mod error;
 pub mod escape;
 mod fields;
