@@ -1,1 +1,3 @@
-//! (in progress)
+//! Local time: the only module that imports jiff and knows time zones.
+
+pub mod format;
