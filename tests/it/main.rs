@@ -2,4 +2,5 @@
 //! sandbox workspace, a real database and a manual clock.
 
 mod core;
+mod document;
 mod store_contract;

@@ -7,6 +7,8 @@ use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Acknowledge, Command};
 use crate::domain::event::NoteKind;
 use crate::domain::incident::{Incident, Role};
+use crate::domain::timeline::people::{People, PeopleStyle};
+use crate::domain::timeline::timeline;
 use crate::ids::{ChannelId, IncidentId};
 use crate::slack::actions::{ButtonAction, Carried};
 use crate::slack::answers;
@@ -142,7 +144,7 @@ impl Dispatch {
             ButtonAction::PostmortemForm { .. } => modals::postmortem_modal(&scene, carried),
             ButtonAction::EditEntryForm { seq, .. } => {
                 let history = self.app.history(incident.id).await.ok()?;
-                let entries = crate::domain::timeline::timeline(&history, &incident.zone);
+                let entries = timeline(&history, &People::new(incident, &directory, PeopleStyle::Names));
                 let text = entries.iter().find(|entry| entry.seq == *seq).map(|entry| entry.text.clone())?;
                 modals::edit_entry_modal(&scene, *seq, &text)
             }
