@@ -39,6 +39,8 @@ const ICONS = {
   wire: "M3 12h4l2.5-7 5 14 2.5-7h4",
   play: "M8 5v14l11-7z",
   pause: "M8 5v14M16 5v14",
+  edit: "m4 20 1-4.5L16 4.5l3.5 3.5L8.5 19zM13.5 7l3.5 3.5",
+  bin: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5",
   again: "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",
   list: "M9 6h11M9 12h11M9 18h11M4 6h.01M4 12h.01M4 18h.01",
   out: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",

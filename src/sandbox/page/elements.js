@@ -136,11 +136,11 @@ export function image(el, cls = "thumb") {
   const url = el.image_url ?? el.slack_file?.url ?? "";
   const alt = el.alt_text ?? "";
   let local = url.startsWith("data:image/");
-  try { local ||= new URL(url, location.href).origin === location.origin; } catch { local = false; }
-  if (local && url) return h("img", { src: url, alt, class: cls, loading: "lazy" });
   const href = safeUrl(url);
+  local ||= href !== null && new URL(href).origin === location.origin;
+  if (local) return h("img", { src: url, alt, class: cls, loading: "lazy" });
   const box = [icon("eye"), h("span", {}, alt || "Picture")];
-  return href && url ? h("a", { class: `away ${cls}`, href, target: "_blank", rel: "noopener noreferrer", title: `Picture from ${new URL(href).host}` }, box) : h("span", { class: `away ${cls}` }, box);
+  return href ? h("a", { class: `away ${cls}`, href, target: "_blank", rel: "noopener noreferrer", title: `Picture from ${new URL(href).host}` }, box) : h("span", { class: `away ${cls}` }, box);
 }
 
 function overflow(el, block, ctx) {

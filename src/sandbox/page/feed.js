@@ -26,7 +26,7 @@ export class Feed {
     this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() });
     this.top = h("div", { class: "feed-top" });
     this.scroller = h("div", { class: "scroller" }, this.top, this.list);
-    this.root = h("div", { class: "feed" }, this.scroller, this.jump);
+    this.root = h("div", { class: `feed${thread ? " replies-feed" : ""}` }, this.scroller, this.jump);
     this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.list.addEventListener("pointerover", (e) => this.point(e.target.closest(".msg")));
     this.list.addEventListener("focusin", (e) => this.point(e.target.closest(".msg")));
@@ -84,11 +84,15 @@ export class Feed {
     if (this.closed || !page.ok) return;
     this.more = Boolean(page.has_more) && page.messages.length > 0;
     this.hold(() => { this.merge(page.messages, false); this.drawTop(); });
+    requestAnimationFrame(() => this.scrolled());
   }
 
   /** Fetches what may have changed: the newest part, and older single messages named by `changed`. */
   async refresh(changed = []) {
-    const page = await this.fetch({ limit: 40 });
+    const known = this.order.at(-1) ?? "";
+    const behind = (p) => !this.thread && p.ok && p.has_more && p.messages[0]?.ts > known;
+    let page = await this.fetch({ limit: 40 });
+    if (behind(page)) page = await this.fetch({ limit: 500 });
     if (this.closed || !page.ok) return;
     const fresh = page.messages ?? [];
     let older = [];
@@ -96,11 +100,9 @@ export class Feed {
       const wanted = [...new Set(changed)].filter((ts) => ts < fresh[0].ts && this.items.has(ts)).slice(0, 10);
       older = await Promise.all(wanted.map((ts) => this.fetch({ limit: 1, before: justAfter(ts) })));
       wanted.forEach((ts, i) => { if (older[i].ok && older[i].messages[0]?.ts !== ts) this.remove(ts); });
-      const gap = this.order.length && page.has_more && fresh[0].ts > this.order.at(-1);
-      if (gap) { this.clear(); this.more = true; }
+      if (behind(page)) { this.clear(); this.more = true; }
     }
     if (this.closed) return;
-    const before = this.order.at(-1) ?? "";
     const oldest = fresh[0]?.ts;
     this.hold(() => {
       const present = new Set(fresh.map((m) => m.ts));
@@ -109,7 +111,7 @@ export class Feed {
       this.merge(fresh, !this.thread || this.stick);
       if (!page.has_more && !this.thread) { this.more = false; this.drawTop(); }
     });
-    const news = fresh.filter((m) => m.ts > before && m.user !== S.me);
+    const news = fresh.filter((m) => m.ts > known && m.user !== S.me);
     for (const m of news.slice(-3)) announce(`${m.ephemeral ? "Only to you, " : ""}${m.username || nameOf(m.user)}: ${preview(m)}`);
     if (this.stick) this.toEnd();
     else if (news.length) { this.unseen += news.length; this.drawJump(); }
@@ -122,7 +124,7 @@ export class Feed {
   hold(change) {
     if (this.stick) return change();
     const edge = this.scroller.getBoundingClientRect().top;
-    const kept = [...this.list.children].find((n) => n.getBoundingClientRect().bottom > edge);
+    const kept = [...this.list.children].find((n) => n.dataset.ts && n.getBoundingClientRect().bottom > edge);
     const was = kept?.getBoundingClientRect().top ?? 0;
     change();
     if (kept?.isConnected) this.scroller.scrollTop += kept.getBoundingClientRect().top - was;
@@ -356,7 +358,7 @@ export class Feed {
       { label: "Copy link", icon: "out", run: () => copyLink(permalink) },
       ...(message.ephemeral ? [] : [{ label: message.pinned ? "Unpin from channel" : "Pin to channel", icon: "pin", run: async () => report(await act(message.pinned ? "unpin" : "pin", permalink)) }]),
       ...(user(message.user) ? [{ label: `About ${nameOf(message.user)}`, icon: "people", run: () => this.showPerson(this.items.get(message.ts).node.querySelector(".who"), message.user) }] : []),
-      ...(own && !message.ephemeral ? ["-", { label: "Edit message", icon: "smile", run: () => this.edit(message) }, { label: "Delete message", icon: "close", danger: true, run: () => this.erase(message) }] : []),
+      ...(own && !message.ephemeral ? ["-", { label: "Edit message", icon: "edit", run: () => this.edit(message) }, { label: "Delete message", icon: "bin", danger: true, run: () => this.erase(message) }] : []),
     ], { end: true, label: "Message actions" });
   }
 
@@ -405,7 +407,8 @@ function mentionsMe(message) {
 
 export const preview = (message) => words(mrkdwn(message.text || message.attachments?.[0]?.fallback || "")) || words(renderBlocks(message.blocks ?? [], { key: "preview" }));
 
-const hue = (id) => [...String(id)].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 360, 7);
+/** Spreads neighbouring ids over the colour circle by the golden angle. */
+const hue = (id) => Math.round(([...String(id)].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9973, 7) * 137.508) % 360);
 
 export function avatar(id, name, app = false, cls = "") {
   const initials = [...name.replace(/[^\p{L}\p{N} ]/gu, "")].join("").split(/\s+/).filter(Boolean).map((w) => [...w][0]).slice(0, 2).join("").toUpperCase();

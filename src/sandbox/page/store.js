@@ -39,6 +39,7 @@ export async function loadState() {
   S.commands = state.commands ?? [];
   S.shortcuts = state.shortcuts ?? [];
   S.app = state.app ?? null;
+  S.demo = state.demo;
   setClock(state.clock);
   return state;
 }

@@ -1,7 +1,7 @@
 // The story bar: shown only where the demo runs (/_demo/status answers).
 
 import { h, icon, iconButton, popover, toast, byId, ask } from "./dom.js";
-import { get, post, now, format } from "./store.js";
+import { S, get, post, now, format } from "./store.js";
 import { safeUrl } from "./text.js";
 
 const ZONE = "America/New_York";
@@ -12,6 +12,7 @@ let reload = () => {};
 
 export async function startStory(onRestart) {
   reload = onRestart;
+  if (S.demo === false) return;
   await refreshStory();
   if (status) setInterval(tickStory, 500);
 }
@@ -88,7 +89,7 @@ export function tickStory() {
   const text = `${format(now(), ZONE, { weekday: "short", month: "short", day: "numeric" })}, ${nyTime(now())}`;
   if (parts.clock.dataset.text === text) return;
   parts.clock.dataset.text = text;
-  parts.clock.replaceChildren(h("b", {}, nyTime(now())), h("small", {}, `${format(now(), ZONE, { weekday: "short", month: "short", day: "numeric" })} · New York`));
+  parts.clock.replaceChildren(h("b", {}, nyTime(now())), h("small", {}, format(now(), ZONE, { weekday: "short", month: "short", day: "numeric" }), h("span", {}, " · New York")));
 }
 
 function showSteps() {

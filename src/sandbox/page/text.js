@@ -27,7 +27,7 @@ export function link(url, ...kids) {
 
 export function safeUrl(url) {
   try {
-    const parsed = new URL(String(url), location.href);
+    const parsed = new URL(String(url), /^\/(?!\/)/.test(url) ? location.href : undefined);
     return ["http:", "https:", "mailto:", "tel:"].includes(parsed.protocol) ? parsed.href : null;
   } catch {
     return null;
