@@ -1,1 +1,3 @@
 //! Integration tests: the whole program against a sandbox workspace, a real database and a manual clock.
+
+mod sandbox;
