@@ -3,4 +3,7 @@
 
 mod core;
 mod document;
+mod sandbox;
+mod sandbox_deliveries;
+mod sandbox_people;
 mod store_contract;
