@@ -1,1 +1,5 @@
-//! Integration tests: the whole program against a sandbox workspace, a real database and a manual clock.
+//! Integration tests, one binary: the rules alone, then the store on both engines, then the whole program against a
+//! sandbox workspace, a real database and a manual clock.
+
+mod core;
+mod store_contract;
