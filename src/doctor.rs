@@ -125,6 +125,8 @@ pub struct Asked {
     /// The slash commands of the manifest, such as `/incident`.
     pub commands: Vec<String>,
     pub uses: Uses,
+    /// Names in the configuration that stand for nobody and nothing in Slack: a sentence each, and the way out.
+    pub unresolved: Vec<(String, Option<String>)>,
     pub export_directory: Option<PathBuf>,
     pub public_url: Option<String>,
     /// How many alert integrations send to us over HTTP.

@@ -271,6 +271,10 @@ fn unreachable(person: &PersonState) -> Option<&'static str> {
 }
 
 fn people(facts: &Facts, paper: &mut Paper) {
+    for (sentence, remedy) in &facts.asked.unresolved {
+        let remedy = remedy.as_deref().unwrap_or("Correct the name in firebell.toml; `firebell check` shows the line.");
+        paper.problem(Area::People, sentence.as_str(), remedy);
+    }
     let mut good = 0_usize;
     for (id, uses) in &facts.asked.uses.users {
         let places = listed(uses.iter().map(String::as_str));

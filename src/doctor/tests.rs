@@ -41,6 +41,7 @@ fn asked() -> Asked {
         required_scopes: ["chat:write", "channels:manage", "pins:write"].map(str::to_owned).to_vec(),
         commands: ["/incident", "/escalate"].map(str::to_owned).to_vec(),
         uses: Uses::of(&roster()),
+        unresolved: vec![],
         export_directory: None,
         public_url: Some("https://firebell.example".into()),
         alert_integrations: 1,
@@ -209,6 +210,13 @@ fn a_group_without_anybody_who_can_be_reached_is_a_problem() {
     assert!(problems(&facts)[0].contains("is disabled"));
     facts.groups = Told::No("plan_upgrade_required".into());
     assert_eq!(problems(&facts), ["Slack does not list its user groups: plan_upgrade_required."]);
+}
+
+#[test]
+fn a_name_that_stands_for_nobody_is_a_problem() {
+    let mut facts = well();
+    facts.asked.unresolved = vec![("There is nobody called @anna in Slack.".into(), Some("Is @ana meant?".into()))];
+    assert_eq!(problems(&facts), ["There is nobody called @anna in Slack."]);
 }
 
 #[test]
