@@ -1,7 +1,7 @@
 //! `firebell doctor`: finds what would keep a page from going out, before it has to.
 //!
 //! In three steps that know nothing of each other: [`examine`] asks the world and keeps what it says as [`Facts`];
-//! [`findings`] judges the facts and is pure; [`print`] puts the findings on paper. The doctor changes nothing: it
+//! [`findings`] judges the facts and is pure; [`print()`] puts the findings on paper. The doctor changes nothing: it
 //! posts no message and joins no channel.
 
 use std::collections::{BTreeMap, BTreeSet};
