@@ -16,6 +16,7 @@ pub mod domain;
 pub mod export;
 pub mod ids;
 pub mod manifest;
+pub mod program;
 pub mod replay;
 pub mod sandbox;
 pub mod scheduler;
