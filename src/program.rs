@@ -21,11 +21,13 @@ use crate::config::{Config, Mode};
 use crate::domain::answer::Said;
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
+use crate::domain::rejection::RejectionKind;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::dispatch::Dispatch;
+use crate::slack::socket::{SocketConfig, SocketMode};
 use crate::slack::{Slack, SlackConfig, http};
-use crate::store::{Db, people, settings};
+use crate::store::{Db, Engine, people, settings};
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, web};
 
@@ -72,7 +74,7 @@ impl Program {
         let db = Db::open(secrecy::ExposeSecret::expose_secret(&database_url), &clock).await?;
         let slack = Slack::new(slack_config)?;
         let (workspace, workspace_url) = introduce(&db, &slack, &config).await?;
-        let (roster, directory) = who_is_who(&db, &slack, &config, &workspace).await?;
+        let (roster, directory) = who_is_who(&db, &slack, &config, &workspace, &clock).await?;
         let documents = Documents::new(&config);
         let app = App::start(db, clock.clone(), workspace, roster, directory);
         let worker = Worker::new(app.clone(), slack.clone(), documents.clone());
@@ -108,8 +110,8 @@ impl Program {
             let (slack, receive) = (self.slack.clone(), self.dispatch.receiver());
             let clock = self.app.clock().clone();
             parts.spawn(async move {
-                crate::slack::socket::run(slack, clock, receive).await;
-                Err(anyhow!("Socket Mode ended"))
+                let _connections = SocketMode::start(slack, clock, receive, SocketConfig::default());
+                std::future::pending().await
             });
         }
         match parts.join_next().await {
@@ -141,23 +143,24 @@ async fn introduce(db: &Db, slack: &Slack, config: &Config) -> anyhow::Result<(W
             None => return Err(anyhow!("Slack does not answer. Check the network, and SLACK_API_URL if it is set.")),
         },
     };
+    let workspace = identity.workspace.clone().or_else(|| config.settings.slack.workspace.clone());
+    let Some(workspace) = workspace else {
+        return Err(anyhow!("The app is installed for a whole organisation. Set slack.workspace to the workspace's id."));
+    };
     let wanted = config.settings.slack.workspace.as_ref().map(WorkspaceId::as_str).or(remembered.as_deref());
     if let Some(wanted) = wanted
-        && wanted != identity.workspace.as_str()
+        && wanted != workspace.as_str()
     {
         return Err(anyhow!(
-            "The token belongs to the workspace {}, but this database (or slack.workspace) belongs to {wanted}. \
-             Use the token of {wanted}, or another database.",
-            identity.workspace
+            "The token belongs to the workspace {workspace}, but this database (or slack.workspace) belongs to \
+             {wanted}. Use the token of {wanted}, or another database."
         ));
     }
     let mut tx = db.write().await?;
-    settings::set(&mut tx, WORKSPACE_KEY, identity.workspace.as_str()).await?;
-    if let Some(url) = &identity.url {
-        settings::set(&mut tx, WORKSPACE_URL_KEY, url).await?;
-    }
+    settings::set(&mut tx, WORKSPACE_KEY, workspace.as_str()).await?;
+    settings::set(&mut tx, WORKSPACE_URL_KEY, &identity.url).await?;
     tx.commit().await?;
-    Ok((identity.workspace, identity.url))
+    Ok((workspace, Some(identity.url)))
 }
 
 /// The roster with every name looked up. Names that Slack does not know stop a first start; later they are logged and
@@ -167,6 +170,7 @@ async fn who_is_who(
     slack: &Slack,
     config: &Config,
     workspace: &WorkspaceId,
+    clock: &Clock,
 ) -> anyhow::Result<(Roster, Directory)> {
     let mut tx = db.read().await?;
     let mut directory = people::load_directory(&mut tx, workspace).await?;
@@ -179,7 +183,7 @@ async fn who_is_who(
         Ok((fetched, found)) => {
             directory = fetched;
             channels = found;
-            remember(db, workspace, &directory, &channels).await?;
+            remember(db, workspace, &directory, &channels, clock).await?;
         }
         Err(error) if first => return Err(error.into()),
         Err(error) => tracing::error!(%error, "Slack's directory could not be read; starting with what is remembered"),
@@ -205,8 +209,9 @@ async fn remember(
     workspace: &WorkspaceId,
     directory: &Directory,
     channels: &BTreeMap<String, ChannelId>,
+    clock: &Clock,
 ) -> Result<(), crate::store::Error> {
-    let now = db.now();
+    let now = clock.now();
     let persons: Vec<_> = directory.people.values().cloned().collect();
     let groups: Vec<_> = directory.groups.values().cloned().collect();
     let mut tx = db.write().await?;
@@ -223,7 +228,7 @@ async fn keep_up(app: App, slack: Slack) {
         app.clock().sleep(DIRECTORY_EVERY).await;
         match fetch(&slack).await {
             Ok((fetched, channels)) => {
-                if let Err(error) = remember(app.db(), app.workspace(), &fetched, &channels).await {
+                if let Err(error) = remember(app.db(), app.workspace(), &fetched, &channels, app.clock()).await {
                     tracing::warn!(%error, "the directory could not be kept");
                 }
                 app.update_directory(|directory| *directory = fetched);
@@ -246,13 +251,15 @@ async fn forget(app: &App) -> Result<(), crate::store::Error> {
 /// Wakes scheduler and worker when another replica leaves work.
 async fn listen(app: App) {
     loop {
+        if app.db().engine() == Engine::Sqlite {
+            // One process has the file: nobody else leaves work.
+            std::future::pending::<()>().await;
+        }
         match app.db().listen().await {
-            Ok(Some(mut wakes)) => loop {
+            Ok(mut wakes) => loop {
                 wakes.next().await;
                 app.wake();
             },
-            // SQLite has one process: nobody else leaves work.
-            Ok(None) => std::future::pending::<()>().await,
             Err(error) => {
                 tracing::warn!(%error, "other replicas cannot be heard; looking every second");
                 app.clock().sleep(TimeDelta::seconds(5)).await;
@@ -293,6 +300,7 @@ fn submit(app: &App) -> alerts::Submit {
 }
 
 async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepted, alerts::SubmitError> {
+    let clears = matches!(signal, alerts::Signal::Cleared { .. });
     let (key, integration, join, command) = match signal {
         alerts::Signal::Fired { delivery_key, alert, join } => {
             (delivery_key, alert.integration.clone(), join, Command::AlertFired(*alert))
@@ -325,7 +333,8 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
         .await
         .map_err(failed)?;
     match answer.said {
-        Said::Refused { rejection } if answer.number.is_none() && rejection.sentence.contains("does not exist") => {
+        // Clearing what never fired here is nothing to complain about.
+        Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {
             Ok(alerts::Accepted { incident: None })
         }
         Said::Refused { rejection } => Err(alerts::SubmitError::Refused(rejection)),

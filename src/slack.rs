@@ -36,6 +36,7 @@ pub mod plain;
 pub mod posts;
 pub mod scene;
 pub mod signature;
+pub mod socket;
 pub mod story;
 mod times;
 

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Integration tests, one binary: the rules alone, then the store on both engines, then the whole program against a
 //! sandbox workspace, a real database and a manual clock.
 
@@ -7,3 +8,11 @@ mod sandbox;
 mod sandbox_deliveries;
 mod sandbox_people;
 mod store_contract;
+=======
+//! Integration tests: the whole program against a sandbox workspace, a real database and a manual clock.
+
+mod slack_client;
+mod slack_http;
+mod slack_payloads;
+mod slack_socket;
+>>>>>>> slack
