@@ -21,6 +21,7 @@ pub mod replay;
 pub mod sandbox;
 pub mod scheduler;
 pub mod slack;
+pub mod stage;
 pub mod store;
 pub mod telemetry;
 pub mod web;

@@ -61,6 +61,7 @@ pub struct Program {
     pub slack: Slack,
     config: Config,
     dispatch: Dispatch,
+    documents: Documents,
     router: Router,
 }
 
@@ -79,17 +80,25 @@ impl Program {
         let app = App::start(db, clock.clone(), workspace, roster, directory);
         let worker = Worker::new(app.clone(), slack.clone(), documents.clone());
         let dispatch = Dispatch::new(app.clone(), slack.clone(), workspace_url);
-        let mut router = web::router(app.clone(), documents)
-            .merge(alerts::router(keys(&config, integration_keys), clock.clone(), submit(&app)));
+        let mut router = web::router(app.clone(), documents.clone()).merge(alerts::router(
+            keys(&config, integration_keys),
+            clock.clone(),
+            submit(&app),
+        ));
         if let Some(secret) = signing_secret {
             router = router.merge(http::router(http::HttpConfig::new(secret, clock), dispatch.receiver()));
         }
-        Ok(Self { app, worker, slack, config, dispatch, router })
+        Ok(Self { app, worker, slack, config, dispatch, documents, router })
     }
 
     /// Everything that answers HTTP.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// How documents are written here.
+    pub fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// What Slack's deliveries are handed to.
@@ -145,7 +154,9 @@ async fn introduce(db: &Db, slack: &Slack, config: &Config) -> anyhow::Result<(W
     };
     let workspace = identity.workspace.clone().or_else(|| config.settings.slack.workspace.clone());
     let Some(workspace) = workspace else {
-        return Err(anyhow!("The app is installed for a whole organisation. Set slack.workspace to the workspace's id."));
+        return Err(anyhow!(
+            "The app is installed for a whole organisation. Set slack.workspace to the workspace's id."
+        ));
     };
     let wanted = config.settings.slack.workspace.as_ref().map(WorkspaceId::as_str).or(remembered.as_deref());
     if let Some(wanted) = wanted
@@ -268,10 +279,7 @@ async fn listen(app: App) {
     }
 }
 
-fn keys(
-    config: &Config,
-    mut sums: BTreeMap<crate::ids::IntegrationKey, Vec<[u8; 32]>>,
-) -> Arc<alerts::Keys> {
+fn keys(config: &Config, mut sums: BTreeMap<crate::ids::IntegrationKey, Vec<[u8; 32]>>) -> Arc<alerts::Keys> {
     let integrations = config.settings.integrations.iter().map(|integration| alerts::Integration {
         key: integration.key.clone(),
         kind: match integration.kind {
@@ -328,10 +336,8 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
         None => Target::Alert,
     };
     let actor = Actor::Integration { integration };
-    let answer = app
-        .try_handle(Request { key: Some(key), actor, target, command, inside: true })
-        .await
-        .map_err(failed)?;
+    let answer =
+        app.try_handle(Request { key: Some(key), actor, target, command, inside: true }).await.map_err(failed)?;
     match answer.said {
         // Clearing what never fired here is nothing to complain about.
         Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {

@@ -1,18 +1,11 @@
-<<<<<<< HEAD
-//! Integration tests, one binary: the rules alone, then the store on both engines, then the whole program against a
-//! sandbox workspace, a real database and a manual clock.
+//! Integration tests, one binary: the rules alone, then the store on both engines, then the sandbox workspace, then the
+//! whole program against that workspace, a real database and a manual clock.
 
 mod core;
 mod document;
 mod sandbox;
-mod sandbox_deliveries;
-mod sandbox_people;
-mod store_contract;
-=======
-//! Integration tests: the whole program against a sandbox workspace, a real database and a manual clock.
-
 mod slack_client;
 mod slack_http;
 mod slack_payloads;
 mod slack_socket;
->>>>>>> slack
+mod store_contract;
