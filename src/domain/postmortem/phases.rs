@@ -72,11 +72,12 @@ impl Lane {
     }
 }
 
-/// A key moment, drawn as a diamond.
+/// A moment of the timeline: a key one drawn as a diamond, any other as a dot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub at: DateTime<Utc>,
     pub kind: EntryKind,
+    pub key: bool,
     pub label: String,
 }
 
@@ -112,7 +113,7 @@ impl Phases {
             .unwrap_or(start_at)
             .max(start_at);
         let told: Vec<&Entry> = source.entries.iter().filter(|entry| story::is_told(entry)).collect();
-        let marks: Vec<Mark> = told.iter().filter(|entry| entry.is_key()).map(|entry| mark(entry)).collect();
+        let marks: Vec<Mark> = told.iter().map(|entry| mark(entry)).collect();
         let first = told.first().map_or(start_at, |entry| entry.at).min(start_at);
         let last = told.last().map_or(end_at, |entry| entry.at).max(end_at);
         let impact_until = stated_end.or(moments.mitigated.last().map(|moment| moment.at)).or(resolved);
@@ -124,7 +125,8 @@ impl Phases {
             impact: moments
                 .impact_start
                 .and_then(|start| Some((start.at, impact_until.or(ongoing.then_some(source.now))?)))
-                .filter(|(from, to)| to > from),
+                // Where harm came and went, one bar would claim too much; the phases tell it.
+                .filter(|(from, to)| to > from && moments.mitigated.len() <= 1),
             lanes: lanes(&told, end_at),
             marks,
             changes: source.zone.changes_between(first, last),
@@ -139,7 +141,7 @@ fn mark(entry: &Entry) -> Mark {
         other => other.word(),
     };
     let label = team.map_or_else(|| word.to_owned(), |team| format!("{word}: {team}"));
-    Mark { at: entry.at, kind: entry.kind, label }
+    Mark { at: entry.at, kind: entry.kind, key: entry.is_key(), label }
 }
 
 fn spans(source: &Source<'_>, end_at: DateTime<Utc>) -> Vec<Span> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::capitalised;
 use crate::domain::event::{Actor, Recipient};
 use crate::domain::incident::{Incident, Role};
 use crate::domain::roster::Directory;
@@ -96,6 +97,7 @@ impl<'a> People<'a> {
             let reference = from.find('>').map(|end| (&from[1..end], &from[end + 1..]));
             match reference.and_then(|(inside, after)| Some((self.reference(inside)?, after))) {
                 Some((words, after)) => {
+                    let words = if out.is_empty() && inside_is_person(from) { capitalised(&words) } else { words };
                     out.push_str(&words);
                     rest = after;
                 }
@@ -159,6 +161,11 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
             format!("{} and {}", first.join(", "), last.as_ref())
         }
     }
+}
+
+/// Whether a reference names a person, whose role ("the commander") may then begin a sentence.
+fn inside_is_person(reference: &str) -> bool {
+    reference.starts_with("<@")
 }
 
 fn initials(name: &str) -> String {
