@@ -15,34 +15,34 @@ use firebell::ids::{EscalationId, MessageRef, PageId, TeamKey, UserId};
 use super::recordings::Recording;
 
 /// Ana opens at 23:38, payments answers only the second call, and the network team never does.
-pub struct Live {
-    pub incident: Incident,
-    pub history: Vec<Recorded>,
-    pub directory: Directory,
+pub(super) struct Live {
+    pub(super) incident: Incident,
+    pub(super) history: Vec<Recorded>,
+    pub(super) directory: Directory,
 }
 
 impl Live {
-    pub fn postmortem(&self, people: PeopleStyle) -> Postmortem {
+    pub(super) fn postmortem(&self, people: PeopleStyle) -> Postmortem {
         let now = at("00:30") + TimeDelta::days(1);
         Postmortem::new(&self.incident, &self.history, &self.directory, now, Options { people, ..Options::default() })
     }
 }
 
 /// That time of the night from May 5th to 6th, 2026, in Berlin.
-pub fn at(time: &str) -> DateTime<Utc> {
+pub(super) fn at(time: &str) -> DateTime<Utc> {
     let day = if time.starts_with('2') { "2026-05-05" } else { "2026-05-06" };
     DateTime::parse_from_rfc3339(&format!("{day}T{time}:00+02:00")).unwrap().to_utc()
 }
 
-pub fn person(user: &str) -> Actor {
+pub(super) fn person(user: &str) -> Actor {
     Actor::Person { user: UserId::new(user) }
 }
 
-pub fn message() -> MessageRef {
+pub(super) fn message() -> MessageRef {
     MessageRef { channel: "C1".into(), ts: "1.1".into() }
 }
 
-pub fn recorded(seq: u32, time: &str, actor: Actor, event: Event) -> Recorded {
+pub(super) fn recorded(seq: u32, time: &str, actor: Actor, event: Event) -> Recorded {
     let occurrence = Occurrence { at: at(time), approx: false, actor, source: None, event };
     Recorded { seq, recorded_at: at(time), occurrence }
 }
@@ -127,7 +127,7 @@ fn events() -> Vec<(&'static str, Actor, Event)> {
     ]
 }
 
-pub fn live() -> Live {
+pub(super) fn live() -> Live {
     let history: Vec<Recorded> = events()
         .into_iter()
         .zip(1..)
@@ -146,8 +146,8 @@ pub fn live() -> Live {
         .collect();
     let mut incident = Recording::load("00-").incident;
     incident.number = 7;
-    incident.title = "Card payments fail".to_owned();
-    incident.zone = "Europe/Berlin".to_owned();
+    "Card payments fail".clone_into(&mut incident.title);
+    "Europe/Berlin".clone_into(&mut incident.zone);
     incident.opened_at = at("23:38");
     incident.declares = true;
     incident.impact_start_at = None;

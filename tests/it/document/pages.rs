@@ -49,12 +49,13 @@ fn every_entry_is_in_the_document_and_on_the_page_once_with_its_instant() {
 fn every_page() -> Vec<(String, String)> {
     let mut hostile = Recording::load("00-");
     let attack = "\"><script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1)) {{7*7}}";
-    hostile.incident.title = attack.to_owned();
+    attack.clone_into(&mut hostile.incident.title);
     for text in hostile.incident.fields.values_mut() {
         attack.clone_into(text);
     }
     hostile.incident.measures.push(attack.to_owned());
-    hostile.incident.tasks[0].text = attack.to_owned();
+    attack.clone_into(&mut hostile.incident.tasks[0].text);
+    hostile.incident.prose.insert("timeline".to_owned(), attack.to_owned());
     hostile.incident.prose.insert("conclusion".to_owned(), attack.to_owned());
     let mut documents: Vec<(String, Postmortem)> =
         all().into_iter().map(|recording| (recording.name.clone(), recording.postmortem())).collect();
