@@ -59,12 +59,10 @@ pub fn export(dir: &Path, postmortem: &Postmortem, private: bool) -> Result<Opti
     let markdown_path = folder.join("postmortem.md");
     let before = read(&markdown_path)?;
     let mut postmortem = postmortem.clone();
-    let (markdown, prose_edits, aside) = match merge::merge(before.as_deref(), &postmortem) {
-        Ok(merged) => (merged.text, merged.edits, None),
-        Err(merge::Unmarked) => {
-            let fresh = merge::fresh(&postmortem);
-            (fresh, Vec::new(), Some(folder.join("postmortem.firebell.md")))
-        }
+    let (markdown, prose_edits, aside) = if let Ok(merged) = merge::merge(before.as_deref(), &postmortem) {
+        (merged.text, merged.edits, None)
+    } else {
+        (merge::fresh(&postmortem), Vec::new(), Some(folder.join("postmortem.firebell.md")))
     };
     for edit in &prose_edits {
         postmortem.write(&edit.section, &edit.text);

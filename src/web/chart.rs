@@ -211,12 +211,13 @@ impl Plan<'_> {
     fn phases(&mut self, phases: &Phases) {
         if let Some((from, to)) = phases.impact {
             let y = self.row("Impact");
-            self.bar(y + 5, ROW - 10, (from, to), "impact", "Impact on users", false);
+            self.bar(y + 5, ROW - 10, (from, to), "impact", "Impact on users", "");
         }
         if !phases.spans.is_empty() {
             let y = self.row("Phase");
             for span in &phases.spans {
-                self.bar(y, ROW, (span.from, span.to), span.phase.class(), span.phase.name(), true);
+                let phase = span.phase;
+                self.bar(y, ROW, (span.from, span.to), phase.class(), phase.name(), phase.short());
             }
         }
     }
@@ -224,16 +225,13 @@ impl Plan<'_> {
     fn lane(&mut self, lane: &Lane) {
         let y = self.row(&lane.team);
         let from = lane.from();
-        match lane.answered {
-            Some(answered) => {
-                let waited = format!("{} called", lane.team);
-                self.bar(y + 3, ROW - 6, (from, answered), "waiting", &waited, false);
-                self.bar(y + 3, ROW - 6, (answered, lane.until), "has-it", &format!("{} has it", lane.team), false);
-            }
-            None => {
-                let name = format!("{} called; answer not recorded", lane.team);
-                self.bar(y + 3, ROW - 6, (from, lane.until), "called", &name, false);
-            }
+        if let Some(answered) = lane.answered {
+            let waited = format!("{} called", lane.team);
+            self.bar(y + 3, ROW - 6, (from, answered), "waiting", &waited, "");
+            self.bar(y + 3, ROW - 6, (answered, lane.until), "has-it", &format!("{} has it", lane.team), "");
+        } else {
+            let name = format!("{} called; answer not recorded", lane.team);
+            self.bar(y + 3, ROW - 6, (from, lane.until), "called", &name, "");
         }
     }
 
@@ -244,7 +242,7 @@ impl Plan<'_> {
         (from, to): (DateTime<Utc>, DateTime<Utc>),
         class: &'static str,
         name: &str,
-        labelled: bool,
+        label: &str,
     ) {
         let x = self.axis.x(from);
         let width = (self.axis.x(to) - x).max(if to > from { 2 } else { 0 });
@@ -252,13 +250,13 @@ impl Plan<'_> {
             return;
         }
         let lasted = duration_short((to - from).num_seconds());
-        let room = i64::try_from(name.chars().count()).unwrap_or(i64::MAX) * CHARACTER + 10;
+        let room = i64::try_from(label.chars().count()).unwrap_or(i64::MAX) * CHARACTER + 10;
         let middle = x + width / 2;
         let is_cut = self.axis.cuts().iter().any(|cut| (cut.x - middle).abs() < room / 2 + 6);
-        let label = (labelled && room <= width && !is_cut).then(|| Label {
+        let label = (!label.is_empty() && room <= width && !is_cut).then(|| Label {
             x: middle,
             y: y + height / 2 + 4,
-            text: name.to_owned(),
+            text: label.to_owned(),
             full: name.to_owned(),
         });
         let (from, to) = (self.zone.time_with_zone(from), self.zone.time_with_zone(to));
@@ -267,7 +265,7 @@ impl Plan<'_> {
 }
 
 fn legend(bars: &[Bar], y: i64) -> Vec<LegendItem> {
-    const ITEMS: [(&str, &str); 10] = [
+    const ITEMS: [(&str, &str); 11] = [
         ("impact", "Impact on users"),
         ("before", "Detected before impact"),
         ("undetected", "Undetected"),
@@ -275,6 +273,7 @@ fn legend(bars: &[Bar], y: i64) -> Vec<LegendItem> {
         ("in-hand", "In hand"),
         ("mitigated", "Mitigated"),
         ("returned", "Impact returned"),
+        ("returned-sometime", "Impact returned at some time"),
         ("waiting", "Waiting for an answer"),
         ("has-it", "Team has it"),
         ("called", "Called, answer not recorded"),
@@ -341,7 +340,7 @@ impl Axis {
         let mut x = PLOT_LEFT;
         for segment in &self.segments {
             if at < segment.from {
-                return if x == PLOT_LEFT { segment.x } else { (x + segment.x) / 2 };
+                return if x == PLOT_LEFT { segment.x } else { i64::midpoint(x, segment.x) };
             }
             if at <= segment.to {
                 return segment.x(at);
@@ -381,9 +380,9 @@ impl Axis {
                 Some(last) if x - last.x < i64::try_from(last.text.chars().count()).unwrap_or(0) * CHARACTER + 8 => {
                     // Too close to name both: the later one matters more where the earlier is only the left edge.
                     if last.x <= PLOT_LEFT + PADDING {
-                        *last = Tick::new(x, text)
+                        *last = Tick::new(x, text);
                     } else {
-                        ticks.push(Tick::new(x, String::new()))
+                        ticks.push(Tick::new(x, String::new()));
                     }
                 }
                 _ => ticks.push(Tick::new(x, text)),

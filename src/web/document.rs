@@ -102,6 +102,8 @@ pub(super) struct TaskView<'a> {
 impl<'a> DocumentView<'a> {
     pub(super) fn new(postmortem: &'a Postmortem) -> Self {
         let zone = &postmortem.zone;
+        // Where a person wrote the timeline anew, there are no entries to jump to.
+        let anchored = postmortem.sections.iter().any(|section| section.key == "timeline" && section.written.is_none());
         Self {
             name: &postmortem.name,
             title: &postmortem.title,
@@ -115,25 +117,26 @@ impl<'a> DocumentView<'a> {
             figures: &postmortem.key_figures,
             chart: chart::svg(postmortem),
             chart_rows: chart::rows(postmortem),
-            still_open: postmortem.still_open.iter().map(SentenceView::new).collect(),
-            sections: postmortem.sections.iter().map(|section| section_view(section, zone)).collect(),
+            still_open: postmortem.still_open.iter().map(|sentence| SentenceView::new(sentence, anchored)).collect(),
+            sections: postmortem.sections.iter().map(|section| section_view(section, zone, anchored)).collect(),
         }
     }
 }
 
-fn section_view<'a>(section: &'a Section, zone: &LocalZone) -> SectionView<'a> {
+fn section_view<'a>(section: &'a Section, zone: &LocalZone, anchored: bool) -> SectionView<'a> {
     SectionView {
         key: &section.key,
         heading: &section.heading,
         written: section.written.as_deref().map(prose::markdown),
-        blocks: section.blocks.iter().map(|block| block_view(block, zone)).collect(),
+        blocks: section.blocks.iter().map(|block| block_view(block, zone, anchored)).collect(),
     }
 }
 
-fn block_view<'a>(block: &'a Block, zone: &LocalZone) -> BlockView<'a> {
+fn block_view<'a>(block: &'a Block, zone: &LocalZone, anchored: bool) -> BlockView<'a> {
+    let views = |sentences: &[Sentence]| sentences.iter().map(|one| SentenceView::new(one, anchored)).collect();
     match block {
-        Block::Paragraph(sentences) => BlockView::Paragraph(sentences.iter().map(SentenceView::new).collect()),
-        Block::List(sentences) => BlockView::List(sentences.iter().map(SentenceView::new).collect()),
+        Block::Paragraph(sentences) => BlockView::Paragraph(views(sentences)),
+        Block::List(sentences) => BlockView::List(views(sentences)),
         Block::Timeline(stretches) => BlockView::Timeline(
             stretches
                 .iter()
@@ -156,13 +159,13 @@ fn block_view<'a>(block: &'a Block, zone: &LocalZone) -> BlockView<'a> {
 }
 
 impl SentenceView {
-    pub(super) fn new(sentence: &Sentence) -> Self {
+    fn new(sentence: &Sentence, anchored: bool) -> Self {
         let event = |source: &String| source.strip_prefix("event:")?.parse().ok();
         Self {
             lead: sentence.lead.clone(),
             html: prose::words(&sentence.text),
             sources: sentence.sources.join(" "),
-            evidence: sentence.sources.iter().find_map(event),
+            evidence: sentence.sources.iter().find_map(event).filter(|_| anchored),
         }
     }
 }

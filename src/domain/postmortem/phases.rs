@@ -18,8 +18,10 @@ pub enum Phase {
     Detected,
     InHand,
     Mitigated,
-    /// Harm came back at some time in this span.
+    /// Harm came back.
     Returned,
+    /// Harm came back at some time in this span: only its end is recorded.
+    ReturnedSometime,
 }
 
 impl Phase {
@@ -31,6 +33,16 @@ impl Phase {
             Self::InHand => "In hand",
             Self::Mitigated => "Mitigated",
             Self::Returned => "Impact returned",
+            Self::ReturnedSometime => "Impact returned at some time",
+        }
+    }
+
+    /// The words inside a bar.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Undetected | Self::Detected | Self::InHand | Self::Mitigated => self.name(),
+            Self::BeforeImpact => "No impact yet",
+            Self::Returned | Self::ReturnedSometime => "Impact again",
         }
     }
 
@@ -43,6 +55,7 @@ impl Phase {
             Self::InHand => "in-hand",
             Self::Mitigated => "mitigated",
             Self::Returned => "returned",
+            Self::ReturnedSometime => "returned-sometime",
         }
     }
 }
@@ -181,10 +194,13 @@ fn spans(source: &Source<'_>, end_at: DateTime<Utc>) -> Vec<Span> {
     let mut from = relief;
     for next in moments.mitigated.iter().skip(1).map(|moment| moment.at) {
         let again = moments.reopened.iter().map(|moment| moment.at).find(|again| (from..next).contains(again));
-        if let Some(again) = again {
-            push(Phase::Mitigated, from, again);
+        match again {
+            Some(again) => {
+                push(Phase::Mitigated, from, again);
+                push(Phase::Returned, again, next);
+            }
+            None => push(Phase::ReturnedSometime, from, next),
         }
-        push(Phase::Returned, again.unwrap_or(from), next);
         from = next;
     }
     let again = moments.reopened.iter().map(|moment| moment.at).find(|again| *again >= from);

@@ -95,16 +95,13 @@ impl<'a> People<'a> {
             let (before, from) = rest.split_at(start);
             out.push_str(before);
             let reference = from.find('>').map(|end| (&from[1..end], &from[end + 1..]));
-            match reference.and_then(|(inside, after)| Some((self.reference(inside)?, after))) {
-                Some((words, after)) => {
-                    let words = if out.is_empty() && inside_is_person(from) { capitalised(&words) } else { words };
-                    out.push_str(&words);
-                    rest = after;
-                }
-                None => {
-                    out.push('<');
-                    rest = &from[1..];
-                }
+            if let Some((words, after)) = reference.and_then(|(inside, after)| Some((self.reference(inside)?, after))) {
+                let words = if out.is_empty() && is_person(from) { capitalised(&words) } else { words };
+                out.push_str(&words);
+                rest = after;
+            } else {
+                out.push('<');
+                rest = &from[1..];
             }
         }
         out.push_str(rest);
@@ -164,7 +161,7 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 /// Whether a reference names a person, whose role ("the commander") may then begin a sentence.
-fn inside_is_person(reference: &str) -> bool {
+fn is_person(reference: &str) -> bool {
     reference.starts_with("<@")
 }
 
