@@ -1,1 +1,4 @@
-//! (in progress)
+//! The program's subcommands, one file each.
+
+pub mod check;
+pub mod manifest;
