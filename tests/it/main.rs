@@ -6,5 +6,6 @@ mod sandbox;
 mod slack_client;
 mod slack_http;
 mod slack_payloads;
+mod slack_sandbox;
 mod slack_socket;
 mod store_contract;
