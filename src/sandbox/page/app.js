@@ -335,11 +335,15 @@ async function flush() {
 async function stateAgain() {
   loadedAt = performance.now();
   const mentions = new Map([...S.channels.values()].map((c) => [c.id, c.mentions ?? 0]));
+  const pins = S.channels.get(place.channel)?.pins ?? [];
   const state = await loadState();
   if (!state.ok) return;
   for (const c of S.channels.values()) if (c.id !== place.channel && (c.mentions ?? 0) > (mentions.get(c.id) ?? 0)) announce(`You are mentioned in ${channelLabel(c)}`);
   if (place.channel && !S.channels.has(place.channel)) return void route();
   drawSide(); drawHead(); drawWrite();
+  const pinned = S.channels.get(place.channel)?.pins ?? [];
+  const moved = [...pins, ...pinned].filter((ts) => pins.includes(ts) !== pinned.includes(ts));
+  if (feed && moved.length) await feed.refresh(moved);
   if (feed) markRead(feed);
 }
 

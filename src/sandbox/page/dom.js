@@ -72,8 +72,8 @@ let serial = 0;
 export const nextId = (prefix = "n") => `${prefix}-${++serial}`;
 
 /** Shows `content` next to `anchor` in the top layer; Escape and a click outside close it and give the focus back. */
-export function popover(anchor, content, { cls = "", above = false, end = false, onclose } = {}) {
-  const el = h("div", { popover: "auto", class: `pop ${cls}` }, content);
+export function popover(anchor, content, { cls = "", above = false, end = false, label, onclose } = {}) {
+  const el = h("div", { popover: "auto", role: "dialog", "aria-label": label ?? anchor.getAttribute("aria-label") ?? anchor.textContent, class: `pop ${cls}` }, content);
   (anchor.closest("dialog") ?? document.body).append(el);
   el.showPopover();
   const place = () => {
@@ -154,6 +154,7 @@ export function ask(title, body, buttons, { onshow } = {}) {
 export function toast(text, kind = "info") {
   const el = h("div", { class: `toast ${kind}` }, icon(kind === "error" ? "bolt" : "bell"), h("span", {}, text));
   el.append(iconButton("close", "Dismiss", () => el.remove()));
+  for (const old of document.querySelectorAll(".toast")) if (old.textContent === text) old.remove();
   const open = document.querySelector("dialog[open]");
   (open ? toastShelf(open) : byId("toasts")).append(el);
   setTimeout(() => el.remove(), kind === "error" ? 12000 : 4000);
