@@ -1,1 +1,3 @@
-//! (in progress)
+//! The command line: one file per subcommand.
+
+pub mod sandbox;

@@ -13,6 +13,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod domain;
+pub mod export;
 pub mod ids;
 pub mod manifest;
 pub mod replay;

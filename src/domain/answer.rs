@@ -1,0 +1,63 @@
+//! What the person who asked is told, as data; `slack::texts` words it. Kept with the delivery key, so that a repeated
+//! delivery gets the first answer again.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::event::{NoteKind, TeamRef};
+use super::rejection::Rejection;
+use crate::ids::{EscalationId, IncidentId, Seq, UserId};
+
+/// The outcome of one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    pub incident: Option<IncidentId>,
+    pub number: Option<i64>,
+    pub said: Said,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "said", rename_all = "snake_case")]
+pub enum Said {
+    /// Done; nothing to say beyond what the channel shows.
+    Done,
+    Opened {
+        title: String,
+        private: bool,
+    },
+    Noted {
+        seq: Seq,
+        at: DateTime<Utc>,
+        kind: NoteKind,
+        text: String,
+        zone: String,
+    },
+    Called {
+        escalation: EscalationId,
+        team: TeamRef,
+    },
+    /// The team has been called already, a moment ago.
+    AlreadyCalled {
+        escalation: EscalationId,
+        team: TeamRef,
+        since: DateTime<Utc>,
+    },
+    YouHaveIt {
+        team: Option<TeamRef>,
+    },
+    SomebodyHasIt {
+        team: Option<TeamRef>,
+        by: Option<UserId>,
+        since: DateTime<Utc>,
+    },
+    /// A stale button or timer: nothing changed, and why.
+    NothingChanged {
+        because: String,
+    },
+    Resolved {
+        at: DateTime<Utc>,
+    },
+    Refused {
+        rejection: Rejection,
+    },
+}

@@ -1,0 +1,266 @@
+//! What people, machines and timers ask for. Imperative; may be refused.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::event::{NoteKind, Origin, PageResult, Source};
+use super::incident::{Field, Role, Severity, Status};
+use crate::ids::{ChannelId, EscalationId, IntegrationKey, MessageRef, PageId, Seq, UserId};
+
+/// When a person says it happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct When {
+    /// `None` for "now".
+    pub at: Option<DateTime<Utc>>,
+    pub approx: bool,
+}
+
+/// Something to be decided about one incident (or about a new one).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    Open(Open),
+    Detected {
+        when: When,
+        text: String,
+        by: Option<String>,
+        team: Option<String>,
+    },
+    Declare {
+        when: When,
+        text: String,
+        team: Option<String>,
+    },
+    SetStatus {
+        status: Status,
+        text: Option<String>,
+    },
+    Mitigate {
+        when: When,
+        text: Option<String>,
+        team: Option<String>,
+    },
+    Resolve {
+        when: When,
+        text: Option<String>,
+        team: Option<String>,
+    },
+    Reopen {
+        text: Option<String>,
+    },
+    Cancel {
+        text: Option<String>,
+    },
+    SetSeverity {
+        severity: Severity,
+    },
+    Retitle {
+        title: String,
+    },
+    AssignRole {
+        role: Role,
+        user: UserId,
+    },
+    PostUpdate {
+        text: String,
+    },
+    Note {
+        when: When,
+        kind: NoteKind,
+        team: Option<String>,
+        text: String,
+    },
+    /// A message that a person took into the timeline; its own time, author and link are kept.
+    Capture {
+        at: DateTime<Utc>,
+        kind: NoteKind,
+        text: String,
+        source: Source,
+    },
+    /// The captured message was edited or deleted in Slack.
+    FollowMessage {
+        message: MessageRef,
+        change: MessageChange,
+    },
+    EditEntry {
+        target: Seq,
+        text: String,
+    },
+    RemoveEntry {
+        target: Seq,
+    },
+    SetImpactStart {
+        start_at: Option<DateTime<Utc>>,
+    },
+    SetImpactEnd {
+        end_at: Option<DateTime<Utc>>,
+    },
+    /// Several answers at once, as a form gives them; `None` clears.
+    SetFields {
+        fields: Vec<(Field, Option<String>)>,
+    },
+    AddMeasure {
+        text: String,
+    },
+    AddTask {
+        text: String,
+        owner: Option<UserId>,
+        due_on: Option<NaiveDate>,
+    },
+    FinishTask {
+        task: u32,
+        done: bool,
+    },
+    RemoveTask {
+        task: u32,
+    },
+    WriteProse {
+        section: String,
+        text: Option<String>,
+    },
+
+    /// Call a team. `team` is what the person typed.
+    Escalate {
+        when: When,
+        team: String,
+        reason: Option<String>,
+    },
+    /// A team or person outside Firebell was called: only recorded.
+    Called {
+        when: When,
+        team: Option<String>,
+        text: String,
+    },
+    Acknowledge(Acknowledge),
+    /// "Can't, call next" on a page.
+    Decline {
+        page: PageId,
+        generation: u32,
+    },
+    EscalateNext {
+        escalation: Option<EscalationId>,
+        team: Option<String>,
+        text: Option<String>,
+    },
+    StopEscalation {
+        escalation: Option<EscalationId>,
+        team: Option<String>,
+        text: Option<String>,
+    },
+
+    /// A monitoring system says that something is wrong; joins the incident that has the same dedup key.
+    AlertFired(Alert),
+    AlertCleared {
+        integration: IntegrationKey,
+        dedup_key: String,
+        text: String,
+        at: DateTime<Utc>,
+    },
+
+    /// A timer of this incident is due.
+    TimerDue(Timer),
+    /// The worker finished (or gave up) an effect of this incident.
+    EffectFinished(Finished),
+    /// The incident's channel was archived or deleted by somebody.
+    ChannelGone {
+        error: String,
+    },
+    /// Forget what was never said: a person wrote in the incident's channel (keeps an acknowledgement alive).
+    Activity {
+        user: UserId,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    pub title: String,
+    pub severity: Option<Severity>,
+    pub private: bool,
+    /// IANA zone of the opener.
+    pub zone: Option<String>,
+    pub origin: Origin,
+    /// The moments come from what is entered; opening itself declares nothing.
+    pub retrospective: bool,
+    /// Random; for the channel's name if the plain one is taken.
+    pub nonce: String,
+    /// Call this team at once.
+    pub escalate_to: Option<String>,
+    /// The message the incident was opened from: becomes the `detected` entry, at its own time.
+    pub detected: Option<(DateTime<Utc>, String, Source)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledge {
+    pub when: When,
+    /// What was pressed: a page's button carries these.
+    pub page: Option<PageId>,
+    pub escalation: Option<EscalationId>,
+    /// Or what was typed.
+    pub team: Option<String>,
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageChange {
+    Edited { text: String },
+    Deleted,
+}
+
+/// One alert, whichever monitoring system it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    pub integration: IntegrationKey,
+    /// What tells one trouble from another, chosen by the sender; at most 255 characters.
+    pub dedup_key: String,
+    pub title: String,
+    pub text: String,
+    pub started_at: DateTime<Utc>,
+    pub labels: std::collections::BTreeMap<String, String>,
+    pub severity: Option<Severity>,
+    pub team: Option<String>,
+    pub link: Option<String>,
+    /// Random; as in [`Open`].
+    pub nonce: String,
+}
+
+/// What a timer is for. Timers are a projection of the state: `Incident::timers` lists those that must exist.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "timer", rename_all = "snake_case")]
+pub enum Timer {
+    /// The next step of an escalation.
+    TierDue { escalation: EscalationId, generation: u32 },
+    /// An acknowledgement without activity runs out.
+    AcknowledgementLapses { escalation: EscalationId, generation: u32 },
+}
+
+/// How an effect ended, as far as the history must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "finished", rename_all = "snake_case")]
+pub enum Finished {
+    Page {
+        page: PageId,
+        attempt: u32,
+        result: PageResult,
+    },
+    ChannelCreated {
+        channel: ChannelId,
+        name: String,
+    },
+    ChannelFailed {
+        error: String,
+    },
+    CardPosted {
+        message: MessageRef,
+    },
+    AnnouncementPosted {
+        message: MessageRef,
+    },
+    EscalationPosted {
+        escalation: EscalationId,
+        message: MessageRef,
+    },
+    PostmortemPosted {
+        message: MessageRef,
+    },
+    /// Done, and the history need not know.
+    Quietly,
+}

@@ -1,0 +1,102 @@
+//! What must happen outside, as data: stored in the outbox with the events that caused it, performed by the worker.
+//!
+//! An effect says *what*, not *how it reads*: texts are made from the state at the moment of sending, so the card that
+//! goes out is never older than the incident.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{EscalationId, MessageRef, PageId, Seq, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Urge one person or channel to act.
+    Page {
+        page: PageId,
+    },
+    /// Edit a page's message to show who has it, or that it is over.
+    UpdatePage {
+        page: PageId,
+    },
+    CreateChannel,
+    SetTopic,
+    Invite {
+        users: Vec<UserId>,
+    },
+    PostCard,
+    UpdateCard,
+    PinCard,
+    Announce,
+    UpdateAnnouncement,
+    /// Tell the incident's channel of the event with this number.
+    Post {
+        seq: Seq,
+    },
+    /// The message of an escalation in the incident's channel.
+    PostEscalation {
+        escalation: EscalationId,
+    },
+    UpdateEscalation {
+        escalation: EscalationId,
+    },
+    /// A sign on a message that it has been taken into the timeline, or the sign's removal.
+    MarkTaken {
+        message: MessageRef,
+        taken: bool,
+    },
+    PostPostmortem,
+    UpdatePostmortem,
+    /// Write the documents to the export directory.
+    Export,
+}
+
+/// The order in which waiting effects go out: a page never waits behind channel work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    Page = 0,
+    Answer = 1,
+    Card = 2,
+    Channel = 3,
+    Chatter = 4,
+    /// Needs no Slack.
+    Document = 5,
+}
+
+impl Lane {
+    pub const ALL: [Self; 6] = [Self::Page, Self::Answer, Self::Card, Self::Channel, Self::Chatter, Self::Document];
+}
+
+impl Effect {
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Page { .. } => Lane::Page,
+            Self::UpdatePage { .. } | Self::PostEscalation { .. } | Self::UpdateEscalation { .. } => Lane::Answer,
+            Self::PostCard | Self::UpdateCard | Self::Announce | Self::UpdateAnnouncement => Lane::Card,
+            Self::CreateChannel | Self::SetTopic | Self::Invite { .. } | Self::PinCard => Lane::Channel,
+            Self::Post { .. } | Self::MarkTaken { .. } | Self::PostPostmortem | Self::UpdatePostmortem => Lane::Chatter,
+            Self::Export => Lane::Document,
+        }
+    }
+
+    /// Effects of one incident with the same slot are one while they wait: the state is read when it is sent.
+    pub fn slot(&self) -> Option<String> {
+        match self {
+            Self::Page { page } => Some(format!("page:{}", page.0)),
+            Self::UpdatePage { page } => Some(format!("page-update:{}", page.0)),
+            Self::CreateChannel => Some("channel".into()),
+            Self::SetTopic => Some("topic".into()),
+            Self::PostCard => Some("card-post".into()),
+            Self::UpdateCard => Some("card".into()),
+            Self::PinCard => Some("pin".into()),
+            Self::Announce => Some("announcement-post".into()),
+            Self::UpdateAnnouncement => Some("announcement".into()),
+            Self::PostEscalation { escalation } => Some(format!("escalation-post:{}", escalation.0)),
+            Self::UpdateEscalation { escalation } => Some(format!("escalation:{}", escalation.0)),
+            Self::PostPostmortem => Some("postmortem-post".into()),
+            Self::UpdatePostmortem => Some("postmortem".into()),
+            Self::Export => Some("export".into()),
+            Self::Invite { .. } | Self::Post { .. } | Self::MarkTaken { .. } => None,
+        }
+    }
+}

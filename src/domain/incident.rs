@@ -1,0 +1,234 @@
+//! The state of one incident: what its events add up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::escalation::Escalation;
+use super::event::{Origin, TeamRef};
+use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, Seq, UserId, WorkspaceId};
+
+/// How bad it is; SEV1 is worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Sev1,
+    Sev2,
+    #[default]
+    Sev3,
+    Sev4,
+}
+
+impl Severity {
+    pub const ALL: [Self; 4] = [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4];
+
+    /// `sev2`, `SEV-2`, `s2`, `2` and `p2` all mean SEV2.
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = word.to_ascii_lowercase().replace(['-', '_'], "");
+        let digit =
+            ["sev", "s", "p", ""].iter().find_map(|prefix| word.strip_prefix(prefix).filter(|d| d.len() == 1))?;
+        match digit {
+            "1" => Some(Self::Sev1),
+            "2" => Some(Self::Sev2),
+            "3" => Some(Self::Sev3),
+            "4" => Some(Self::Sev4),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sev1 => "SEV1",
+            Self::Sev2 => "SEV2",
+            Self::Sev3 => "SEV3",
+            Self::Sev4 => "SEV4",
+        })
+    }
+}
+
+/// Where the work stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    #[default]
+    Investigating,
+    Identified,
+    Monitoring,
+    Resolved,
+    Canceled,
+}
+
+impl Status {
+    pub const ALL: [Self; 5] =
+        [Self::Investigating, Self::Identified, Self::Monitoring, Self::Resolved, Self::Canceled];
+
+    /// Whether people still work on it.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Investigating | Self::Identified | Self::Monitoring => true,
+            Self::Resolved | Self::Canceled => false,
+        }
+    }
+
+    /// The word people type and read, lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Investigating => "investigating",
+            Self::Identified => "identified",
+            Self::Monitoring => "monitoring",
+            Self::Resolved => "resolved",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = word.to_ascii_lowercase();
+        Self::ALL.into_iter().find(|status| status.word() == word).or((word == "cancelled").then_some(Self::Canceled))
+    }
+}
+
+/// A part that a person plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Commander,
+    Scribe,
+    CommunicationsLead,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Commander, Self::Scribe, Self::CommunicationsLead];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Commander => "commander",
+            Self::Scribe => "scribe",
+            Self::CommunicationsLead => "communications lead",
+        }
+    }
+}
+
+/// A one-line answer that people give for the postmortem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// What harm there was, in one line.
+    Impact,
+    /// `outage`, `degradation`, `data loss`, `security` or `risk`.
+    ImpactKind,
+    /// The share or number of users affected, such as "30% of users".
+    Affected,
+    /// What the users saw, a sentence.
+    AffectedDetail,
+    /// What broke, as it stands in a sentence: "the website of an e-commerce store".
+    Service,
+    /// `monitoring`, `user`, `engineer`, or other words.
+    DetectedBy,
+    RootCause,
+    Resolution,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// From 1, never used again.
+    pub number: u32,
+    pub text: String,
+    pub owner: Option<UserId>,
+    pub due_on: Option<NaiveDate>,
+    pub done: bool,
+}
+
+/// Where the incident's Slack channel is on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Channel {
+    #[default]
+    Wanted,
+    Open {
+        id: ChannelId,
+        name: String,
+    },
+    /// Could not be made or is gone: the reason.
+    Failed {
+        error: String,
+    },
+}
+
+/// A page and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    pub id: PageId,
+    pub escalation: EscalationId,
+    pub step: super::event::Step,
+    pub to: super::event::Recipient,
+    pub because: String,
+    pub due_at: DateTime<Utc>,
+    pub attempts: u32,
+    /// The message that carries the buttons, once Slack accepted it.
+    pub message: Option<MessageRef>,
+    pub dead: bool,
+    pub declined: bool,
+}
+
+/// What the events of one incident add up to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    pub id: IncidentId,
+    pub workspace: WorkspaceId,
+    /// What people call it: `INC-<number>`.
+    pub number: i64,
+    pub title: String,
+    pub severity: Severity,
+    pub status: Status,
+    pub private: bool,
+    pub zone: String,
+    pub origin: Origin,
+    pub nonce: String,
+    pub opened_at: DateTime<Utc>,
+    pub opened_by: super::event::Actor,
+    pub declares: bool,
+    pub resolved_at: Option<DateTime<Utc>>,
+    pub last_seq: Seq,
+    pub last_update_at: Option<DateTime<Utc>>,
+    pub roles: BTreeMap<Role, UserId>,
+    /// Everybody who took part, in order of appearance of their ids.
+    pub responders: BTreeSet<UserId>,
+    pub impact_start_at: Option<DateTime<Utc>>,
+    pub impact_end_at: Option<DateTime<Utc>>,
+    pub fields: BTreeMap<Field, String>,
+    pub measures: Vec<String>,
+    pub tasks: Vec<Task>,
+    pub prose: BTreeMap<String, String>,
+    pub teams: Vec<TeamRef>,
+    pub escalations: BTreeMap<EscalationId, Escalation>,
+    pub pages: BTreeMap<PageId, Page>,
+    /// Alerts that are firing for it.
+    pub alerts: BTreeSet<(IntegrationKey, String)>,
+    pub channel: Channel,
+    pub card: Option<MessageRef>,
+    pub announcement: Option<MessageRef>,
+    pub postmortem_message: Option<MessageRef>,
+}
+
+impl Incident {
+    /// `INC-42`.
+    pub fn name(&self) -> String {
+        format!("INC-{}", self.number)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.status.is_open()
+    }
+
+    /// The id of its Slack channel, once there is one.
+    pub fn channel_id(&self) -> Option<&ChannelId> {
+        match &self.channel {
+            Channel::Open { id, .. } => Some(id),
+            Channel::Wanted | Channel::Failed { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Limits on what people and machines may send. Slack's own limits are in `slack::limits`.
+
+/// Longest title, in characters; Slack's header block allows 150.
+pub const TITLE_CHARS_MAX: usize = 150;
+/// Longest note, update, reason or field, in characters; a longer one is refused with its length.
+pub const TEXT_CHARS_MAX: usize = 10_000;
+/// Most measures, and most tasks, of one incident.
+pub const LIST_ITEMS_MAX: usize = 100;
+/// Most people who are invited and named as responders of one incident.
+pub const RESPONDERS_MAX: usize = 200;
+/// Most tiers in a policy, most targets in a tier, most rounds.
+pub const TIERS_MAX: usize = 20;
+pub const TARGETS_MAX: usize = 50;
+pub const ROUNDS_MAX: u32 = 20;
+/// Most pages that one escalation sends; beyond it the escalation counts as exhausted.
+pub const PAGES_PER_ESCALATION_MAX: usize = 500;
+/// How far back a typed or recorded time may lie, in days: a backdated note of an old cause, not a slip of a century.
+pub const PAST_DAYS_MAX: i64 = 3_660;
+/// How far ahead a typed time may lie, in seconds: clocks differ a little.
+pub const FUTURE_S_MAX: i64 = 120;

@@ -1,0 +1,3 @@
+//! (in progress)
+pub fn react() {}
+pub fn still_wanted() {}

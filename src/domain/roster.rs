@@ -1,0 +1,98 @@
+//! Who there is: teams and their policies as configured, people and user groups as Slack last said.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::incident::Severity;
+use super::permission::Permissions;
+use super::policy::{Policy, Target};
+use crate::ids::{ChannelId, IntegrationKey, TeamKey, UserGroupId, UserId};
+
+/// The configured part: what `firebell.toml` says, checked.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    pub teams: BTreeMap<TeamKey, Team>,
+    /// Paged when a policy is exhausted or every tier of it is empty.
+    pub fallback: Vec<Target>,
+    pub permissions: Permissions,
+    /// The channel in which incidents are announced, if any.
+    pub announce_in: Option<ChannelId>,
+    /// IANA zone of an incident whose opener's zone is unknown, and of alerts.
+    pub zone: String,
+    /// What a channel name starts with, such as `inc-`.
+    pub channel_prefix: String,
+    pub severity_default: Severity,
+    /// Per integration: which team an alert calls, and how severe it is.
+    pub routes: BTreeMap<IntegrationKey, Route>,
+    /// The channel and web address that documents link to, without a trailing slash, if the pages are reachable.
+    pub public_url: Option<String>,
+}
+
+/// What an alert of one integration does.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
+    /// The team that is called when an alert opens an incident; the first rule whose labels all match wins.
+    pub rules: Vec<RouteRule>,
+    /// Called when no rule matches.
+    pub team: Option<TeamKey>,
+    pub severity: Option<Severity>,
+    /// Whether a "resolved" from the monitoring system resolves the incident, or is only noted.
+    pub resolves: bool,
+}
+
+/// One line of a route: labels that must all be equal.
+#[derive(Clone, Debug, Default)]
+pub struct RouteRule {
+    pub labels: BTreeMap<String, String>,
+    pub team: Option<TeamKey>,
+    pub severity: Option<Severity>,
+}
+
+/// What `/escalate` addresses.
+#[derive(Clone, Debug)]
+pub struct Team {
+    pub key: TeamKey,
+    pub name: String,
+    /// Other words people type for it.
+    pub aliases: Vec<String>,
+    pub policy: Policy,
+}
+
+/// The observed part: what Slack says of people and groups, as last fetched.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    pub people: BTreeMap<UserId, Person>,
+    pub groups: BTreeMap<UserGroupId, UserGroup>,
+}
+
+/// A Slack user as far as the rules care.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub id: UserId,
+    /// The display name, plain text.
+    pub name: String,
+    /// IANA zone, such as `Europe/Berlin`.
+    pub zone: Option<String>,
+    pub deactivated: bool,
+    pub is_bot: bool,
+    /// A guest: single-channel or multi-channel.
+    pub restricted: bool,
+    /// Belongs to another workspace (Slack Connect).
+    pub external: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserGroup {
+    pub id: UserGroupId,
+    pub handle: String,
+    pub name: String,
+    pub users: Vec<UserId>,
+}
+
+impl Directory {
+    /// The person's name, or the id where Slack has not told us one yet.
+    pub fn name<'a>(&'a self, user: &'a UserId) -> &'a str {
+        self.people.get(user).map_or(user.as_str(), |person| person.name.as_str())
+    }
+}
