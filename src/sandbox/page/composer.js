@@ -151,6 +151,7 @@ export class Composer {
     this.shown = [];
     this.at = -1;
     this.list.hidden = true;
+    this.list.replaceChildren();
     this.area.removeAttribute("aria-activedescendant");
   }
 

@@ -289,7 +289,10 @@ export class Feed {
 
   point(node) {
     if (!node || node.classList.contains("quiet") || this.bar.parentElement === node || node.classList.contains("editing")) return;
-    if (this.bar.contains(document.activeElement)) return;
+    if (this.bar.contains(document.activeElement)) {
+      if (document.querySelector("[popover]")) return;
+      this.bar.parentElement.focus({ preventScroll: true });
+    }
     this.bar.classList.toggle("private", node.classList.contains("ephemeral"));
     node.append(this.bar);
   }
