@@ -201,7 +201,7 @@ function drawWrite() {
   if (state === "archived") return root.replaceChildren(h("p", { class: "barrier" }, icon("archive"), `#${c.name} is archived: it can be read, not written.`));
   if (state === "join") return root.replaceChildren(h("p", { class: "barrier" }, h("span", { class: "grow" }, `You are looking at #${c.name}.`), h("button", { type: "button", class: "btn primary", onclick: async () => report(await act("join", { channel: c.id })) }, "Join channel")));
   const label = c.kind === "im" ? `Message ${nameOf(c.user)}` : `Message ${c.kind === "mpim" ? channelLabel(c) : `#${c.name}`}`;
-  root.replaceChildren(h("div", { class: "typing", id: "typing", "aria-live": "polite" }), new Composer({ channel: c.id, label, sent: () => { feed?.toEnd(); dirty({ kind: "message", channel: c.id }); } }).root);
+  root.replaceChildren(h("div", { class: "typing", id: "typing", "aria-live": "polite" }), new Composer({ channel: c.id, label, working: (on) => showTyping({ channel: c.id, stop: !on }), sent: () => { feed?.toEnd(); dirty({ kind: "message", channel: c.id }); } }).root);
 }
 
 let typingTimer = 0;
@@ -209,8 +209,9 @@ function showTyping(event) {
   if (event.channel && event.channel !== place.channel) return;
   const line = byId("typing");
   if (!line) return;
-  line.replaceChildren(h("i", {}), h("i", {}), h("i", {}), event.text || `${S.app?.name ?? "The app"} is typing`);
   clearTimeout(typingTimer);
+  if (event.stop) return void line.replaceChildren();
+  line.replaceChildren(h("i", {}), h("i", {}), h("i", {}), event.text || `${S.app?.name ?? "The app"} is typing`);
   typingTimer = setTimeout(() => line.replaceChildren(), 4000);
 }
 

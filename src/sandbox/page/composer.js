@@ -53,8 +53,8 @@ const base64 = (file) => new Promise((resolve, reject) => {
 });
 
 export class Composer {
-  constructor({ channel, thread = null, label, sent }) {
-    Object.assign(this, { channel, thread, sent, names: new Map(), files: [], at: -1, shown: [], past: history.length });
+  constructor({ channel, thread = null, label, sent, working }) {
+    Object.assign(this, { channel, thread, sent, working, names: new Map(), files: [], at: -1, shown: [], past: history.length });
     this.key = `${S.me}:${channel}:${thread ?? ""}`;
     const listId = nextId("complete");
     this.list = h("div", { class: "complete", id: listId, role: "listbox", "aria-label": "Suggestions", hidden: true });
@@ -234,13 +234,15 @@ export class Composer {
   async send() {
     const text = this.area.value.trim();
     if ((!text && !this.files.length) || this.busy) return;
-    const command = /^\/[a-z][\w-]*/i.exec(text);
+    const command = /^\/[a-z][\w-]*/i.exec(this.area.value);
     if (command && this.thread) return void toast("Slash commands do not work in threads. Mention the app or use a message shortcut instead.", "error");
     this.busy = true;
     this.root.setAttribute("aria-busy", "true");
+    if (command) this.working?.(true);
     const result = command ? await this.command(command[0], text) : await this.message(text);
     this.busy = false;
     this.root.removeAttribute("aria-busy");
+    if (command) this.working?.(false);
     if (!result.ok) return void toast(result.error ?? "The message was not sent.", "error");
     if (text && history.at(-1)?.text !== text) history.push({ text, names: this.names });
     this.past = history.length;
