@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::state::{Channel, ChannelKind, State};
 
+/// Characters that are escaped already, as pages send them.
+const ENTITIES: [&str; 3] = ["&amp;", "&lt;", "&gt;"];
+
 /// How mentions and channels are to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
@@ -39,7 +42,7 @@ pub(crate) fn app_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, letter) in text.char_indices() {
         let rest = &text[at..];
-        if letter == '&' && !["&amp;", "&lt;", "&gt;"].iter().any(|entity| rest.starts_with(entity)) {
+        if letter == '&' && !ENTITIES.iter().any(|entity| rest.starts_with(*entity)) {
             out.push_str("&amp;");
         } else {
             out.push(letter);
@@ -239,7 +242,7 @@ mod tests {
             command_text(&shop, typed, false),
             "role scribe @ben in #shop-ops and #alerts &lt;now&gt; https://a.example"
         );
-        assert_eq!(command_text(&shop, "<@U0BEN00001>", true), "<@U0BEN00001|ben>");
+        assert_eq!(command_text(&shop, "<@U0BEN00001> &lt;3 &amp;", true), "<@U0BEN00001|ben> &lt;3 &amp;");
     }
 
     #[test]

@@ -33,12 +33,7 @@ impl Live {
             .filter(|channel| channel.is_visible_to(who))
             .map(|channel| self.channel_for(who, channel))
             .collect();
-        let commands: Vec<Value> = state
-            .app
-            .commands
-            .iter()
-            .map(|one| json!({ "command": one.command, "description": one.description, "usage_hint": one.usage_hint }))
-            .collect();
+        let commands: Vec<Value> = state.app.commands.iter().map(|one| json!(one)).collect();
         let speed = match clock {
             Clock::Manual(_) => Value::Null,
             Clock::System | Clock::Paced(_) => json!(clock.speed()),

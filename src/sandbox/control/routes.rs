@@ -28,14 +28,32 @@ const MESSAGES_MAX: usize = 1000;
 const JOURNAL_DEFAULT: usize = 200;
 const ACT_BYTES_MAX: usize = 16 << 20;
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// The files of the page: address, content type, text.
+const PAGE: &[(&str, &str, &str)] = &[
+    ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_str!("../page/style.css")),
+    ("/app.js", SCRIPT, include_str!("../page/app.js")),
+    ("/blocks.js", SCRIPT, include_str!("../page/blocks.js")),
+    ("/composer.js", SCRIPT, include_str!("../page/composer.js")),
+    ("/dom.js", SCRIPT, include_str!("../page/dom.js")),
+    ("/elements.js", SCRIPT, include_str!("../page/elements.js")),
+    ("/feed.js", SCRIPT, include_str!("../page/feed.js")),
+    ("/store.js", SCRIPT, include_str!("../page/store.js")),
+    ("/story.js", SCRIPT, include_str!("../page/story.js")),
+    ("/text.js", SCRIPT, include_str!("../page/text.js")),
+    ("/views.js", SCRIPT, include_str!("../page/views.js")),
+    ("/wire.js", SCRIPT, include_str!("../page/wire.js")),
+];
+
 /// The page and the control interface, for requests from this machine's own pages only.
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
     let control = Control::new(hub.clone());
-    Router::new()
-        .route("/", get(|| async { page("text/html; charset=utf-8", include_str!("../page/index.html")) }))
-        .route("/app.js", get(|| async { page("text/javascript; charset=utf-8", include_str!("../page/app.js")) }))
-        .route("/style.css", get(|| async { page("text/css; charset=utf-8", include_str!("../page/style.css")) }))
-        .route("/_control/state", get(state))
+    let mut page = Router::new();
+    for (path, content_type, text) in PAGE {
+        page = page.route(path, get(|| async { page_file(content_type, text) }));
+    }
+    page.route("/_control/state", get(state))
         .route("/_control/messages", get(messages))
         .route("/_control/thread", get(thread))
         .route("/_control/views", get(views))
@@ -51,7 +69,7 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         .with_state(control)
 }
 
-fn page(content_type: &'static str, text: &'static str) -> Response {
+fn page_file(content_type: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], text).into_response()
 }
 
