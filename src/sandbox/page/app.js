@@ -339,7 +339,7 @@ async function stateAgain() {
   const pins = S.channels.get(place.channel)?.pins ?? [];
   const state = await loadState();
   if (!state.ok) return;
-  for (const c of S.channels.values()) if (c.id !== place.channel && (c.mentions ?? 0) > (mentions.get(c.id) ?? 0)) announce(`You are mentioned in ${channelLabel(c)}`);
+  for (const c of S.channels.values()) if (c.id !== place.channel && (c.mentions ?? 0) > (mentions.get(c.id) ?? 0)) toast(`${c.kind === "im" ? "New message from" : "You are mentioned in"} ${channelLabel(c)}`, "info", () => { location.hash = `#/${c.id}`; });
   if (place.channel && !S.channels.has(place.channel)) return void route();
   drawSide(); drawHead(); drawWrite();
   const pinned = S.channels.get(place.channel)?.pins ?? [];
@@ -401,4 +401,4 @@ const permalink = location.pathname.match(/^\/archives\/(\w+)(?:\/p(\d{10})(\d{6
 if (permalink) history.replaceState(null, "", `/#/${permalink[1]}${permalink[2] ? `/${permalink[2]}.${permalink[3]}` : ""}`);
 if (wanted) history.replaceState(null, "", `/${location.hash}`);
 await start();
-await startStory(() => dirty({ kind: "all" }));
+await startStory(() => dirty({ kind: "clock" }));

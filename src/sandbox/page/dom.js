@@ -151,13 +151,13 @@ export function ask(title, body, buttons, { onshow } = {}) {
 }
 
 /** A short notice in the corner; errors stay longer and are announced at once. */
-export function toast(text, kind = "info") {
-  const el = h("div", { class: `toast ${kind}` }, icon(kind === "error" ? "bolt" : "bell"), h("span", {}, text));
+export function toast(text, kind = "info", open = null) {
+  const el = h("div", { class: `toast ${kind}` }, icon(kind === "error" ? "bolt" : "bell"), h("span", {}, text), open && h("button", { type: "button", class: "btn", onclick: () => { el.remove(); open(); } }, "Open"));
   el.append(iconButton("close", "Dismiss", () => el.remove()));
-  for (const old of document.querySelectorAll(".toast")) if (old.textContent === text) old.remove();
-  const open = document.querySelector("dialog[open]");
-  (open ? toastShelf(open) : byId("toasts")).append(el);
-  setTimeout(() => el.remove(), kind === "error" ? 12000 : 4000);
+  for (const old of document.querySelectorAll(".toast")) if (old.querySelector("span").textContent === text) old.remove();
+  const dialog = document.querySelector("dialog[open]");
+  (dialog ? toastShelf(dialog) : byId("toasts")).append(el);
+  setTimeout(() => el.remove(), kind === "error" ? 12000 : 6000);
 }
 
 function toastShelf(dialog) {

@@ -249,7 +249,7 @@ export class Feed {
     const full = format(tsMs(ts), myZone(), { dateStyle: "full", timeStyle: "long" });
     const stamp = h("a", { class: "stamp", href: `#/${this.channel}/${ts}`, title: full, tabindex: "-1" }, h("time", { datetime: new Date(tsMs(ts)).toISOString() }, time));
     if (quiet(message)) {
-      return h("li", { class: "msg quiet", tabindex: "-1", "data-ts": ts }, h("div", { class: "gutter" }), h("div", { class: "body" }, h("b", {}, who), " ", mrkdwn(message.text).flatMap((n) => [...n.childNodes]), " ", stamp));
+      return h("li", { class: "msg quiet", tabindex: "-1", "data-ts": ts }, h("div", { class: "gutter" }), h("div", { class: "body" }, message.text?.startsWith(`<@${message.user}`) ? null : [h("b", {}, who), " "], mrkdwn(message.text).flatMap((n) => [...n.childNodes]), " ", stamp));
     }
     const card = app && interactive(message.blocks);
     const text = message.blocks?.length ? renderBlocks(message.blocks, ctx) : mrkdwn(message.text);
