@@ -191,7 +191,7 @@ pub async fn find_by_number(tx: &mut Tx, workspace: &WorkspaceId, number: i64) -
 
 /// The workspace's incidents, newest number first.
 pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Result<Vec<Incident>, Error> {
-    let pattern = filter.text.as_deref().map(pattern).unwrap_or_else(|| "%".to_owned());
+    let pattern = filter.text.as_deref().map_or_else(|| "%".to_owned(), pattern);
     let before = filter.before.unwrap_or(i64::MAX);
     let limit = i64::from(filter.limit.min(LIST_MAX));
     let rows: Vec<(i64, String)> = if filter.open_only {

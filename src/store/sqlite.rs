@@ -136,11 +136,12 @@ async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), Erro
     let (version,): (String,) =
         sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
     refuse_old(&version)?;
-    enter_wal(path, &mut conn).await?;
+    refuse_foreign(path, &mut conn).await?;
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     if bytes <= FULL_CHECK_BYTES_MAX {
         quick_check(path, &mut conn).await?;
     }
+    enter_wal(path, &mut conn).await?;
     migrate(path, &mut conn).await?;
     conn.close().await.map_err(at_open)
 }
@@ -150,6 +151,21 @@ fn refuse_old(version: &str) -> Result<(), Error> {
     let numbers: Vec<u32> = version.split('.').filter_map(|number| number.parse().ok()).collect();
     if numbers.as_slice() < VERSION_MIN.as_slice() {
         return Err(Error::SqliteTooOld { found: version.to_owned() });
+    }
+    Ok(())
+}
+
+/// Refuses the file of another program before anything is written to it.
+async fn refuse_foreign(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    let (foreign,): (bool,) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite%')
+            AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(|error| explain(path, error))?;
+    if foreign {
+        return Err(Error::Foreign { path: path.to_owned() });
     }
     Ok(())
 }
@@ -182,16 +198,6 @@ async fn quick_check(path: &Path, conn: &mut SqliteConnection) -> Result<(), Err
 async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let at_open = |error| explain(path, error);
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(at_open)?;
-    let (foreign,): (bool,) = sqlx::query_as(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite%')
-            AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
-    )
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(at_open)?;
-    if foreign {
-        return Err(Error::Foreign { path: path.to_owned() });
-    }
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
     tx.commit().await.map_err(at_open)
 }
@@ -231,6 +237,7 @@ fn plain(error: &sqlx::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Retry;
 
     #[test]
     fn a_library_that_corrupts_files_is_refused() {
@@ -250,5 +257,21 @@ mod tests {
             assert!(path_in(bad).expect("sqlite").is_err(), "{bad}");
         }
         assert!(path_in("postgres://localhost/f").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_apart_from_other_failures() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteConnectOptions::new().filename(directory.path().join("f.db")).create_if_missing(true);
+        let mut conn = options.connect().await.expect("opens");
+        sqlx::raw_sql("PRAGMA max_page_count = 4; CREATE TABLE t (x BLOB)").execute(&mut conn).await.expect("fits");
+        let full = sqlx::query("INSERT INTO t VALUES (zeroblob(100000))").execute(&mut conn).await;
+        let full = Error::from(full.expect_err("does not fit"));
+        assert!(matches!(full, Error::Full), "{full:?}");
+        assert!(matches!(full.retry(), Retry::After(_)));
+        let other = sqlx::query("INSERT INTO nowhere VALUES (1)").execute(&mut conn).await;
+        let other = Error::from(other.expect_err("there is no such table"));
+        assert_eq!(other.retry(), Retry::Never);
+        sqlx::query("SELECT count(*) FROM t").execute(&mut conn).await.expect("reading goes on");
     }
 }

@@ -7,3 +7,8 @@ mod sandbox;
 mod sandbox_deliveries;
 mod sandbox_people;
 mod store_contract;
+mod store_files;
+mod store_postgres;
+mod support {
+    pub(crate) mod postgres;
+}
