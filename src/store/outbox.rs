@@ -255,10 +255,8 @@ async fn held(tx: &mut Tx, attempts: &[(EffectId, u32)]) -> Result<Vec<bool>, Er
 pub async fn retry(tx: &mut Tx, again: &Again) -> Result<bool, Error> {
     execute!(
         tx,
-        "DELETE FROM outbox WHERE state = 'pending' AND EXISTS (
-            SELECT 1 FROM outbox AS mine
-            WHERE mine.id = $1 AND mine.attempt = $2 AND mine.state = 'sending'
-              AND mine.incident_id = outbox.incident_id AND mine.slot = outbox.slot
+        "DELETE FROM outbox WHERE state = 'pending' AND slot IS NOT NULL AND (incident_id, slot) = (
+            SELECT incident_id, slot FROM outbox WHERE id = $1 AND attempt = $2 AND state = 'sending'
          )",
         again.id.0,
         i64::from(again.attempt),
