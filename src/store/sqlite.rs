@@ -46,7 +46,7 @@ pub(super) fn path_in(url: &str) -> Option<Result<PathBuf, Error>> {
 
 impl Files {
     pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
-        look_at(&path)?;
+        touch(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -56,7 +56,6 @@ impl Files {
             .disable_statement_logging();
         let writing = options
             .clone()
-            .create_if_missing(true)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", WAL_BYTES_KEPT);
@@ -100,8 +99,8 @@ impl Files {
     }
 }
 
-/// Looks at the file before SQLite does, whose own words would not help.
-fn look_at(path: &Path) -> Result<(), Error> {
+/// Opens the file, and makes it if it is missing, before SQLite does, whose own words would not help.
+fn touch(path: &Path) -> Result<(), Error> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -112,16 +111,20 @@ fn look_at(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::IsDirectory { path: path.to_owned() });
     }
-    if !path.exists() {
-        return Ok(());
-    }
-    match std::fs::OpenOptions::new().read(true).write(true).open(path) {
+    let mut asked = std::fs::OpenOptions::new();
+    asked.read(true).write(true).create(true);
+    // What is in it is nobody else's business. SQLite gives the files beside it the same permissions.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut asked, 0o600);
+    let known = path.exists();
+    match asked.open(path) {
         Ok(_) => Ok(()),
         Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
-            ) =>
+            if known
+                && matches!(
+                    error.kind(),
+                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                ) =>
         {
             Err(Error::ReadOnly { path: path.to_owned() })
         }
@@ -174,8 +177,13 @@ async fn refuse_foreign(path: &Path, conn: &mut SqliteConnection) -> Result<(), 
 async fn enter_wal(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let mut waited_ms = 0;
     loop {
-        match sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *conn).await {
-            Ok(_) => return Ok(()),
+        let entered: Result<(String,), _> = sqlx::query_as("PRAGMA journal_mode = WAL").fetch_one(&mut *conn).await;
+        match entered {
+            Ok((mode,)) if mode == "wal" => return Ok(()),
+            Ok(_) => {
+                let why = "its file system does not support a write-ahead log (is it a network share?)".into();
+                return Err(Error::CannotOpen { path: path.to_owned(), why });
+            }
             Err(error) if primary_code(&error) == Some(5) && waited_ms < BUSY_MS_MAX => {
                 real_sleep(Duration::from_millis(LOCK_POLL_MS)).await;
                 waited_ms += LOCK_POLL_MS;

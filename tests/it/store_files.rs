@@ -1,5 +1,6 @@
 //! SQLite files that cannot be used: each is refused with what to do about it, and left as it is.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use firebell::clock::Clock;
@@ -7,8 +8,8 @@ use firebell::store::{Db, Error, Retry, counters, incidents};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
-use crate::store_contract::TestDb;
 use crate::store_contract::samples::{opened, with_notes, workspace};
+use crate::store_contract::{TestDb, open};
 
 /// What is said when `name` in `directory` is opened.
 async fn refusal(directory: &Path, name: &str) -> String {
@@ -103,6 +104,27 @@ async fn a_database_whose_log_cannot_be_written_is_refused() {
     insta::assert_snapshot!(refusal(directory.path(), "firebell.db").await, @"the database /data/firebell.db cannot be written. Give this user write permission on the file, on its directory, and on the files beside it that end in -wal and -shm.");
 }
 
+#[tokio::test]
+async fn a_file_without_permission_to_write_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    damaged(directory.path(), |_| {}).await;
+    let path = directory.path().join("firebell.db");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).expect("is ours");
+    if std::fs::OpenOptions::new().write(true).open(&path).is_ok() {
+        // Root may write whatever the permissions say, and so may Firebell.
+        return open(&format!("sqlite:{}", path.display())).await.check().await.expect("is whole");
+    }
+    insta::assert_snapshot!(refusal(directory.path(), "firebell.db").await, @"the database /data/firebell.db cannot be written. Give this user write permission on the file, on its directory, and on the files beside it that end in -wal and -shm.");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_place_where_no_file_can_be_made_is_refused() {
+    let said = refusal(Path::new("/proc"), "firebell.db").await;
+    assert!(said.starts_with("the database /data/firebell.db cannot be opened: "), "{said}");
+    assert!(said.ends_with(". Check the file and its directory, or name another place."), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_of_another_process_is_waited_for_and_then_named() {
     let db = TestDb::sqlite().await;
@@ -131,6 +153,10 @@ async fn a_file_is_made_anew_and_found_again() {
     let db = Db::open(&url, &Clock::System).await.expect("is made");
     assert_eq!(db.location(), directory.path().join("firebell.db").display().to_string());
     opened(&db, 1).await;
+    for file in ["firebell.db", "firebell.db-wal", "firebell.db-shm"] {
+        let mode = std::fs::metadata(directory.path().join(file)).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file} is readable to its owner alone");
+    }
     db.check().await.expect("is whole");
     db.close().await;
     assert!(!directory.path().join("firebell.db-wal").exists(), "closing folds the log into the file");

@@ -180,6 +180,8 @@ async fn a_search_takes_its_words_literally(db: &TestDb) {
     assert_eq!(found("s_l").await, [2]);
     assert_eq!(found(" CHECKOUT \\ ").await, [3]);
     assert_eq!(found("inc-2").await, [2]);
+    assert_eq!(found("1000 lost").await, [2]);
+    assert_eq!(found("lost 1000").await, [0_i64; 0]);
     assert_eq!(found("nothing like it").await, [0_i64; 0]);
 }
 

@@ -135,7 +135,7 @@ async fn everything_is_kept(db: &Db, event: &Recorded) {
     assert_eq!((stored.number, stored.title.as_str()), (3, "Database 3 is down"));
     let channel = "C0INC3".into();
     assert_eq!(incidents::find_by_channel(&mut tx, &workspace(), &channel).await.expect("looks"), Some(id));
-    assert_eq!(history::load(&mut tx, id).await.expect("loads"), [event.clone()]);
+    assert_eq!(history::load(&mut tx, id).await.expect("loads"), std::slice::from_ref(event));
     assert_eq!(history::verify(&mut tx, id).await.expect("reads").expect("is whole").entries, 1);
     assert_eq!(timers::due(&mut tx, at(0), 9).await.expect("loads").len(), 1);
     let claimed = outbox::claim(&mut tx, at(1), &Lane::ALL, 9, at(9)).await.expect("claims");

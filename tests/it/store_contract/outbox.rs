@@ -183,8 +183,10 @@ async fn a_slot_may_be_taken_anew_while_its_effect_is_sent_but_is_not_sent_besid
     let older = claim_all(db, 0).await.remove(0);
     assert_eq!(enqueue(db, &[new(id, Effect::UpdateCard)]).await, 1);
     assert_eq!(claim_all(db, 1).await, [], "the older one could arrive later");
-    finish(db, &[(older.id, 1)]).await;
-    let newer = claim_all(db, 1).await;
+    let again = claim_all(db, 8).await;
+    assert_eq!(again.iter().map(|claimed| claimed.id).collect::<Vec<_>>(), [older.id], "even when its lease ends");
+    finish(db, &[(older.id, 2)]).await;
+    let newer = claim_all(db, 9).await;
     assert_eq!(newer.len(), 1);
     assert_ne!(newer[0].id, older.id);
 }

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -42,8 +42,8 @@ end 0
 struct Server {
     port: u16,
     databases: AtomicU32,
-    /// Open as long as this process lives.
-    _keeper: ChildStdin,
+    /// Its input is open as long as this process lives.
+    _keeper: Child,
 }
 
 /// The URL of a new, empty database for one test, which goes when the server goes; `None` where PostgreSQL is not installed.
@@ -107,8 +107,7 @@ fn start_once(bin: &Path) -> Result<Server, String> {
     let mut all = String::new();
     while said.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
         if line == "ready\n" {
-            let keeper = child.stdin.take().expect("is piped");
-            return Ok(Server { port, databases: AtomicU32::new(1), _keeper: keeper });
+            return Ok(Server { port, databases: AtomicU32::new(1), _keeper: child });
         }
         all.push_str(&line);
         line.clear();
