@@ -88,7 +88,8 @@ fn start_once(bin: &Path) -> Result<Server, String> {
         "OPTIONS",
         format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c max_connections=200 \
-             -c shared_buffers=32MB -c fsync=off -c full_page_writes=off"
+             -c shared_buffers=32MB -c fsync=off -c full_page_writes=off -c synchronous_commit=off \
+             -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off"
         ),
     );
     // PostgreSQL refuses to run as root.
