@@ -9,3 +9,8 @@ mod slack_http;
 mod slack_payloads;
 mod slack_socket;
 mod store_contract;
+mod store_files;
+mod store_postgres;
+mod support {
+    pub(crate) mod postgres;
+}
