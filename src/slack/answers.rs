@@ -68,10 +68,12 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
             let what = team.as_ref().map_or(Mrkdwn::default(), |team| mrkdwn!(" for {}", escape::name(&team.name)));
             let since = scene::moment(*since, reader.zone(), reader.now);
             let place = scene.as_ref().and_then(Scene::channel);
-            let help = place.map_or(Mrkdwn::default(), |channel| mrkdwn!(" To help, join {}.", channel));
-            Message::sentence(mrkdwn!("{} has it{} since {}.{}", who, what, since, help))
+            let help = place.map_or("You are noted as helping.".into(), |channel| {
+                mrkdwn!("You are noted as helping; the work is in {}.", channel)
+            });
+            Message::sentence(mrkdwn!("{} has it{} since {}. {}", who, what, since, help))
         }
-        Said::NothingChanged { because } => Message::sentence(mrkdwn!("Nothing changed: {}", full_stop(because))),
+        Said::NothingChanged { because } => Message::sentence(Untrusted(because).line(SENTENCE_CHARS_MAX)),
         Said::Resolved { at } => {
             let at = scene::moment(*at, reader.zone(), reader.now);
             Message::sentence(mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at))
@@ -261,9 +263,4 @@ pub fn failure(still_works: &'static str, reference: &str) -> Message {
         still_works,
         reference
     ))
-}
-
-fn full_stop(text: &str) -> Mrkdwn {
-    let text = Untrusted(text).line(SENTENCE_CHARS_MAX);
-    if text.as_str().ends_with(['.', '?', '…']) { text } else { mrkdwn!("{}.", text) }
 }

@@ -146,7 +146,7 @@ fn log(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) -> Vec<
     let mut lines: Vec<Mrkdwn> = story::standing(history)
         .iter()
         .filter(|told| story::escalation_of(scene, &told.recorded.occurrence.event) == Some(escalation.id))
-        .filter(|told| !matches!(told.recorded.occurrence.event, Event::Escalated { .. }))
+        .filter(|told| !matches!(told.recorded.occurrence.event, Event::Escalated { policy: Some(_), .. }))
         .filter_map(|told| story::line(scene, told))
         .collect();
     if lines.len() > LOG_LINES_MAX {

@@ -88,7 +88,7 @@ fn closed(scene: &Scene<'_>) -> Message {
         &ButtonAction::TaskForm { incident },
     );
     shown(
-        mrkdwn!("{} is {}. Here you can:", scene.number(), scene.incident.status.word()),
+        &mrkdwn!("{} is {}. Here you can:", scene.number(), scene.incident.status.word()),
         lines,
         vec![complete.into(), task.into()],
     )

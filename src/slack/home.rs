@@ -126,7 +126,7 @@ fn open(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Value> {
 }
 
 fn mine(user: &UserId, scene: &Scene<'_>) -> bool {
-    scene.incident.responders.contains(user) || scene.incident.roles.values().any(|held| held == user)
+    scene.incident.involves(user)
 }
 
 fn open_row(user: &UserId, scene: &Scene<'_>) -> Value {

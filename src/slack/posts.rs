@@ -88,6 +88,8 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::Declined { .. }
         | Event::EscalationAdvanced { .. }
         | Event::EscalationStopped { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
         | Event::ChannelCreated { .. }
         | Event::ChannelFailed { .. }
         | Event::CardPosted { .. }

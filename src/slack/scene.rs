@@ -130,7 +130,7 @@ impl<'a> Scene<'a> {
 
     /// The pages of one escalation, oldest first.
     pub fn pages_of(&self, escalation: EscalationId) -> impl Iterator<Item = &'a Page> {
-        self.incident.pages.values().filter(move |page| page.escalation == escalation)
+        self.incident.pages_of(escalation)
     }
 
     /// Those whose turn it is in an escalation.

@@ -18,14 +18,13 @@ pub struct Told<'a> {
 pub fn standing(history: &[Recorded]) -> Vec<Told<'_>> {
     let mut told: Vec<Told<'_>> = history.iter().map(|recorded| Told { recorded, text: None }).collect();
     for recorded in history {
-        match &recorded.occurrence.event {
-            Event::TextEdited { target, text } => {
-                if let Some(edited) = told.iter_mut().find(|told| told.recorded.seq == *target) {
-                    edited.text = Some(text);
-                }
-            }
-            Event::EntryRemoved { target, .. } => told.retain(|told| told.recorded.seq != *target),
-            _ => {}
+        if let Event::TextEdited { target, text } = &recorded.occurrence.event
+            && let Some(edited) = told.iter_mut().find(|told| told.recorded.seq == *target)
+        {
+            edited.text = Some(text);
+        }
+        if let Event::EntryRemoved { target, .. } = &recorded.occurrence.event {
+            told.retain(|told| told.recorded.seq != *target);
         }
     }
     told.sort_by_key(|told| (told.recorded.occurrence.at, told.recorded.seq));
@@ -90,6 +89,9 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         }
         Event::TaskDone { task, done: true } => mrkdwn!("{} finished task {}.", who, task),
         Event::TaskDone { task, done: false } => mrkdwn!("{} took task {} up again.", who, task),
+        Event::Escalated { escalation: Some(_), team: Some(team), text, policy: None } => {
+            with(mrkdwn!("{} called {} again", who, scene.team(team)), text)
+        }
         Event::Escalated { team: Some(team), text, .. } => with(mrkdwn!("{} called {}", who, scene.team(team)), text),
         Event::Escalated { team: None, text, .. } => with(mrkdwn!("{} called for help", who), text),
         Event::TierStarted { step, pages, unreachable, .. } => tier_started(scene, *step, pages, unreachable),
@@ -134,6 +136,8 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         | Event::TaskRemoved { .. }
         | Event::ProseWritten { .. }
         | Event::AlertRepeated { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
         | Event::ChannelCreated { .. }
         | Event::CardPosted { .. }
         | Event::AnnouncementPosted { .. }

@@ -3,3 +3,4 @@
 
 mod core;
 mod store_contract;
+mod words;
