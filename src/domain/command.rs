@@ -77,6 +77,11 @@ pub enum Command {
         text: String,
         source: Source,
     },
+    /// A message marked with a reaction, which must be fetched first.
+    RequestCapture {
+        message: MessageRef,
+        kind: NoteKind,
+    },
     /// The message that this entry was taken from was edited or deleted in Slack.
     FollowMessage {
         target: Seq,
@@ -264,6 +269,14 @@ pub enum Finished {
     PostmortemPosted {
         message: MessageRef,
     },
+    /// The marked message, as it was when it was fetched.
+    Captured {
+        by: UserId,
+        kind: NoteKind,
+        at: DateTime<Utc>,
+        text: String,
+        source: Source,
+    },
     /// Done, and the history need not know.
     Quietly,
 }
@@ -287,6 +300,7 @@ impl Command {
             | Self::PostUpdate { .. }
             | Self::Note { .. }
             | Self::Capture { .. }
+            | Self::RequestCapture { .. }
             | Self::EditEntry { .. }
             | Self::RemoveEntry { .. }
             | Self::SetImpactStart { .. }

@@ -355,6 +355,11 @@ pub enum Event {
         text: String,
     },
 
+    /// A person marked a message that must be fetched before it can be taken into the timeline.
+    CaptureRequested {
+        message: MessageRef,
+        kind: NoteKind,
+    },
     ChannelCreated {
         channel: ChannelId,
         name: String,

@@ -136,6 +136,7 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
     match &occurrence.event {
         Event::Opened { .. } => {}
         Event::Detected { .. } => {}
+        Event::CaptureRequested { .. } => {}
         Event::Declared { .. } | Event::Noted { .. } | Event::TextEdited { .. } | Event::EntryRemoved { .. } => {}
         Event::StatusChanged { to, .. } => incident.status = *to,
         Event::Mitigated { .. } => {

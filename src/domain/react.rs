@@ -2,7 +2,7 @@
 
 use super::effect::Effect;
 use super::escalation::Phase;
-use super::event::{Event, PageResult, PlannedPage, Recipient, Recorded};
+use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded};
 use super::incident::{Channel, Incident};
 use super::roster::Roster;
 use crate::ids::{EscalationId, UserId};
@@ -23,7 +23,8 @@ pub fn react(recorded: &Recorded, after: &Incident, roster: &Roster) -> Vec<Effe
 /// Whether an event changes what the documents say.
 fn is_content(event: &Event) -> bool {
     match event {
-        Event::ChannelCreated { .. }
+        Event::CaptureRequested { .. }
+        | Event::ChannelCreated { .. }
         | Event::ChannelFailed { .. }
         | Event::CardPosted { .. }
         | Event::AnnouncementPosted { .. }
@@ -136,6 +137,12 @@ impl Effects<'_> {
                 self.refresh_card();
             }
             Event::Noted { .. } => self.mark(recorded, true),
+            Event::CaptureRequested { message, kind } => {
+                if let Actor::Person { user } = &recorded.occurrence.actor {
+                    let (message, by) = (message.clone(), user.clone());
+                    self.out.push(Effect::Capture { message, kind: *kind, by });
+                }
+            }
             Event::FieldSet { .. }
             | Event::ImpactStartSet { .. }
             | Event::ImpactEndSet { .. }
@@ -272,6 +279,6 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
         Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } => in_channel,
-        Effect::MarkTaken { .. } | Effect::Export => true,
+        Effect::Capture { .. } | Effect::MarkTaken { .. } | Effect::Export => true,
     }
 }

@@ -95,6 +95,9 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::CardPosted { .. }
         | Event::AnnouncementPosted { .. }
         | Event::EscalationPosted { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
+        | Event::CaptureRequested { .. }
         | Event::PostmortemPosted { .. } => return None,
     })
 }

@@ -142,6 +142,9 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         | Event::CardPosted { .. }
         | Event::AnnouncementPosted { .. }
         | Event::EscalationPosted { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
+        | Event::CaptureRequested { .. }
         | Event::PostmortemPosted { .. } => return None,
     })
 }

@@ -10,7 +10,7 @@ use crate::domain::event::{Event, NoteKind, Source};
 use crate::domain::incident::Field;
 use crate::domain::limits::{LIST_ITEMS_MAX, TEXT_CHARS_MAX};
 use crate::domain::rejection::{Rejection, RejectionKind};
-use crate::ids::{Seq, UserId};
+use crate::ids::{MessageRef, Seq, UserId};
 
 impl Draft<'_> {
     pub(super) fn detected(
@@ -68,12 +68,14 @@ impl Draft<'_> {
             (text, _) => text.to_owned(),
         };
         let text: String = kept_text("message", &text, usize::MAX)?.chars().take(TEXT_CHARS_MAX).collect();
-        let seq = self.push_from(
-            at.min(self.context.now),
-            Some(source.clone()),
-            Event::Noted { kind, team: None, text: text.clone() },
-        );
+        let (at, source) = (at.min(self.context.now), Some(source.clone()));
+        let seq = self.push_from(at, source, Event::Noted { kind, team: None, text: text.clone() });
         Ok(self.noted(seq, kind, text))
+    }
+
+    pub(super) fn request_capture(&mut self, message: &MessageRef, kind: NoteKind) -> Said {
+        self.push(Event::CaptureRequested { message: message.clone(), kind });
+        Said::Done
     }
 
     /// Follows the message that an entry was taken from: its edits, and its deletion.

@@ -1,10 +1,10 @@
 //! What became of effects: outcomes are commands too, so that a failed page is in the history.
 
-use super::Draft;
 use super::lifecycle::unchanged;
+use super::{Context, Draft};
 use crate::domain::answer::Said;
 use crate::domain::command::Finished;
-use crate::domain::event::{Event, PageResult};
+use crate::domain::event::{Actor, Event, PageResult};
 use crate::domain::incident::Channel;
 
 impl Draft<'_> {
@@ -38,6 +38,16 @@ impl Draft<'_> {
             }
             Finished::PostmortemPosted { message } => {
                 self.push_own(Event::PostmortemPosted { message: message.clone() });
+            }
+            Finished::Captured { by, kind, at, text, source } => {
+                let actor = Actor::Person { user: by.clone() };
+                let asked = Context { actor: &actor, ..self.context };
+                let mut draft = Draft { context: asked, after: self.after.clone(), events: Vec::new() };
+                // An empty message says nothing that could be kept.
+                if draft.capture(*at, *kind, text, source).is_ok() {
+                    self.after = draft.after;
+                    self.events.extend(draft.events);
+                }
             }
             Finished::Quietly => {}
         }
