@@ -159,6 +159,12 @@ pub fn quoted(text: &str) -> Mrkdwn {
     mrkdwn!("“{}”", Untrusted(text).line(QUOTE_CHARS_MAX))
 }
 
+/// As [`quoted`], as the end of a sentence: with a full stop, unless the words bring their own end.
+pub fn quoted_end(text: &str) -> Mrkdwn {
+    let said = Untrusted(text).line(QUOTE_CHARS_MAX);
+    if said.as_str().ends_with(['.', '?', '!', '…']) { mrkdwn!("“{}”", said) } else { mrkdwn!("“{}”.", said) }
+}
+
 /// `<@U…>`, which notifies; or the bare text if that is not an id as Slack makes them.
 pub fn mention(user: &str) -> Mrkdwn {
     sigil("@", user)

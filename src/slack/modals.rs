@@ -13,7 +13,7 @@ use crate::domain::event::NoteKind;
 use crate::domain::incident::{Field, Incident, Role, Severity, Status};
 use crate::domain::limits::TITLE_CHARS_MAX;
 use crate::domain::roster::Roster;
-use crate::ids::{IncidentId, Seq, TeamKey};
+use crate::ids::{Seq, TeamKey};
 
 /// Longest one-line answer, in characters.
 const LINE_CHARS_MAX: usize = 300;
@@ -144,7 +144,7 @@ pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
         Input::moment(field::AT, "Since when are users fine?", Some(scene.now)).required().into(),
         Input::line(field::TEXT, "What do users see now?", LINE_CHARS_MAX, None).into(),
     ];
-    modal(form::MITIGATE, "Mitigated", "Mitigated", &carried.encode(), shown)
+    modal(form::MITIGATE, &format!("Mitigate {}", scene.incident.name()), "Mitigated", &carried.encode(), shown)
 }
 
 /// "Resolve": what is easiest to say now; everything may be left out.
@@ -152,7 +152,7 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     let began = scene.incident.impact_start_at.unwrap_or(scene.since());
     let mut shown = vec![
         blocks::section(mrkdwn!(
-            "*{}*\nReminders stop and the postmortem starts. You can skip every question.",
+            "*{}*\nOpen calls stop and the postmortem starts. You can skip every question.",
             scene.title()
         )),
         answer(scene, field::AFFECTED, Field::Affected, "Share of users affected", "30% of users"),
@@ -174,7 +174,7 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     ];
     let hint = "Suggested from what is recorded; correct it if users were harmed earlier.";
     shown.push(Input::moment(field::IMPACT_START, "Impact began", Some(began)).hint(hint).into());
-    modal(form::RESOLVE, "Resolve", "Resolve", &carried.encode(), shown)
+    modal(form::RESOLVE, &format!("Resolve {}", scene.incident.name()), "Resolve", &carried.encode(), shown)
 }
 
 /// "Edit the entry" with this number.
@@ -248,7 +248,7 @@ pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
             .hint("What prevents it, or makes it cheaper, next time.")
             .into(),
     ];
-    modal(form::POSTMORTEM, "Postmortem", "Save", &carried.encode(), shown)
+    modal(form::POSTMORTEM, &format!("Postmortem {}", scene.incident.name()), "Save", &carried.encode(), shown)
 }
 
 fn answer(scene: &Scene<'_>, block_id: &'static str, field: Field, label: &str, example: &str) -> Value {
@@ -349,8 +349,3 @@ pub const IMPACT_KINDS: [(&str, &str); 5] = [
     ("security", "Security incident"),
     ("risk", "Risk: nothing broke yet"),
 ];
-
-/// The form that carries nothing but an incident.
-pub fn carried(incident: IncidentId) -> Carried {
-    Carried::of(incident)
-}

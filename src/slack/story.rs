@@ -31,7 +31,7 @@ pub fn standing(history: &[Recorded]) -> Vec<Told<'_>> {
     told
 }
 
-/// "3:15 PM: *Note.* Logs clean"; `None` for events that only keep the books.
+/// "3:15 PM: *Note:* Logs clean"; `None` for events that only keep the books.
 pub fn line(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
     let about = if told.recorded.occurrence.approx { "about " } else { "" };
     let sentence = sentence(scene, told)?;
@@ -67,11 +67,11 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
     };
     Some(match &occurrence.event {
         Event::Opened { severity, .. } => mrkdwn!("{} opened {} as {}.", who, scene.number(), severity),
-        Event::Detected { text, .. } => mrkdwn!("*Detected.* {}", said(text)),
-        Event::Declared { text, .. } => mrkdwn!("*Declared.* {}", said(text)),
+        Event::Detected { text, .. } => mrkdwn!("*Detected:* {}", said(text)),
+        Event::Declared { text, .. } => mrkdwn!("*Declared:* {}", said(text)),
         Event::StatusChanged { to, text, .. } => with(mrkdwn!("{} set the status to {}", who, to.word()), text),
-        Event::Mitigated { text, .. } => mrkdwn!("*Mitigated.* {}", said(text)),
-        Event::Resolved { text: Some(text), .. } => mrkdwn!("*Resolved.* {}", said(text)),
+        Event::Mitigated { text, .. } => mrkdwn!("*Mitigated:* {}", said(text)),
+        Event::Resolved { text: Some(text), .. } => mrkdwn!("*Resolved:* {}", said(text)),
         Event::Resolved { text: None, .. } => mrkdwn!("*Resolved* by {}.", scene.actor(&occurrence.actor)),
         Event::Reopened { text, because } => {
             with(mrkdwn!("{} reopened {}", who, scene.number()), if text.is_some() { text } else { because })
@@ -80,8 +80,8 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         Event::SeverityChanged { from, to } => severity_changed(&who, *from, *to),
         Event::TitleChanged { to, .. } => mrkdwn!("{} changed the title to {}.", who, escape::quoted(to)),
         Event::RoleAssigned { role, user } => role_assigned(scene, &occurrence.actor, *role, user),
-        Event::UpdatePosted { text } => mrkdwn!("*Update.* {}", said(text)),
-        Event::Noted { kind, text, .. } => mrkdwn!("*{}.* {}", note_kind_name(*kind), said(text)),
+        Event::UpdatePosted { text } => mrkdwn!("*Update:* {}", said(text)),
+        Event::Noted { kind, text, .. } => mrkdwn!("*{}:* {}", note_kind_name(*kind), said(text)),
         Event::MeasureAdded { text } => mrkdwn!("{} added a measure: {}", who, said(text)),
         Event::TaskAdded { task, text, owner, .. } => {
             let owner = owner.as_ref().map_or("no owner".into(), |user| scene.name(user));
@@ -95,7 +95,7 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         Event::Escalated { team: Some(team), text, .. } => with(mrkdwn!("{} called {}", who, scene.team(team)), text),
         Event::Escalated { team: None, text, .. } => with(mrkdwn!("{} called for help", who), text),
         Event::TierStarted { step, pages, unreachable, .. } => tier_started(scene, *step, pages, unreachable),
-        Event::TierSkipped { step, unreachable, .. } => match reasons(scene, unreachable) {
+        Event::TierSkipped { step, unreachable, .. } => match reasons(unreachable) {
             Some(reasons) => mrkdwn!("Tier {} skipped: {}.", step.tier, reasons),
             None => mrkdwn!("Tier {} skipped: nobody is in it.", step.tier),
         },
@@ -119,7 +119,7 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             Some(fallback) => mrkdwn!("*Nobody answered.* Called the fallback: {}.", fallback),
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
-        Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared.* {}", said(text)),
+        Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
         Event::ChannelFailed { error } => mrkdwn!("The channel could not be made: {}.", said(error)),
         Event::ImpactStartSet { start_at: Some(at) } => {
             mrkdwn!("{} set the start of the impact to {}.", who, scene.time(*at))
@@ -136,8 +136,6 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         | Event::TaskRemoved { .. }
         | Event::ProseWritten { .. }
         | Event::AlertRepeated { .. }
-        | Event::ActivitySeen { .. }
-        | Event::AlertFiring { .. }
         | Event::ChannelCreated { .. }
         | Event::CardPosted { .. }
         | Event::AnnouncementPosted { .. }
@@ -192,11 +190,15 @@ fn has_it(scene: &Scene<'_>, user: Option<&crate::ids::UserId>, team: Option<Mrk
 }
 
 fn tier_started(scene: &Scene<'_>, step: Step, pages: &[PlannedPage], unreachable: &[Unreachable]) -> Mrkdwn {
-    let called = match scene.recipients(pages.iter().map(|page| &page.to)) {
-        Some(who) => mrkdwn!("Called {} (tier {})", who, step.tier),
-        None => mrkdwn!("Tier {} called nobody", step.tier),
+    let tier = match step.round {
+        0 | 1 => mrkdwn!("tier {}", step.tier),
+        round => mrkdwn!("tier {}, round {}", step.tier, round),
     };
-    match reasons(scene, unreachable) {
+    let called = match scene.recipients(pages.iter().map(|page| &page.to)) {
+        Some(who) => mrkdwn!("Called {} ({})", who, tier),
+        None => mrkdwn!("Called nobody ({})", tier),
+    };
+    match reasons(unreachable) {
         Some(reasons) => mrkdwn!("{}; left out: {}.", called, reasons),
         None => mrkdwn!("{}.", called),
     }
@@ -216,12 +218,7 @@ fn attempt(to: &Mrkdwn, result: &PageResult) -> Option<Mrkdwn> {
     }
 }
 
-/// "@dba: nobody is in the group, Eli: the account is deactivated".
-pub fn reasons(scene: &Scene<'_>, unreachable: &[Unreachable]) -> Option<Mrkdwn> {
-    scene::some_of(
-        unreachable
-            .iter()
-            .map(|one| mrkdwn!("{} ({})", scene.target(&one.target), Untrusted(&one.why).line(QUOTE_CHARS_MAX)))
-            .collect(),
-    )
+/// "@dba has no active members, Eli's account is deactivated".
+fn reasons(unreachable: &[Unreachable]) -> Option<Mrkdwn> {
+    scene::some_of(unreachable.iter().map(|one| Untrusted(&one.why).line(QUOTE_CHARS_MAX)).collect())
 }

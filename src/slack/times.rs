@@ -1,43 +1,44 @@
-//! Civil time as these texts need it. Stands in for `crate::domain::civil`, which has the same three functions: once
-//! that is there, this file is `pub(super) use crate::domain::civil::{clock_time, date, duration};`.
+//! Civil time as these texts need it: the one place where they ask `domain::civil`.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use jiff::tz::TimeZone;
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
-fn zoned(at: DateTime<Utc>, zone: &str) -> jiff::Zoned {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-    jiff::Timestamp::from_microsecond(at.timestamp_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(zone)
+use crate::domain::civil::{self, WallClock};
+
+/// What the clocks of the zone show; of UTC for a zone that nobody knows.
+fn wall(at: DateTime<Utc>, zone: &str) -> WallClock {
+    civil::zone(zone).unwrap_or_else(|_| civil::Zone::utc()).at(at)
 }
 
 /// "3:00 PM EDT" or "15:00 CET".
 pub(super) fn clock_time(at: DateTime<Utc>, zone: &str) -> String {
-    let format = if zone.starts_with("America/") { "%-I:%M %p %Z" } else { "%H:%M %Z" };
-    zoned(at, zone).strftime(format).to_string()
+    let wall = wall(at, zone);
+    let hours = if zone.starts_with("America/") || zone.starts_with("US/") { "%-I:%M %p" } else { "%H:%M" };
+    format!("{} {}", wall.local.format(hours), wall.abbreviation)
 }
 
 /// "April 2nd, 2023".
 pub(super) fn date(at: DateTime<Utc>, zone: &str) -> String {
-    let local = zoned(at, zone);
-    let suffix = match (local.day() % 10, local.day()) {
+    let day = wall(at, zone).local.date();
+    let suffix = match (day.day() % 10, day.day()) {
         (_, 11..=13) => "th",
         (1, _) => "st",
         (2, _) => "nd",
         (3, _) => "rd",
         _ => "th",
     };
-    format!("{} {}{suffix}, {}", local.strftime("%B"), local.day(), local.year())
+    format!("{} {}{suffix}, {}", day.format("%B"), day.day(), day.year())
 }
 
-/// "under a minute", "2 min", "1 h 15 min", "2 d 3 h"; never negative.
+/// "under a minute", "2 min", "1 h 15 min", above 48 hours "2 d 3 h"; never negative.
 pub(super) fn duration(span: TimeDelta) -> String {
     let minutes = span.num_minutes().max(0);
-    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => "under a minute".into(),
-        (0, 0, m) => format!("{m} min"),
-        (0, h, 0) => format!("{h} h"),
-        (0, h, m) => format!("{h} h {m} min"),
-        (d, 0, _) => format!("{d} d"),
-        (d, h, _) => format!("{d} d {h} h"),
+    let (hours, left) = (minutes / 60, minutes % 60);
+    match (hours, left) {
+        (0, 0) => "under a minute".into(),
+        (0, left) => format!("{left} min"),
+        (hours, 0) if hours < 48 => format!("{hours} h"),
+        (hours, left) if hours < 48 => format!("{hours} h {left} min"),
+        (hours, _) if hours % 24 == 0 => format!("{} d", hours / 24),
+        (hours, _) => format!("{} d {} h", hours / 24, hours % 24),
     }
 }

@@ -13,19 +13,19 @@ use firebell::ids::{ChannelId, EscalationId, IncidentId, MessageRef, PageId, Use
 use firebell::slack::answers::Reader;
 use firebell::slack::scene::Scene;
 
-pub const ANA: &str = "U0ANA";
-pub const BEN: &str = "U0BEN";
-pub const CHRIS: &str = "U0CHRIS";
-pub const DANA: &str = "U0DANA";
-pub const ELI: &str = "U0ELI";
-pub const FAY: &str = "U0FAY";
+pub(crate) const ANA: &str = "U0ANA";
+pub(crate) const BEN: &str = "U0BEN";
+pub(crate) const CHRIS: &str = "U0CHRIS";
+pub(crate) const DANA: &str = "U0DANA";
+pub(crate) const ELI: &str = "U0ELI";
+pub(crate) const FAY: &str = "U0FAY";
 
 /// 3:00 PM in New York on 2 April 2023.
-pub fn three_pm() -> DateTime<Utc> {
+pub(crate) fn three_pm() -> DateTime<Utc> {
     DateTime::from_timestamp(1_680_462_000, 0).expect("in range")
 }
 
-pub fn at(clock: &str) -> DateTime<Utc> {
+pub(crate) fn at(clock: &str) -> DateTime<Utc> {
     let (hours, minutes) = clock.split_once(':').expect("h:mm");
     let past_three = (hours.parse::<i64>().expect("hours") - 3) * 60 + minutes.parse::<i64>().expect("minutes");
     three_pm() + TimeDelta::minutes(past_three)
@@ -33,13 +33,13 @@ pub fn at(clock: &str) -> DateTime<Utc> {
 
 /// The texts that outsiders choose.
 #[derive(Clone, Debug)]
-pub struct Texts {
-    pub title: String,
-    pub reason: String,
-    pub note: String,
-    pub person: String,
-    pub team: String,
-    pub error: String,
+pub(crate) struct Texts {
+    pub(crate) title: String,
+    pub(crate) reason: String,
+    pub(crate) note: String,
+    pub(crate) person: String,
+    pub(crate) team: String,
+    pub(crate) error: String,
 }
 
 impl Default for Texts {
@@ -57,18 +57,17 @@ impl Default for Texts {
 
 /// An incident, the people around it and a clock.
 #[derive(Clone, Debug)]
-pub struct Tale {
-    pub now: DateTime<Utc>,
-    pub incident: Incident,
-    pub history: Vec<Recorded>,
-    pub roster: Roster,
-    pub directory: Directory,
-    pub texts: Texts,
+pub(crate) struct Tale {
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) incident: Incident,
+    pub(crate) history: Vec<Recorded>,
+    pub(crate) roster: Roster,
+    pub(crate) directory: Directory,
 }
 
 impl Tale {
     /// Opened by Ana at 3:00 PM as SEV2, without a channel yet.
-    pub fn begin(texts: Texts, private: bool) -> Self {
+    pub(crate) fn begin(texts: Texts, private: bool) -> Self {
         let roster = roster(&texts);
         let directory = directory(&texts);
         let actor = Actor::Person { user: ANA.into() };
@@ -86,29 +85,29 @@ impl Tale {
             detected: None,
         });
         let decided = decide_opening(IncidentId(7), &WorkspaceId::new("T0ACME"), 42, &open, &context).expect("opens");
-        Self { now, incident: decided.after, history: decided.events, roster, directory, texts }
+        Self { now, incident: decided.after, history: decided.events, roster, directory }
     }
 
-    pub fn with_channel(mut self) -> Self {
+    pub(crate) fn with_channel(mut self) -> Self {
         let created = Finished::ChannelCreated { channel: "C0SHOP".into(), name: "inc-42-shop-is-very-slow".into() };
         self.finish(created);
         self
     }
 
-    pub fn scene(&self) -> Scene<'_> {
+    pub(crate) fn scene(&self) -> Scene<'_> {
         Scene::new(&self.incident, &self.roster, &self.directory, self.now)
     }
 
-    pub fn reader<'a>(&'a self, user: &'a UserId) -> Reader<'a> {
+    pub(crate) fn reader<'a>(&'a self, user: &'a UserId) -> Reader<'a> {
         Reader { user, roster: &self.roster, directory: &self.directory, now: self.now }
     }
 
-    pub fn at(&mut self, clock: &str) -> &mut Self {
+    pub(crate) fn at(&mut self, clock: &str) -> &mut Self {
         self.now = at(clock);
         self
     }
 
-    pub fn ask(&mut self, actor: &Actor, command: &Command) -> Result<Said, Rejection> {
+    pub(crate) fn ask(&mut self, actor: &Actor, command: &Command) -> Result<Said, Rejection> {
         let context = Context { now: self.now, actor, inside: true, roster: &self.roster, directory: &self.directory };
         let decided = decide(&self.incident, command, &context)?;
         self.incident = decided.after;
@@ -116,36 +115,36 @@ impl Tale {
         Ok(decided.said)
     }
 
-    pub fn by(&mut self, user: &str, command: &Command) -> Said {
+    pub(crate) fn by(&mut self, user: &str, command: &Command) -> Said {
         self.ask(&Actor::Person { user: user.into() }, command).expect("allowed")
     }
 
-    pub fn finish(&mut self, finished: Finished) {
+    pub(crate) fn finish(&mut self, finished: Finished) {
         self.ask(&Actor::Firebell, &Command::EffectFinished(finished)).expect("outcomes are never refused");
     }
 
-    pub fn answer(&self, said: Said) -> Answer {
+    pub(crate) fn answer(&self, said: Said) -> Answer {
         Answer { incident: Some(self.incident.id), number: Some(self.incident.number), said }
     }
 
-    pub fn last(&self) -> &Recorded {
+    pub(crate) fn last(&self) -> &Recorded {
         self.history.last().expect("an incident has a history")
     }
 
-    pub fn escalate(&mut self, who: &str, team: &str, reason: Option<&str>) -> Said {
+    pub(crate) fn escalate(&mut self, who: &str, team: &str, reason: Option<&str>) -> Said {
         self.by(who, &Command::Escalate { when: When::default(), team: team.into(), reason: reason.map(Into::into) })
     }
 
-    pub fn acknowledge(&mut self, who: &str) -> Said {
+    pub(crate) fn acknowledge(&mut self, who: &str) -> Said {
         self.by(who, &Command::Acknowledge(Acknowledge::default()))
     }
 
-    pub fn note(&mut self, who: &str, kind: NoteKind, text: &str) -> Said {
+    pub(crate) fn note(&mut self, who: &str, kind: NoteKind, text: &str) -> Said {
         self.by(who, &Command::Note { when: When::default(), kind, team: None, text: text.into() })
     }
 
     /// Slack accepts every page that has not gone out.
-    pub fn deliver(&mut self) -> &mut Self {
+    pub(crate) fn deliver(&mut self) -> &mut Self {
         let waiting: Vec<(PageId, u32, String)> = self
             .incident
             .pages
@@ -167,7 +166,7 @@ impl Tale {
     }
 
     /// Fires what is due until `clock`, delivering every page.
-    pub fn wait_until(&mut self, clock: &str) -> &mut Self {
+    pub(crate) fn wait_until(&mut self, clock: &str) -> &mut Self {
         let until = at(clock);
         while let Some((timer, due)) = self.incident.timers().into_iter().min_by_key(|(_, due)| *due)
             && due <= until
@@ -180,16 +179,16 @@ impl Tale {
         self
     }
 
-    pub fn escalation(&self, id: u32) -> &firebell::domain::escalation::Escalation {
+    pub(crate) fn escalation(&self, id: u32) -> &firebell::domain::escalation::Escalation {
         &self.incident.escalations[&EscalationId(id)]
     }
 
-    pub fn page(&self, id: u32) -> &firebell::domain::incident::Page {
+    pub(crate) fn page(&self, id: u32) -> &firebell::domain::incident::Page {
         &self.incident.pages[&PageId(id)]
     }
 
     /// The seed incident until 4:20 PM: the Development team has it, the Database team is being called.
-    pub fn in_full_swing(texts: Texts, private: bool) -> Self {
+    pub(crate) fn in_full_swing(texts: Texts, private: bool) -> Self {
         let mut tale = Self::begin(texts.clone(), private).with_channel();
         tale.at("3:05").escalate(ANA, "dev-team", Some(&texts.reason));
         tale.deliver().at("3:07").acknowledge(BEN);
@@ -204,7 +203,7 @@ impl Tale {
     }
 
     /// The seed incident, resolved at 5:00 PM.
-    pub fn over(texts: Texts, private: bool) -> Self {
+    pub(crate) fn over(texts: Texts, private: bool) -> Self {
         let mut tale = Self::in_full_swing(texts.clone(), private);
         tale.acknowledge(DANA);
         tale.at("4:30").note(DANA, NoteKind::Action, "corrected the network settings of the cluster");

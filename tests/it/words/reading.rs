@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::slack_rules;
 
 /// The message, and the sentence that stands for it; fails if Slack would refuse it.
-pub fn read(message: &Message) -> String {
+pub(crate) fn read(message: &Message) -> String {
     slack_rules::message(message).expect("Slack would take it");
     format!("{}\n---\n{}", blocks(&message.blocks), shown(&message.text))
 }
 
 /// A modal or the App Home; fails if Slack would refuse it.
-pub fn read_view(view: &Value) -> String {
+pub(crate) fn read_view(view: &Value) -> String {
     slack_rules::view(view).expect("Slack would take it");
     let list = view["blocks"].as_array().expect("blocks");
     let carried = view["private_metadata"].as_str().unwrap_or_default();

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 type Verdict = Result<(), String>;
 
-pub fn message(message: &Message) -> Verdict {
+pub(crate) fn message(message: &Message) -> Verdict {
     let text_chars = message.text.chars().count();
     ensure(text_chars > 0 && text_chars <= 4000, || format!("text of {text_chars}"))?;
     ours_only(&message.text)?;
@@ -16,7 +16,7 @@ pub fn message(message: &Message) -> Verdict {
     message.blocks.iter().try_for_each(block)
 }
 
-pub fn view(view: &Value) -> Verdict {
+pub(crate) fn view(view: &Value) -> Verdict {
     let blocks = view["blocks"].as_array().ok_or("no blocks")?;
     ensure(!blocks.is_empty() && blocks.len() <= 100, || format!("{} blocks", blocks.len()))?;
     ensure(view.to_string().len() <= 250_000, || "view too large".into())?;
