@@ -3,6 +3,7 @@
 //! The only file that imports jiff, with the time zone database that is compiled in: the machine's own may be years old.
 //! `parse` reads the times people type. Nothing here knows what time it is now.
 
+pub mod format;
 mod parse;
 
 use std::collections::BTreeSet;

@@ -50,6 +50,9 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
         Said::Done => return None,
         Said::Opened { title, private } => opened(answer.incident, &name, title, *private, scene.as_ref()),
         Said::Noted { seq, at, kind, text, zone } => noted(answer.incident, reader, *seq, *at, *kind, text, zone),
+        Said::Kept { what } => {
+            Message::sentence(mrkdwn!("{}: {} written down.", name, Untrusted(what).line(SENTENCE_CHARS_MAX)))
+        }
         Said::Called { escalation, team } => called(&name, *escalation, team, scene.as_ref()),
         Said::AlreadyCalled { escalation, team, since } => {
             already_called(reader, *escalation, team, *since, scene.as_ref())

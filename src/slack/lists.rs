@@ -97,6 +97,25 @@ pub fn details(scene: &Scene<'_>) -> Message {
     message
 }
 
+/// Where the documents of an incident are.
+pub fn documents(scene: &Scene<'_>) -> Message {
+    let Some(url) = scene.page_url() else {
+        return Message::sentence(mrkdwn!(
+            "The documents of {} are written to the export directory of the machine that runs Firebell. Set server.public_url in firebell.toml to read them in a browser.",
+            scene.number()
+        ));
+    };
+    let link = |label: &'static str, path: &str| escape::link(&format!("{url}{path}"), label);
+    Message::sentence(mrkdwn!(
+        "{}: {}, {}, {}, {}.",
+        scene.number(),
+        link("page", ""),
+        link("postmortem", "/postmortem"),
+        link("Markdown", "/postmortem.md"),
+        link("JSON", "/postmortem.json")
+    ))
+}
+
 /// "Root cause".
 pub fn field_name(field: Field) -> &'static str {
     match field {

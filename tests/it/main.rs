@@ -2,5 +2,6 @@
 //! sandbox workspace, a real database and a manual clock.
 
 mod core;
+mod document;
 mod store_contract;
 mod words;
