@@ -8,6 +8,7 @@ use super::blocks::{self, Button};
 use super::card;
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::message::Message;
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use super::{pages, story};
 use crate::domain::escalation::{Escalation, Phase};
@@ -210,7 +211,7 @@ fn page_line(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &
         (Phase::Acknowledged { by: Some(by), .. }, Recipient::User { user }) if by == user => "has it".into(),
         _ if page.declined => "can't".into(),
         _ if page.dead => match pages::last_error(page, history) {
-            Some(error) => mrkdwn!("not reached: {}", Untrusted(error).line(escape::QUOTE_CHARS_MAX)),
+            Some(error) => mrkdwn!("not reached: {}", reason(error)),
             None => "not reached".into(),
         },
         _ if page.message.is_none() => "on its way".into(),

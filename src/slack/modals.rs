@@ -30,10 +30,11 @@ pub struct OpenPrefill {
     pub description: Option<String>,
 }
 
-/// "Open an incident"; `understood` says what was read from a half-finished command, such as "SEV2".
-pub fn open_modal(prefill: &OpenPrefill, understood: Option<&str>, roster: &Roster, carried: &Carried) -> Value {
+/// "Open an incident"; `problem` is a sentence that says what a half-finished command lacks.
+pub fn open_modal(prefill: &OpenPrefill, problem: Option<&str>, roster: &Roster, carried: &Carried) -> Value {
     let severity = prefill.severity.unwrap_or(roster.severity_default);
-    let mut shown = understood_line(understood);
+    let mut shown: Vec<Value> =
+        problem.map(|problem| blocks::section(understood(problem, prefill, roster))).into_iter().collect();
     shown.push(
         Input::line(field::TITLE, "What is wrong?", TITLE_CHARS_MAX, prefill.title.as_deref())
             .required()
@@ -266,9 +267,17 @@ fn about(scene: &Scene<'_>) -> Value {
     )])
 }
 
-fn understood_line(understood: Option<&str>) -> Vec<Value> {
-    let line = |text: &str| -> Mrkdwn { mrkdwn!("I read: {}. What is missing?", Untrusted(text).line(LINE_CHARS_MAX)) };
-    understood.map(|text| blocks::section(line(text))).into_iter().collect()
+/// "The title is missing. I read: SEV2, private."
+fn understood(problem: &str, prefill: &OpenPrefill, roster: &Roster) -> Mrkdwn {
+    let problem = Untrusted(problem).line(LINE_CHARS_MAX);
+    let team = prefill.team.as_ref().and_then(|key| roster.teams.get(key));
+    let read = [
+        prefill.severity.map(|severity| mrkdwn!("{}", severity)),
+        prefill.private.then(|| "private".into()),
+        team.map(|team| escape::name(&team.name)),
+    ];
+    let read: Vec<Mrkdwn> = read.into_iter().flatten().collect();
+    if read.is_empty() { problem } else { mrkdwn!("{} I read: {}.", problem, Mrkdwn::join(read, ", ")) }
 }
 
 fn team_options(roster: &Roster) -> Vec<Value> {

@@ -8,6 +8,7 @@ use super::actions::ButtonAction;
 use super::blocks::{self, Button};
 use super::escape::{self, Mrkdwn, QUOTE_CHARS_MAX, Untrusted, mrkdwn};
 use super::message::Message;
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Event, PageResult, Recipient, Recorded};
@@ -121,7 +122,7 @@ fn lateness(scene: &Scene<'_>, page: &Page, history: &[Recorded]) -> Option<Mrkd
     }
     let due = mrkdwn!("Late: due {}, sent {} after", scene.time(page.due_at), scene::duration(late));
     Some(match last_error(page, history) {
-        Some(error) => mrkdwn!("{}. Earlier tries failed: {}.", due, Untrusted(error).line(QUOTE_CHARS_MAX)),
+        Some(error) => mrkdwn!("{}. Earlier tries failed: {}.", due, reason(error)),
         None => mrkdwn!("{}, because Firebell was held up.", due),
     })
 }

@@ -5,6 +5,7 @@ use super::blocks::{self, Button};
 use super::card::complete_button;
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::message::Message;
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use super::story;
 use crate::domain::event::{Actor, Event, Recorded};
@@ -281,6 +282,5 @@ pub fn channel_failed(scene: &Scene<'_>, error: &str) -> Message {
         }
         Status::Resolved | Status::Canceled => "The record stays on its page.",
     };
-    let error = Untrusted(error).line(escape::QUOTE_CHARS_MAX);
-    Message::sentence(mrkdwn!("{} has no channel: {}. {}", scene.discreet_title(), error, next))
+    Message::sentence(mrkdwn!("{} has no channel: {}. {}", scene.discreet_title(), reason(error), next))
 }

@@ -1,6 +1,7 @@
 //! One event as one sentence: for the timeline in Slack, the log of a call and the catch-up of a late channel.
 
 use super::escape::{self, Mrkdwn, QUOTE_CHARS_MAX, Untrusted, mrkdwn};
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use crate::domain::event::{Actor, Event, NoteKind, PageResult, PlannedPage, Recorded, Step, Unreachable};
 use crate::domain::incident::{Role, Severity};
@@ -52,7 +53,40 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::EscalationStopped { escalation, .. }
         | Event::EscalationExhausted { escalation, .. } => Some(*escalation),
         Event::PageAttempted { page, .. } => scene.incident.pages.get(page).map(|page| page.escalation),
-        _ => None,
+        Event::Opened { .. }
+        | Event::Detected { .. }
+        | Event::Declared { .. }
+        | Event::StatusChanged { .. }
+        | Event::Mitigated { .. }
+        | Event::Resolved { .. }
+        | Event::Reopened { .. }
+        | Event::Canceled { .. }
+        | Event::SeverityChanged { .. }
+        | Event::TitleChanged { .. }
+        | Event::RoleAssigned { .. }
+        | Event::UpdatePosted { .. }
+        | Event::Noted { .. }
+        | Event::TextEdited { .. }
+        | Event::EntryRemoved { .. }
+        | Event::ImpactStartSet { .. }
+        | Event::ImpactEndSet { .. }
+        | Event::FieldSet { .. }
+        | Event::MeasureAdded { .. }
+        | Event::MeasureRemoved { .. }
+        | Event::TaskAdded { .. }
+        | Event::TaskDone { .. }
+        | Event::TaskRemoved { .. }
+        | Event::ProseWritten { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
+        | Event::AlertRepeated { .. }
+        | Event::AlertCleared { .. }
+        | Event::ChannelCreated { .. }
+        | Event::ChannelFailed { .. }
+        | Event::CardPosted { .. }
+        | Event::AnnouncementPosted { .. }
+        | Event::EscalationPosted { .. }
+        | Event::PostmortemPosted { .. } => None,
     }
 }
 
@@ -120,7 +154,7 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
         Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
-        Event::ChannelFailed { error } => mrkdwn!("The channel could not be made: {}.", said(error)),
+        Event::ChannelFailed { error } => mrkdwn!("The channel could not be made: {}.", reason(error)),
         Event::ImpactStartSet { start_at: Some(at) } => {
             mrkdwn!("{} set the start of the impact to {}.", who, scene.time(*at))
         }
@@ -205,15 +239,14 @@ fn tier_started(scene: &Scene<'_>, step: Step, pages: &[PlannedPage], unreachabl
 }
 
 fn attempt(to: &Mrkdwn, result: &PageResult) -> Option<Mrkdwn> {
-    let because = |error: &str| Untrusted(error).line(QUOTE_CHARS_MAX);
     match result {
         PageResult::Sent { .. } => None,
-        PageResult::NotReached { error } => Some(mrkdwn!("{} was not reached: {}.", to, because(error))),
+        PageResult::NotReached { error } => Some(mrkdwn!("{} was not reached: {}.", to, reason(error))),
         PageResult::Failed { error, .. } => {
-            Some(mrkdwn!("The page to {} failed ({}) and is sent again.", to, because(error)))
+            Some(mrkdwn!("The page to {} failed ({}) and is sent again.", to, reason(error)))
         }
         PageResult::Unknown { error } => {
-            Some(mrkdwn!("The page to {} may have gone out ({}); it is sent again to be sure.", to, because(error)))
+            Some(mrkdwn!("The page to {} may have gone out ({}); it is sent again to be sure.", to, reason(error)))
         }
     }
 }

@@ -50,7 +50,7 @@ impl Default for Texts {
             note: "restarted the database, no change".into(),
             person: "Dana".into(),
             team: "Database team".into(),
-            error: "account_inactive".into(),
+            error: "Slack refused chat.postMessage: user_disabled".into(),
         }
     }
 }

@@ -109,13 +109,18 @@ fn a_late_page_says_how_late_and_why() {
     tale.at("3:05").escalate(ANA, "dev-team", None);
     tale.at("3:08");
     out.add("held up", read(&pages::page(&tale.scene(), tale.page(1), &tale.history)));
-    let failed = PageResult::Failed { error: "ratelimited".into(), retry_at: at("3:08") };
+    let failed = PageResult::Failed {
+        error: "Slack asks to wait 30 s before chat.postMessage is called again".into(),
+        retry_at: at("3:08"),
+    };
     tale.finish(Finished::Page { page: PageId(1), attempt: 1, result: failed });
     out.add("refused once", read(&pages::page(&tale.scene(), tale.page(1), &tale.history)));
     tale.finish(Finished::Page {
         page: PageId(1),
         attempt: 2,
-        result: PageResult::Unknown { error: "timeout".into() },
+        result: PageResult::Unknown {
+            error: "Slack did not answer chat.postMessage in time; it may have accepted it".into(),
+        },
     });
     out.add("perhaps a second copy", read(&pages::page(&tale.scene(), tale.page(1), &tale.history)));
     insta::assert_snapshot!(out.done());
@@ -150,7 +155,7 @@ fn the_message_of_a_call_is_edited_through_every_phase() {
     out.add("called", call(&tale));
     tale.deliver().wait_until("3:11");
     out.add("second tier was empty, third is called", call(&tale));
-    let gone = PageResult::NotReached { error: "account_inactive".into() };
+    let gone = PageResult::NotReached { error: "Slack refused chat.postMessage: user_disabled".into() };
     let mut unreachable = tale.clone();
     unreachable.finish(Finished::Page { page: PageId(2), attempt: 1, result: gone });
     out.add("Eli is not reached, second round", call(&unreachable));
@@ -347,7 +352,10 @@ fn the_forms_ask_for_little() {
     let (scene, carried) = (tale.scene(), Carried::of(tale.incident.id));
     let prefill =
         OpenPrefill { title: Some("Shop is slow".into()), severity: Some(Severity::Sev2), ..OpenPrefill::default() };
-    out.add("open", read_view(&modals::open_modal(&prefill, Some("SEV2"), &tale.roster, &Carried::default())));
+    out.add(
+        "open",
+        read_view(&modals::open_modal(&prefill, Some("The title is short."), &tale.roster, &Carried::default())),
+    );
     out.add("escalate inside", read_view(&modals::escalate_modal(None, None, None, &tale.roster, &carried)));
     let team = "db-team".into();
     let choices = [&tale.incident];
