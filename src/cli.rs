@@ -1,1 +1,4 @@
-//! (in progress)
+//! The command line: one file per subcommand.
+
+pub mod doctor;
+pub mod sandbox;

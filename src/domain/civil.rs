@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
-pub use parse::{Choice, Direction, Speaker, TimeProblem, TypedTime, due_date, leading_time, whole_time};
+pub use parse::{Choice, Direction, Speaker, TimeProblem, TypedTime, UnsureTime, due_date, leading_time, whole_time};
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 

@@ -20,6 +20,7 @@ use crate::domain::incident::{Field, Role, Severity, Status};
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{Seq, TeamKey, UserId};
 
+pub(crate) use escalate::RESERVED;
 pub use escalate::escalate;
 pub use unclear::{Problem, Unclear, Understood};
 
@@ -222,11 +223,8 @@ pub fn incident(text: &str, context: &Context<'_>) -> Reading<Parsed> {
         }
         unclear
     })?;
-    let (incident, typed) = match typed {
-        (None, typed) => (incident, typed),
-        (Some(named), typed) => (Some(named), typed),
-    };
-    Ok(Parsed { incident, typed })
+    let (named, typed) = typed;
+    Ok(Parsed { incident: named.or(incident), typed })
 }
 
 /// The command, and the incident that was named behind the verb.

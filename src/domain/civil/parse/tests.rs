@@ -17,7 +17,7 @@ fn read_at<'t>(
     direction: Direction,
 ) -> Result<Option<(TypedTime, &'t str)>, TimeProblem> {
     let zone = civil::zone(zone).expect("known");
-    leading_time(text, Speaker { now: utc(now), zone: &zone }, direction)
+    leading_time(text, Speaker { now: utc(now), zone: &zone }, direction).map_err(|unsure| unsure.problem)
 }
 
 fn read(text: &str) -> Result<Option<(TypedTime, &str)>, TimeProblem> {
@@ -288,8 +288,9 @@ fn every_offered_choice_can_be_typed_back() {
             for shown in [zone.at(change).local, zone.at(change - TimeDelta::seconds(1)).local] {
                 let text = format!("{} x", (shown + TimeDelta::minutes(10)).format("%Y-%m-%d %H:%M"));
                 let speaker = Speaker { now: utc("2024-01-15T00:00:00Z"), zone: &zone };
-                let Err(problem) = leading_time(&text, speaker, Direction::Past) else { continue };
-                for choice in problem.choices() {
+                let Err(unsure) = leading_time(&text, speaker, Direction::Past) else { continue };
+                assert_eq!(unsure.rest, "x");
+                for choice in unsure.problem.choices() {
                     let again = whole_time(&choice.typed, speaker, Direction::Past).expect("exact").expect("a time");
                     assert_eq!(again.when.at, Some(choice.at), "{name} {}", choice.typed);
                 }
