@@ -66,6 +66,7 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::RoleAssigned { .. }
         | Event::UpdatePosted { .. }
         | Event::Noted { .. }
+        | Event::CaptureRequested { .. }
         | Event::TextEdited { .. }
         | Event::EntryRemoved { .. }
         | Event::ImpactStartSet { .. }
