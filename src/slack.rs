@@ -34,6 +34,7 @@ pub mod pace;
 pub mod pages;
 pub mod plain;
 pub mod posts;
+pub mod reasons;
 pub mod scene;
 pub mod signature;
 pub mod socket;
