@@ -4,7 +4,5 @@
 mod core;
 mod document;
 mod sandbox;
-mod sandbox_deliveries;
-mod sandbox_people;
 mod store_contract;
 mod words;
