@@ -37,6 +37,7 @@ pub mod posts;
 pub mod reasons;
 pub mod scene;
 pub mod signature;
+pub mod socket;
 pub mod story;
 mod times;
 

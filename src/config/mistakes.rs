@@ -19,6 +19,13 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " {hint}"))
+    }
+}
+
 impl Problem {
     pub(super) fn new(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), span: None, label: String::new(), hint: None }

@@ -174,6 +174,9 @@ fn database(reader: &mut Reader, root: &Section<'_, '_>, folder: &Path) -> Datab
     database
 }
 
+const CLOCKS: &[(&str, ClockStyle)] =
+    &[("auto", ClockStyle::Auto), ("12", ClockStyle::Twelve), ("24", ClockStyle::TwentyFour)];
+
 struct Incidents {
     announce_in: Option<Placed<ChannelName>>,
     channel_prefix: String,
@@ -231,8 +234,6 @@ fn incidents(reader: &mut Reader, root: &Section<'_, '_>) -> Incidents {
         }
     }
     // The number 12 is as good as the text.
-    const CLOCKS: &[(&str, ClockStyle)] =
-        &[("auto", ClockStyle::Auto), ("12", ClockStyle::Twelve), ("24", ClockStyle::TwentyFour)];
     let number =
         section.table.get("clock").and_then(|value| value.get_ref().as_integer().map(|number| (number, value)));
     incidents.clock = match number {

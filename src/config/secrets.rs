@@ -74,14 +74,15 @@ impl Config {
             let sums = match &integration.secret {
                 KeySource::Sha256(sums) => Some(sums.clone()),
                 KeySource::File(path) => read_file(path, &mut problems).map(|key| vec![digest(&key)]),
-                KeySource::Env(name) => match environment(name) {
-                    Some(key) => Some(vec![digest(key.trim())]),
-                    None => {
+                KeySource::Env(name) => {
+                    if let Some(key) = environment(name) {
+                        Some(vec![digest(key.trim())])
+                    } else {
                         let sentence = format!("{name} is not set, so the integration {} has no key.", integration.key);
                         problems.push(Problem::new(sentence).hint("Set it in the environment of Firebell."));
                         None
                     }
-                },
+                }
             };
             if let Some(sums) = sums {
                 integration_keys.insert(integration.key.clone(), sums);

@@ -146,7 +146,7 @@ fn a_name_of_two_people_is_refused_with_their_ids() {
 #[test]
 fn every_mistake_is_told_at_once() {
     let shown = mistakes(
-        r##"
+        r#"
 [slack]
 mode = "sockets"
 workspce = "T123"
@@ -206,7 +206,7 @@ team = "nobody"
 key = "prometheus"
 kind = "generic"
 key_sha256 = "abc"
-"##,
+"#,
     );
     insta::assert_snapshot!(shown);
 }

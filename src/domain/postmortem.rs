@@ -13,6 +13,8 @@ mod observations;
 pub mod phases;
 mod story;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::civil::format::{ClockStyle, LocalZone};
@@ -22,7 +24,7 @@ use super::roster::Directory;
 use super::timeline::calls::{Call, calls};
 use super::timeline::people::{People, PeopleStyle};
 use super::timeline::{Entry, EntryKind, timeline};
-use crate::ids::Seq;
+use crate::ids::{EscalationId, Seq};
 use figures::{Figures, Moments, figures};
 use phases::Phases;
 
@@ -140,11 +142,13 @@ pub struct Postmortem {
     pub figures: Figures,
     pub key_figures: Vec<KeyFigure>,
     pub entries: Vec<Entry>,
+    /// Each entry as a line of its own, Firebell's own steps included, by its number.
+    pub lines: BTreeMap<Seq, Line>,
     /// Who made each entry, by its number, named as the options say.
-    pub actors: std::collections::BTreeMap<Seq, String>,
+    pub actors: BTreeMap<Seq, String>,
     pub calls: Vec<Call>,
     /// Each call told in one sentence, by its escalation.
-    pub call_lines: std::collections::BTreeMap<crate::ids::EscalationId, Sentence>,
+    pub call_lines: BTreeMap<EscalationId, Sentence>,
     pub phases: Phases,
     /// What is missing or should be looked at again; a box at the top until it is empty.
     pub still_open: Vec<Sentence>,
@@ -188,6 +192,7 @@ impl Postmortem {
             phases: Phases::new(&source),
             still_open: narrative::still_open(&source),
             sections: narrative::sections(&source),
+            lines: entries.iter().map(|entry| (entry.seq, story::line(entry, &source))).collect(),
             actors: entries.iter().map(|entry| (entry.seq, people.actor(&entry.actor))).collect(),
             call_lines: calls.iter().map(|call| (call.escalation, story::call(call, &source))).collect(),
             incident: incident.clone(),

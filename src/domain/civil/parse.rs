@@ -74,6 +74,10 @@ pub enum TimeProblem {
         suggestion: Box<Choice>,
     },
     UnknownZone(UnknownZone),
+    /// `25:00`, `13:05am`: written like a time of day, but there is none.
+    NoSuchTime {
+        typed: String,
+    },
 }
 
 impl TimeProblem {
@@ -98,6 +102,7 @@ impl TimeProblem {
                 Some(near) => format!("I know no time zone called {}. Did you mean {near}?", unknown.name),
                 None => format!("I know no time zone called {}.", unknown.name),
             },
+            Self::NoSuchTime { typed } => format!("{typed} is no time of day."),
         }
     }
 
@@ -107,7 +112,7 @@ impl TimeProblem {
             Self::Repeated { choices, .. } => choices.as_slice(),
             Self::Skipped { nearest, .. } => nearest.as_slice(),
             Self::OtherAbbreviation { suggestion, .. } => std::slice::from_ref(suggestion),
-            Self::UnknownZone(_) => &[],
+            Self::UnknownZone(_) | Self::NoSuchTime { .. } => &[],
         }
     }
 }
@@ -129,7 +134,13 @@ pub fn leading_time<'t>(
     let start = text.trim_start();
     let (approx, start) = clock::approximately(start);
     let Some((written, rest)) = clock::written(start, direction) else {
-        return Ok(None);
+        return match clock::no_such_time(start) {
+            Some((typed, rest)) => {
+                let problem = TimeProblem::NoSuchTime { typed: typed.to_owned() };
+                Err(UnsureTime { problem, rest: close(rest).1 })
+            }
+            None => Ok(None),
+        };
     };
     let plain = |at, rest| {
         let (closed, rest) = close(rest);

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::figures::{Figures, Moment, Moments};
 use crate::domain::civil::format::{LocalZone, date_without_year};
-use crate::domain::event::Recorded;
+use crate::domain::event::{Actor, Event, Recorded};
 use crate::domain::incident::{Field, Incident};
 use crate::domain::timeline::Entry;
 use crate::domain::timeline::calls::Call;
@@ -37,6 +37,22 @@ impl Source<'_> {
     pub(super) fn field(&self, field: Field) -> Option<String> {
         let text = self.people.readable(self.incident.fields.get(&field)?.trim());
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Who or what saw it first, in lower case where it is one of the known words: the field, else what the first
+    /// detection says, else that a monitoring system made it.
+    pub(super) fn detected_by(&self) -> Option<(String, Vec<String>)> {
+        if let Some(by) = self.field(Field::DetectedBy) {
+            return Some((by, vec![field(Field::DetectedBy)]));
+        }
+        let seq = self.moments.detected?.seq?;
+        let detection = &self.history.iter().find(|recorded| recorded.seq == seq)?.occurrence;
+        let said = match &detection.event {
+            Event::Detected { by, .. } => by.clone().filter(|by| !by.trim().is_empty()),
+            _ => None,
+        };
+        let monitor = matches!(detection.actor, Actor::Integration { .. }).then(|| "monitoring".to_owned());
+        Some((said.or(monitor)?, vec![event(seq)]))
     }
 
     /// Where the story begins: the start of harm, else detection, declaration, the first entry, the opening.

@@ -4,7 +4,6 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::about::field_name;
 use super::figures::{Figures, Moment};
@@ -184,11 +183,6 @@ pub fn json(postmortem: &Postmortem) -> String {
     text
 }
 
-/// The same for embedding in another JSON document.
-pub fn raw_json(postmortem: &Postmortem) -> Box<RawValue> {
-    serde_json::value::to_raw_value(&document(postmortem)).expect("only strings are keys")
-}
-
 fn document(postmortem: &Postmortem) -> Document<'_> {
     let zone = &postmortem.zone;
     let incident = &postmortem.incident;
@@ -306,12 +300,14 @@ fn tasks(postmortem: &Postmortem) -> Vec<TaskOut<'_>> {
         Block::Tasks(tasks) => Some(tasks),
         Block::Paragraph(_) | Block::List(_) | Block::Timeline(_) | Block::Moments(_) => None,
     });
-    let task = |task: &'_ super::TaskLine| (task.number, task.due_on, task.done);
     lines
         .flatten()
-        .map(|line| {
-            let (number, due_on, done) = task(line);
-            TaskOut { number, text: &line.text, owner: line.owner.as_deref(), due_on, done }
+        .map(|line| TaskOut {
+            number: line.number,
+            text: &line.text,
+            owner: line.owner.as_deref(),
+            due_on: line.due_on,
+            done: line.done,
         })
         .collect()
 }

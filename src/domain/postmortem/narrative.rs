@@ -129,11 +129,11 @@ fn root_cause_sentence(source: &Source<'_>) -> Option<Sentence> {
 
 /// "It was detected by monitoring at once."
 fn detection(source: &Source<'_>) -> Option<Sentence> {
-    let by = source.field(Field::DetectedBy)?;
-    let mut sources = vec![field(Field::DetectedBy)];
+    let (by, mut sources) = source.detected_by()?;
     let after = source.figures.time_to_detect_s.map_or_else(String::new, |seconds| {
         sources.push("field:impact_start".to_owned());
         sources.extend(source.moments.detected.into_iter().flat_map(sources_of));
+        sources.dedup();
         format!(" {}", detected_words(seconds))
     });
     let by = match by.to_lowercase().as_str() {
@@ -383,7 +383,11 @@ pub(super) fn still_open(source: &Source<'_>) -> Vec<Sentence> {
         (Field::Resolution, "Resolution: not stated."),
     ];
     for (wanted, question) in questions {
-        let covered = wanted == Field::AffectedDetail && source.field(Field::Impact).is_some();
+        let covered = match wanted {
+            Field::AffectedDetail => source.field(Field::Impact).is_some(),
+            Field::DetectedBy => source.detected_by().is_some(),
+            _ => false,
+        };
         if source.field(wanted).is_none() && !covered {
             ask(question, &field(wanted));
         }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Sentence;
-use super::about::{Source, event, field, sources_of};
+use super::about::{Source, event, sources_of};
 use super::figures::{last_call, silence};
 use crate::domain::civil::format::{counted, duration};
 use crate::domain::event::Event;
-use crate::domain::incident::{Field, Role, Severity};
+use crate::domain::incident::{Role, Severity};
 use crate::domain::timeline::people::listed;
 use crate::domain::timeline::{Entry, EntryKind};
 
@@ -52,10 +52,11 @@ fn last_team(source: &Source<'_>) -> Option<Sentence> {
         .iter()
         .find(|entry| entry.kind == EntryKind::Action && (entry.at, entry.seq) > (call.at, call.seq));
     if let Some(next) = next.filter(|next| next.at <= relief) {
-        text += &match (next.at - call.at).num_seconds() {
-            ..60 => " The next step that changed the system came at once.".to_owned(),
-            seconds => format!(" The next step that changed the system came {} later.", duration(seconds)),
+        let later = match (next.at - call.at).num_seconds() {
+            ..60 => "at once".to_owned(),
+            seconds => format!("{} later", duration(seconds)),
         };
+        text = format!("{text} The next step that changed the system came {later}.");
         sources.push(event(next.seq));
     }
     Some(Sentence::labelled(lead, text, sources))
@@ -123,9 +124,9 @@ fn declared_late(source: &Source<'_>) -> Option<Sentence> {
 }
 
 fn detected_by_users(source: &Source<'_>) -> Option<Sentence> {
-    let by = source.field(Field::DetectedBy)?.to_lowercase();
-    matches!(by.as_str(), "user" | "users" | "customer" | "customers")
-        .then(|| Sentence::new("Detected by users.", vec![field(Field::DetectedBy)]))
+    let (by, sources) = source.detected_by()?;
+    matches!(by.to_lowercase().as_str(), "user" | "users" | "customer" | "customers")
+        .then(|| Sentence::new("Detected by users.", sources))
 }
 
 fn recurrences(source: &Source<'_>) -> Option<Sentence> {

@@ -18,8 +18,10 @@ pub enum Phase {
     Detected,
     InHand,
     Mitigated,
-    /// Harm came back at some time in this span.
+    /// Harm came back.
     Returned,
+    /// Harm came back at some time in this span: only its end is recorded.
+    ReturnedSometime,
 }
 
 impl Phase {
@@ -31,6 +33,16 @@ impl Phase {
             Self::InHand => "In hand",
             Self::Mitigated => "Mitigated",
             Self::Returned => "Impact returned",
+            Self::ReturnedSometime => "Impact returned at some time",
+        }
+    }
+
+    /// The words inside a bar.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Undetected | Self::Detected | Self::InHand | Self::Mitigated => self.name(),
+            Self::BeforeImpact => "No impact yet",
+            Self::Returned | Self::ReturnedSometime => "Impact again",
         }
     }
 
@@ -43,6 +55,7 @@ impl Phase {
             Self::InHand => "in-hand",
             Self::Mitigated => "mitigated",
             Self::Returned => "returned",
+            Self::ReturnedSometime => "returned-sometime",
         }
     }
 }
@@ -72,11 +85,12 @@ impl Lane {
     }
 }
 
-/// A key moment, drawn as a diamond.
+/// A moment of the timeline: a key one drawn as a diamond, any other as a dot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub at: DateTime<Utc>,
     pub kind: EntryKind,
+    pub key: bool,
     pub label: String,
 }
 
@@ -112,7 +126,7 @@ impl Phases {
             .unwrap_or(start_at)
             .max(start_at);
         let told: Vec<&Entry> = source.entries.iter().filter(|entry| story::is_told(entry)).collect();
-        let marks: Vec<Mark> = told.iter().filter(|entry| entry.is_key()).map(|entry| mark(entry)).collect();
+        let marks: Vec<Mark> = told.iter().map(|entry| mark(entry)).collect();
         let first = told.first().map_or(start_at, |entry| entry.at).min(start_at);
         let last = told.last().map_or(end_at, |entry| entry.at).max(end_at);
         let impact_until = stated_end.or(moments.mitigated.last().map(|moment| moment.at)).or(resolved);
@@ -124,7 +138,8 @@ impl Phases {
             impact: moments
                 .impact_start
                 .and_then(|start| Some((start.at, impact_until.or(ongoing.then_some(source.now))?)))
-                .filter(|(from, to)| to > from),
+                // Where harm came and went, one bar would claim too much; the phases tell it.
+                .filter(|(from, to)| to > from && moments.mitigated.len() <= 1),
             lanes: lanes(&told, end_at),
             marks,
             changes: source.zone.changes_between(first, last),
@@ -139,7 +154,7 @@ fn mark(entry: &Entry) -> Mark {
         other => other.word(),
     };
     let label = team.map_or_else(|| word.to_owned(), |team| format!("{word}: {team}"));
-    Mark { at: entry.at, kind: entry.kind, label }
+    Mark { at: entry.at, kind: entry.kind, key: entry.is_key(), label }
 }
 
 fn spans(source: &Source<'_>, end_at: DateTime<Utc>) -> Vec<Span> {
@@ -179,10 +194,13 @@ fn spans(source: &Source<'_>, end_at: DateTime<Utc>) -> Vec<Span> {
     let mut from = relief;
     for next in moments.mitigated.iter().skip(1).map(|moment| moment.at) {
         let again = moments.reopened.iter().map(|moment| moment.at).find(|again| (from..next).contains(again));
-        if let Some(again) = again {
-            push(Phase::Mitigated, from, again);
+        match again {
+            Some(again) => {
+                push(Phase::Mitigated, from, again);
+                push(Phase::Returned, again, next);
+            }
+            None => push(Phase::ReturnedSometime, from, next),
         }
-        push(Phase::Returned, again.unwrap_or(from), next);
         from = next;
     }
     let again = moments.reopened.iter().map(|moment| moment.at).find(|again| *again >= from);

@@ -108,7 +108,8 @@ fn lines(source: &Source<'_>) -> Vec<Line> {
     lines
 }
 
-fn line(entry: &Entry, source: &Source<'_>) -> Line {
+/// An entry as documents print it.
+pub(super) fn line(entry: &Entry, source: &Source<'_>) -> Line {
     let team = entry.team.as_ref().map(|team| team.name.as_str());
     let (lead, named) = lead(entry, team);
     let text = match team {
@@ -224,7 +225,8 @@ pub(super) fn call(call: &Call, source: &Source<'_>) -> Sentence {
     let mut parts: Vec<(DateTime<Utc>, u8, String)> = Vec::new();
     let mut called = false;
     for (index, ring) in call.rings.iter().enumerate() {
-        parts.push((ring.at, 1, ring_words(ring, called, &time(ring.at))));
+        let order = if ring.tier == 0 { 5 } else { 1 };
+        parts.push((ring.at, order, ring_words(ring, called, &time(ring.at))));
         called |= !ring.skipped;
         if ring.skipped {
             continue;
@@ -263,7 +265,7 @@ fn ring_words(ring: &Ring, called: bool, time: &str) -> String {
         format!(" ({} late)", crate::domain::civil::format::duration_short(late.num_seconds()))
     });
     match (ring.skipped, ring.tier, called) {
-        (true, _, _) => format!("tier {} skipped {time}, nobody in it could be paged", ring.tier),
+        (true, _, _) => format!("tier {} skipped {time} (nobody in it could be paged)", ring.tier),
         (false, 0, _) => format!("last resort called {time}{late}"),
         (false, _, false) => format!("called {time}{late}"),
         (false, _, true) => format!("called again {time}{late}"),

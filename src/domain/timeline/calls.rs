@@ -63,10 +63,11 @@ impl Call {
         self.answers.first().map(|answer| answer.at)
     }
 
-    /// Whether that ring passed without an answer: another followed, or there was none to follow.
+    /// Whether that ring passed without an answer: another followed, or there was none to follow. The last resort is
+    /// never told to be unanswered, because nothing says how long it is waited for.
     pub fn unanswered(&self, ring: usize) -> bool {
         let (Some(this), next) = (self.rings.get(ring), self.rings.get(ring + 1)) else { return false };
-        if this.skipped {
+        if this.skipped || this.tier == 0 {
             return false;
         }
         let until = next.map(|next| next.at).or(self.exhausted_at);

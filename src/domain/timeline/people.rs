@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::capitalised;
 use crate::domain::event::{Actor, Recipient};
 use crate::domain::incident::{Incident, Role};
 use crate::domain::roster::Directory;
@@ -94,15 +95,13 @@ impl<'a> People<'a> {
             let (before, from) = rest.split_at(start);
             out.push_str(before);
             let reference = from.find('>').map(|end| (&from[1..end], &from[end + 1..]));
-            match reference.and_then(|(inside, after)| Some((self.reference(inside)?, after))) {
-                Some((words, after)) => {
-                    out.push_str(&words);
-                    rest = after;
-                }
-                None => {
-                    out.push('<');
-                    rest = &from[1..];
-                }
+            if let Some((words, after)) = reference.and_then(|(inside, after)| Some((self.reference(inside)?, after))) {
+                let words = if out.is_empty() && is_person(from) { capitalised(&words) } else { words };
+                out.push_str(&words);
+                rest = after;
+            } else {
+                out.push('<');
+                rest = &from[1..];
             }
         }
         out.push_str(rest);
@@ -159,6 +158,11 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
             format!("{} and {}", first.join(", "), last.as_ref())
         }
     }
+}
+
+/// Whether a reference names a person, whose role ("the commander") may then begin a sentence.
+fn is_person(reference: &str) -> bool {
+    reference.starts_with("<@")
 }
 
 fn initials(name: &str) -> String {

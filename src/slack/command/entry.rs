@@ -63,13 +63,12 @@ fn each_has_a_time(lines: &[&str], context: &Context<'_>) -> bool {
 fn note(verb: Verb, kind: NoteKind, rest: &str, context: &Context<'_>) -> Reading<NoteTyped> {
     let (head, text) = head(verb, rest, NOTE_OPTIONS, context)?;
     let kind = head.kind.unwrap_or(kind);
-    match blank_to_none(text) {
-        Some(text) => Ok(NoteTyped { time: head.time, kind, team: head.team, text }),
-        None => {
-            let understood = Understood { time: head.time, kind: Some(kind), ..Understood::default() };
-            let problem = Problem::Missing { question: "What should the note say?" };
-            Err(Box::new(Unclear { understood, problem, did_you_mean: Vec::new() }))
-        }
+    if let Some(text) = blank_to_none(text) {
+        Ok(NoteTyped { time: head.time, kind, team: head.team, text })
+    } else {
+        let understood = Understood { time: head.time, kind: Some(kind), ..Understood::default() };
+        let problem = Problem::Missing { question: "What should the note say?" };
+        Err(Box::new(Unclear { understood, problem, did_you_mean: Vec::new() }))
     }
 }
 

@@ -92,11 +92,13 @@ fn read_escalate(text: &str) -> Typed {
     escalate(text, &world().context()).unwrap_or_else(|unclear| panic!("{text}: {unclear:?}")).typed
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what is read is optional")]
 fn at(text: &str) -> Option<TypedTime> {
     let when = crate::domain::command::When { at: Some(text.parse().expect("an instant")), approx: false };
     Some(TypedTime { when, taken_for_yesterday: false, closed: false })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what is read is optional")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -363,6 +365,7 @@ fn tasks_have_owner_and_date_at_either_end() {
         ("task add an alert due in 3 days <@U2BEN>", task("add an alert", Some("U2BEN"), Some("2023-04-05"))),
         ("task ask @ben what the limit is", task("ask @ben what the limit is", None, None)),
         ("task measure latency by region", task("measure latency by region", None, None)),
+        ("task me: add an alert", task("add an alert", Some("U1ANA"), None)),
         ("task done 2", Typed::TaskDone { task: 2, done: true }),
         ("task 2 done", Typed::TaskDone { task: 2, done: true }),
         ("task reopen #2", Typed::TaskDone { task: 2, done: false }),
@@ -385,6 +388,8 @@ fn the_first_word_may_address_an_incident() {
         ("show 42", Typed::Show),
         ("export #42 html", Typed::Export { format: Some(Format::Html) }),
         ("postmortem INC-42", Typed::Postmortem),
+        ("resolve INC-42", Typed::Resolve(Entry::default())),
+        ("reopen #42 again", Typed::Reopen { text: some("again") }),
     ] {
         assert_eq!(try_incident(text).expect("clear"), Parsed { incident: Some(42), typed }, "{text}");
     }
@@ -431,7 +436,18 @@ fn an_unknown_verb_is_corrected_or_taken_for_a_title() {
     assert_eq!(found.problem, Problem::UnknownVerb { word: "sev2".into() });
     assert_eq!(found.understood.title, some("checkout is slow"));
     assert_eq!(found.understood.severity, Some(Severity::Sev2));
-    assert!(found.did_you_mean.contains(&"open sev2 checkout is slow".to_owned()));
+    assert_eq!(found.did_you_mean[0], "open sev2 checkout is slow");
+    assert_eq!(unclear("sev9").problem, Problem::UnknownSeverity { word: "sev9".into() });
+}
+
+#[test]
+fn a_time_alone_asks_for_the_note() {
+    let found = unclear("3pm");
+    assert_eq!(found.problem, Problem::Missing { question: "What should the note say?" });
+    assert_eq!(found.understood.time, at("2023-04-02T19:00:00Z"));
+    let found = unclear("note 25:00 restarted");
+    assert_eq!(found.problem.sentence(), "25:00 is no time of day.");
+    assert_eq!(found.understood.text, some("restarted"));
 }
 
 #[test]

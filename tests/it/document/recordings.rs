@@ -12,28 +12,28 @@ use firebell::ids::{IncidentId, UserId, WorkspaceId};
 use serde_json::Value;
 
 /// One recording, as an incident with its history.
-pub struct Recording {
-    pub name: String,
-    pub json: Value,
-    pub incident: Incident,
-    pub history: Vec<Recorded>,
+pub(super) struct Recording {
+    pub(super) name: String,
+    pub(super) json: Value,
+    pub(super) incident: Incident,
+    pub(super) history: Vec<Recorded>,
 }
 
 impl Recording {
     /// The recording whose file name starts so.
-    pub fn load(prefix: &str) -> Self {
+    pub(super) fn load(prefix: &str) -> Self {
         all().into_iter().find(|recording| recording.name.starts_with(prefix)).expect("the recording exists")
     }
 
     /// The document as it stands a day after the last entry.
-    pub fn postmortem(&self) -> Postmortem {
+    pub(super) fn postmortem(&self) -> Postmortem {
         let last = self.history.iter().map(|recorded| recorded.occurrence.at).max().unwrap();
         let now = last + TimeDelta::days(1);
         Postmortem::new(&self.incident, &self.history, &Directory::default(), now, Options::default())
     }
 
     /// The recorded entries as (instant, kind, text).
-    pub fn entries(&self) -> Vec<(DateTime<Utc>, &str, &str)> {
+    pub(super) fn entries(&self) -> Vec<(DateTime<Utc>, &str, &str)> {
         let entries = self.json["entries"].as_array().unwrap();
         entries
             .iter()
@@ -45,14 +45,14 @@ impl Recording {
 }
 
 /// Every recording, in order of file names.
-pub fn all() -> Vec<Recording> {
+pub(super) fn all() -> Vec<Recording> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/incidents");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     paths.sort();
     paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")).map(read).collect()
 }
 
-pub fn instant(value: &Value) -> Option<DateTime<Utc>> {
+pub(super) fn instant(value: &Value) -> Option<DateTime<Utc>> {
     value.as_str().map(|text| DateTime::parse_from_rfc3339(text).unwrap().to_utc())
 }
 
