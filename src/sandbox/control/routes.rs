@@ -22,7 +22,7 @@ use super::Control;
 use crate::sandbox::delivery::Delivery;
 use crate::sandbox::faults::Fault;
 use crate::sandbox::hub::Hub;
-use crate::sandbox::live::Change;
+use crate::sandbox::live::{Change, Live};
 
 const MESSAGES_DEFAULT: usize = 200;
 const MESSAGES_MAX: usize = 1000;
@@ -30,6 +30,9 @@ const JOURNAL_DEFAULT: usize = 200;
 const ACT_BYTES_MAX: usize = 16 << 20;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What the page may load: its own files, pictures in `data:` addresses, and nothing from anywhere else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The files of the page: address, content type, text.
 const PAGE: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
@@ -54,6 +57,8 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
     for (path, content_type, text) in PAGE {
         page = page.route(path, get(|| async { page_file(content_type, text) }));
     }
+    // Permalinks open the page, which shows the message they name.
+    page = page.route("/archives/{*message}", get(|| async { page_file(PAGE[0].1, PAGE[0].2) }));
     page.route("/_control/state", get(state))
         .route("/_control/messages", get(messages))
         .route("/_control/thread", get(thread))
@@ -72,7 +77,12 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
 }
 
 fn page_file(content_type: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], text).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    (headers, text).into_response()
 }
 
 /// Refuses requests that another site's page sends, or that reach us under another name.
@@ -122,7 +132,12 @@ fn known(control: &Control, who: &str) -> Result<(), Response> {
 }
 
 async fn state(Extract(control): Extract<Control>, Query(look): Query<Look>) -> Response {
-    known(&control, &look.who).map_or_else(|error| error, |()| Json(control.state(&look.who)).into_response())
+    // A page that opens does not know the people yet: without `as` it looks as the first person who can act.
+    let first = |live: &mut Live| {
+        live.state.users.iter().find(|user| !user.is_bot && !user.deleted).map(|user| user.id.clone())
+    };
+    let who = if look.who.is_empty() { control.hub.with(first).unwrap_or_default() } else { look.who };
+    known(&control, &who).map_or_else(|error| error, |()| Json(control.state(&who)).into_response())
 }
 
 async fn messages(Extract(control): Extract<Control>, Query(look): Query<Look>) -> Response {

@@ -201,7 +201,7 @@ function drawWrite() {
   if (state === "archived") return root.replaceChildren(h("p", { class: "barrier" }, icon("archive"), `#${c.name} is archived: it can be read, not written.`));
   if (state === "join") return root.replaceChildren(h("p", { class: "barrier" }, h("span", { class: "grow" }, `You are looking at #${c.name}.`), h("button", { type: "button", class: "btn primary", onclick: async () => report(await act("join", { channel: c.id })) }, "Join channel")));
   const label = c.kind === "im" ? `Message ${nameOf(c.user)}` : `Message ${c.kind === "mpim" ? channelLabel(c) : `#${c.name}`}`;
-  root.replaceChildren(h("div", { class: "typing", id: "typing", "aria-live": "polite" }), new Composer({ channel: c.id, label, sent: () => { feed?.toEnd(); dirty({ kind: "message", channel: c.id }); } }).root);
+  root.replaceChildren(h("div", { class: "typing", id: "typing", "aria-live": "polite" }), new Composer({ channel: c.id, label, working: (on) => showTyping({ channel: c.id, stop: !on }), sent: () => { feed?.toEnd(); dirty({ kind: "message", channel: c.id }); } }).root);
 }
 
 let typingTimer = 0;
@@ -209,8 +209,9 @@ function showTyping(event) {
   if (event.channel && event.channel !== place.channel) return;
   const line = byId("typing");
   if (!line) return;
-  line.replaceChildren(h("i", {}), h("i", {}), h("i", {}), event.text || `${S.app?.name ?? "The app"} is typing`);
   clearTimeout(typingTimer);
+  if (event.stop) return void line.replaceChildren();
+  line.replaceChildren(h("i", {}), h("i", {}), h("i", {}), event.text || `${S.app?.name ?? "The app"} is typing`);
   typingTimer = setTimeout(() => line.replaceChildren(), 4000);
 }
 
@@ -335,11 +336,15 @@ async function flush() {
 async function stateAgain() {
   loadedAt = performance.now();
   const mentions = new Map([...S.channels.values()].map((c) => [c.id, c.mentions ?? 0]));
+  const pins = S.channels.get(place.channel)?.pins ?? [];
   const state = await loadState();
   if (!state.ok) return;
-  for (const c of S.channels.values()) if (c.id !== place.channel && (c.mentions ?? 0) > (mentions.get(c.id) ?? 0)) announce(`You are mentioned in ${channelLabel(c)}`);
+  for (const c of S.channels.values()) if (c.id !== place.channel && (c.mentions ?? 0) > (mentions.get(c.id) ?? 0)) toast(`${c.kind === "im" ? "New message from" : "You are mentioned in"} ${channelLabel(c)}`, "info", () => { location.hash = `#/${c.id}`; });
   if (place.channel && !S.channels.has(place.channel)) return void route();
   drawSide(); drawHead(); drawWrite();
+  const pinned = S.channels.get(place.channel)?.pins ?? [];
+  const moved = [...pins, ...pinned].filter((ts) => pins.includes(ts) !== pinned.includes(ts));
+  if (feed && moved.length) await feed.refresh(moved);
   if (feed) markRead(feed);
 }
 
@@ -396,4 +401,4 @@ const permalink = location.pathname.match(/^\/archives\/(\w+)(?:\/p(\d{10})(\d{6
 if (permalink) history.replaceState(null, "", `/#/${permalink[1]}${permalink[2] ? `/${permalink[2]}.${permalink[3]}` : ""}`);
 if (wanted) history.replaceState(null, "", `/${location.hash}`);
 await start();
-await startStory(() => dirty({ kind: "all" }));
+await startStory(() => dirty({ kind: "clock" }));

@@ -1,12 +1,12 @@
 // The message box: completion of people, channels, commands and emoji; history; files; sending.
 
 import { h, icon, iconButton, menu, toast, nextId } from "./dom.js";
-import { S, act, nameOf, channelLabel, user } from "./store.js";
-import { EMOJI, escape, unescape, emoji } from "./text.js";
+import { S, act, nameOf, channelLabel } from "./store.js";
+import { EMOJI, unescape, emoji } from "./text.js";
 
 const drafts = new Map();
 const history = [];
-const FILE_LIMIT = 20 * 1024 * 1024;
+const FILE_BYTES_MAX = 10 * 1024 * 1024;
 
 /** What the page itself does for a command, because in Slack these belong to the client. */
 const OWN = [
@@ -15,23 +15,14 @@ const OWN = [
   { command: "/leave", description: "Leave this channel", usage_hint: "", own: true },
 ];
 
-/** Typed text to mrkdwn: names people picked or typed in full become references, the rest is escaped. */
-export function toWire(text, names = new Map(), { refs = true } = {}) {
-  const known = new Map(names);
-  for (const u of S.users.values()) if (u.name) known.set(`@${u.name}`, { id: u.id, wire: `<@${u.id}>` });
-  for (const g of S.groups.values()) known.set(`@${g.handle}`, { wire: `<!subteam^${g.id}>` });
-  for (const c of S.channels.values()) if (c.kind !== "im" && c.kind !== "mpim") known.set(`#${c.name}`, { wire: `<#${c.id}>` });
-  for (const word of ["here", "channel", "everyone"]) known.set(`@${word}`, { wire: `<!${word}>` });
-  const keys = [...known.keys()].sort((a, b) => b.length - a.length);
+/** Typed text with the names people picked as references; escaping the rest and finding @handles is the server's part. */
+export function toWire(text, names) {
   let out = "";
+  const keys = [...names.keys()].sort((a, b) => b.length - a.length);
   for (let i = 0; i < text.length; ) {
-    const starts = "@#".includes(text[i]) && (i === 0 || /[\s([{"']/.test(text[i - 1]));
-    const key = starts && refs && keys.find((k) => text.startsWith(k, i) && !/[\p{L}\p{N}_]/u.test(text[i + k.length] ?? ""));
-    if (key) { out += known.get(key).wire; i += key.length; continue; }
-    const url = /^https?:\/\/[^\s<>|]+[^\s<>|.,;:!?'")\]]/.exec(i === 0 || /[\s(]/.test(text[i - 1]) ? text.slice(i, i + 2000) : "");
-    if (url && refs) { out += `<${escape(url[0])}>`; i += url[0].length; continue; }
-    out += escape(text[i]);
-    i += 1;
+    const key = keys.find((k) => text.startsWith(k, i) && !/[\p{L}\p{N}_]/u.test(text[i + k.length] ?? ""));
+    out += key ? names.get(key) : text[i];
+    i += key?.length ?? 1;
   }
   return out;
 }
@@ -48,7 +39,7 @@ export function fromWire(wire) {
     else if (/^!(here|channel|everyone)/.test(head)) shown = `@${head.slice(1)}`;
     else if (/^(https?|mailto):/.test(head) && !label) return head;
     if (!shown) return whole;
-    names.set(shown, { wire: whole });
+    names.set(shown, whole);
     return shown;
   }));
   return { text, names };
@@ -62,13 +53,13 @@ const base64 = (file) => new Promise((resolve, reject) => {
 });
 
 export class Composer {
-  constructor({ channel, thread = null, label, sent }) {
-    Object.assign(this, { channel, thread, sent, names: new Map(), files: [], at: -1, shown: [], past: history.length });
+  constructor({ channel, thread = null, label, sent, working }) {
+    Object.assign(this, { channel, thread, sent, working, names: new Map(), files: [], at: -1, shown: [], past: history.length });
     this.key = `${S.me}:${channel}:${thread ?? ""}`;
     const listId = nextId("complete");
     this.list = h("div", { class: "complete", id: listId, role: "listbox", "aria-label": "Suggestions", hidden: true });
     this.area = h("textarea", {
-      class: "area", rows: "1", "aria-label": label, placeholder: label, role: "combobox", "aria-expanded": "false", "aria-autocomplete": "list", "aria-controls": listId,
+      class: "area", rows: "1", "aria-label": label, placeholder: label, "aria-autocomplete": "list", "aria-controls": listId,
       oninput: () => this.typed(), onkeydown: (e) => this.key_(e), onclick: () => this.suggest(), onblur: () => setTimeout(() => this.hide(), 120),
     });
     this.tray = h("div", { class: "tray", hidden: true });
@@ -153,7 +144,6 @@ export class Composer {
       return entry.row;
     }));
     this.list.hidden = false;
-    this.area.setAttribute("aria-expanded", "true");
     this.go(0);
   }
 
@@ -161,7 +151,7 @@ export class Composer {
     this.shown = [];
     this.at = -1;
     this.list.hidden = true;
-    this.area.setAttribute("aria-expanded", "false");
+    this.list.replaceChildren();
     this.area.removeAttribute("aria-activedescendant");
   }
 
@@ -179,7 +169,7 @@ export class Composer {
   take(i) {
     const entry = this.shown[i];
     this.hide();
-    if (entry.name) this.names.set(entry.name, { wire: entry.wire });
+    if (entry.name) this.names.set(entry.name, entry.wire);
     this.insert(entry.insert ?? `${entry.name} `, entry.from);
     if (!entry.insert?.startsWith("/")) this.hide();
     this.area.focus();
@@ -218,7 +208,7 @@ export class Composer {
 
   attach(files) {
     for (const file of files) {
-      if (file.size > FILE_LIMIT) toast(`${file.name} is larger than 20 MB.`, "error");
+      if (file.size > FILE_BYTES_MAX) toast(`${file.name} is larger than 10 MB.`, "error");
       else this.files.push(file);
     }
     this.drawTray();
@@ -244,13 +234,15 @@ export class Composer {
   async send() {
     const text = this.area.value.trim();
     if ((!text && !this.files.length) || this.busy) return;
-    const command = /^\/[a-z][\w-]*/i.exec(text);
+    const command = /^\/[a-z][\w-]*/i.exec(this.area.value);
     if (command && this.thread) return void toast("Slash commands do not work in threads. Mention the app or use a message shortcut instead.", "error");
     this.busy = true;
     this.root.setAttribute("aria-busy", "true");
+    if (command) this.working?.(true);
     const result = command ? await this.command(command[0], text) : await this.message(text);
     this.busy = false;
     this.root.removeAttribute("aria-busy");
+    if (command) this.working?.(false);
     if (!result.ok) return void toast(result.error ?? "The message was not sent.", "error");
     if (text && history.at(-1)?.text !== text) history.push({ text, names: this.names });
     this.past = history.length;
@@ -277,27 +269,18 @@ export class Composer {
   }
 
   command(name, text) {
-    const spec = this.commands().find((c) => c.command === name);
-    if (spec?.own) return this.own(name, text);
-    return act("command", { channel: this.channel, text: spec?.should_escape === false ? handles(text, this.names) : toWire(text, this.names).replace(/<@(\w+)>/g, (_, id) => `<@${id}|${user(id)?.name ?? ""}>`).replace(/<#(\w+)>/g, (_, id) => `<#${id}|${S.channels.get(id)?.name ?? ""}>`) });
+    const own = this.commands().find((c) => c.command === name)?.own;
+    return own ? this.own(name, toWire(text, this.names)) : act("command", { channel: this.channel, text: toWire(text, this.names) });
   }
 
-  async own(name, text) {
-    const wire = toWire(text, this.names);
-    const users = [...wire.matchAll(/<@(\w+)>/g)].map((m) => m[1]);
-    const channel = /<#(\w+)>/.exec(wire)?.[1];
+  async own(name, wire) {
+    const find = (mark, list) => [...wire.matchAll(new RegExp(`<${mark}(\\w+)[^>]*>|${mark}([\\w.-]+)`, "g"))].map(([, id, handle]) => id ?? list.find((one) => one.name === handle)?.id).filter(Boolean);
     if (name === "/leave") return act("leave", { channel: this.channel });
-    if (name === "/join") return channel ? act("join", { channel }) : { ok: false, error: "Name a channel, like /join #shop-ops." };
+    if (name === "/join") {
+      const [channel] = find("#", [...S.channels.values()]);
+      return channel ? act("join", { channel }) : { ok: false, error: "Name a channel, like /join #shop-ops." };
+    }
+    const users = find("@", [...S.users.values()]);
     return users.length ? act("invite", { channel: this.channel, users }) : { ok: false, error: "Name somebody, like /invite @ben." };
   }
-}
-
-/** For apps that take plain text: picked names become handles. */
-function handles(text, names) {
-  let out = text;
-  for (const [shown, { wire }] of names) {
-    const id = /^<@(\w+)>/.exec(wire)?.[1];
-    if (id && user(id)?.name) out = out.replaceAll(shown, `@${user(id).name}`);
-  }
-  return out;
 }

@@ -72,8 +72,8 @@ let serial = 0;
 export const nextId = (prefix = "n") => `${prefix}-${++serial}`;
 
 /** Shows `content` next to `anchor` in the top layer; Escape and a click outside close it and give the focus back. */
-export function popover(anchor, content, { cls = "", above = false, end = false, onclose } = {}) {
-  const el = h("div", { popover: "auto", class: `pop ${cls}` }, content);
+export function popover(anchor, content, { cls = "", above = false, end = false, label, onclose } = {}) {
+  const el = h("div", { popover: "auto", role: "dialog", "aria-label": label ?? anchor.getAttribute("aria-label") ?? anchor.textContent, class: `pop ${cls}` }, content);
   (anchor.closest("dialog") ?? document.body).append(el);
   el.showPopover();
   const place = () => {
@@ -151,12 +151,13 @@ export function ask(title, body, buttons, { onshow } = {}) {
 }
 
 /** A short notice in the corner; errors stay longer and are announced at once. */
-export function toast(text, kind = "info") {
-  const el = h("div", { class: `toast ${kind}` }, icon(kind === "error" ? "bolt" : "bell"), h("span", {}, text));
+export function toast(text, kind = "info", open = null) {
+  const el = h("div", { class: `toast ${kind}` }, icon(kind === "error" ? "bolt" : "bell"), h("span", {}, text), open && h("button", { type: "button", class: "btn", onclick: () => { el.remove(); open(); } }, "Open"));
   el.append(iconButton("close", "Dismiss", () => el.remove()));
-  const open = document.querySelector("dialog[open]");
-  (open ? toastShelf(open) : byId("toasts")).append(el);
-  setTimeout(() => el.remove(), kind === "error" ? 12000 : 4000);
+  for (const old of document.querySelectorAll(".toast")) if (old.querySelector("span").textContent === text) old.remove();
+  const dialog = document.querySelector("dialog[open]");
+  (dialog ? toastShelf(dialog) : byId("toasts")).append(el);
+  setTimeout(() => el.remove(), kind === "error" ? 12000 : 6000);
 }
 
 function toastShelf(dialog) {

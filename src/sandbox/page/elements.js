@@ -73,9 +73,9 @@ export async function send(ctx, block, el, action, node) {
     action: { type: el.type, ...action }, state: { values: collect(ctx) },
   });
   node?.removeAttribute("aria-busy");
-  if (!result.ok || result.error) {
+  if (!result.ok || result.delivered === false) {
     node?.classList.add("failed");
-    toast(result.error ?? "The app did not answer in time.", "error");
+    toast(result.error ?? result.shown ?? "The app did not answer in time.", "error");
   }
   return result;
 }
@@ -255,7 +255,7 @@ function select(el, block, ctx, name) {
   const groups = async (query) => {
     if (external) {
       const answer = await act("options", { container: ctx.container, block_id: block.block_id, action_id: el.action_id, value: query });
-      if (!answer.ok) throw new Error(answer.error);
+      if (!answer.ok || answer.delivered === false) throw new Error(answer.error ?? answer.shown);
       return answer.option_groups ?? [{ options: answer.options ?? [] }];
     }
     return el.option_groups ?? [{ options: kind === "option" ? el.options ?? [] : sourceOf(el, kind) }];

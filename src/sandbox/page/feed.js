@@ -97,7 +97,10 @@ export class Feed {
     const fresh = page.messages ?? [];
     let older = [];
     if (!this.thread && fresh.length) {
-      const wanted = [...new Set(changed)].filter((ts) => ts < fresh[0].ts && this.items.has(ts)).slice(0, 10);
+      const replies = changed.filter((ts) => ts >= fresh[0].ts && !this.items.has(ts) && !fresh.some((m) => m.ts === ts)).slice(-5);
+      const threads = await Promise.all(replies.map((ts) => get("/_control/thread", { channel: this.channel, ts })));
+      const parents = threads.map((t) => t.messages?.[0]?.thread_ts).filter(Boolean);
+      const wanted = [...new Set([...changed, ...parents])].filter((ts) => ts < fresh[0].ts && this.items.has(ts)).slice(0, 10);
       older = await Promise.all(wanted.map((ts) => this.fetch({ limit: 1, before: justAfter(ts) })));
       wanted.forEach((ts, i) => { if (older[i].ok && older[i].messages[0]?.ts !== ts) this.remove(ts); });
       if (behind(page)) { this.clear(); this.more = true; }
@@ -246,7 +249,7 @@ export class Feed {
     const full = format(tsMs(ts), myZone(), { dateStyle: "full", timeStyle: "long" });
     const stamp = h("a", { class: "stamp", href: `#/${this.channel}/${ts}`, title: full, tabindex: "-1" }, h("time", { datetime: new Date(tsMs(ts)).toISOString() }, time));
     if (quiet(message)) {
-      return h("li", { class: "msg quiet", tabindex: "-1", "data-ts": ts }, h("div", { class: "gutter" }), h("div", { class: "body" }, h("b", {}, who), " ", mrkdwn(message.text).flatMap((n) => [...n.childNodes]), " ", stamp));
+      return h("li", { class: "msg quiet", tabindex: "-1", "data-ts": ts }, h("div", { class: "gutter" }), h("div", { class: "body" }, message.text?.startsWith(`<@${message.user}`) ? null : [h("b", {}, who), " "], mrkdwn(message.text).flatMap((n) => [...n.childNodes]), " ", stamp));
     }
     const card = app && interactive(message.blocks);
     const text = message.blocks?.length ? renderBlocks(message.blocks, ctx) : mrkdwn(message.text);
@@ -255,7 +258,7 @@ export class Feed {
       message.ephemeral && h("div", { class: "flag" }, icon("eye"), "Only visible to you", h("button", { type: "button", class: "linkish", "data-do": "dismiss" }, "Dismiss")),
       message.pinned && h("div", { class: "flag" }, icon("pin"), "Pinned"),
       !message.ephemeral && message.subtype === "thread_broadcast" && h("div", { class: "flag" }, icon("thread"), "Also sent to the channel"),
-      h("div", { class: "gutter" }, avatar(message.user, who, app), stamp.cloneNode(true)),
+      h("div", { class: "gutter" }, avatar(message.user, who, app, "", message.icons?.emoji && emoji(message.icons.emoji.replaceAll(":", ""))), stamp.cloneNode(true)),
       h("div", { class: "body" },
         h("div", { class: "by" }, h("button", { type: "button", class: "who", tabindex: "-1", "data-user": message.user }, who), app && h("span", { class: "badge" }, "App"), user(message.user)?.deleted && h("span", { class: "badge dull" }, "Deactivated"), stamp),
         h("div", { class: `text${card ? " card" : ""}` }, text, edited),
@@ -286,7 +289,10 @@ export class Feed {
 
   point(node) {
     if (!node || node.classList.contains("quiet") || this.bar.parentElement === node || node.classList.contains("editing")) return;
-    if (this.bar.contains(document.activeElement)) return;
+    if (this.bar.contains(document.activeElement)) {
+      if (document.querySelector("[popover]")) return;
+      this.bar.parentElement.focus({ preventScroll: true });
+    }
     this.bar.classList.toggle("private", node.classList.contains("ephemeral"));
     node.append(this.bar);
   }
@@ -410,9 +416,9 @@ export const preview = (message) => words(mrkdwn(message.text || message.attachm
 /** Spreads neighbouring ids over the colour circle by the golden angle. */
 const hue = (id) => Math.round(([...String(id)].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9973, 7) * 137.508) % 360);
 
-export function avatar(id, name, app = false, cls = "") {
+export function avatar(id, name, app = false, cls = "", picture = null) {
   const initials = [...name.replace(/[^\p{L}\p{N} ]/gu, "")].join("").split(/\s+/).filter(Boolean).map((w) => [...w][0]).slice(0, 2).join("").toUpperCase();
-  const el = h("span", { class: `avatar ${app ? "app" : ""} ${cls}`, "aria-hidden": "true" }, app ? icon("bell") : initials || "?");
+  const el = h("span", { class: `avatar ${app ? "app" : ""} ${cls}`, "aria-hidden": "true" }, picture ?? (app ? icon("bell") : initials || "?"));
   el.style.setProperty("--h", String(hue(id)));
   return el;
 }

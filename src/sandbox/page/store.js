@@ -29,7 +29,11 @@ export function post(path, body = {}) {
 export const act = (what, args = {}) => post("/_control/act", { as: S.me, do: what, ...args });
 
 export async function loadState() {
-  const state = await get("/_control/state");
+  let state = await get("/_control/state");
+  if (!state.ok && state.status === 400 && S.me) {
+    S.me = null;
+    state = await get("/_control/state");
+  }
   if (!state.ok) return state;
   S.me = state.me ?? S.me;
   S.workspace = state.workspace ?? S.workspace;
@@ -57,8 +61,9 @@ export const now = () => S.clock.now + (performance.now() - S.clock.at) * S.cloc
 export const user = (id) => S.users.get(id);
 export const me = () => S.users.get(S.me);
 export const myZone = () => me()?.tz || "UTC";
-export const nameOf = (id) => user(id)?.real_name || user(id)?.name || id || "Unknown";
-export const isApp = (id) => Boolean(user(id)?.is_bot || user(id)?.is_app || (S.app && S.app.user_id === id));
+const SLACKBOT = "USLACKBOT";
+export const nameOf = (id) => user(id)?.real_name || user(id)?.name || (id === SLACKBOT ? "Slackbot" : id) || "An app";
+export const isApp = (id) => Boolean(id === SLACKBOT || user(id)?.is_bot || user(id)?.is_app || (S.app && S.app.user_id === id));
 
 export function channelLabel(channel) {
   if (!channel) return "unknown channel";

@@ -8,25 +8,34 @@ const ZONE = "America/New_York";
 let status = null;
 let parts = null;
 let timer = 0;
-let reload = () => {};
+let absent = false;
+let changed = () => {};
 
-export async function startStory(onRestart) {
-  reload = onRestart;
+/** `onChange` is called when the clock's pace may be another one. */
+export async function startStory(onChange) {
+  changed = onChange;
   if (S.demo === false) return;
   await refreshStory();
-  if (status) setInterval(tickStory, 500);
+  if (!absent) setInterval(tickStory, 500);
 }
 
 export async function refreshStory() {
   clearTimeout(timer);
+  if (absent) return;
   const result = await get("/_demo/status");
   if (!result.ok) {
-    if (result.status === 404 || !status) { byId("story").hidden = true; status = null; return; }
+    if (result.status === 404 || !status) {
+      absent = true;
+      byId("story").hidden = true;
+      return;
+    }
   } else {
-    const restarted = status && (result.step ?? 0) < (status.step ?? 0);
+    const before = status;
     status = result;
     draw();
-    if (restarted) reload();
+    // Begun anew, perhaps from another window: nothing that is shown holds any more.
+    if (before && (result.step ?? 0) < (before.step ?? 0)) location.reload();
+    else if (before && (before.playing !== result.playing || before.speed !== result.speed)) changed();
   }
   timer = setTimeout(refreshStory, status?.playing ? 1500 : 4000);
 }
@@ -34,6 +43,7 @@ export async function refreshStory() {
 async function demo(what, body) {
   const result = await post(`/_demo/${what}`, body);
   if (!result.ok) toast(result.error, "error");
+  else if (what === "restart") location.reload();
   await refreshStory();
 }
 
@@ -43,7 +53,7 @@ function build() {
   const speeds = h("div", { class: "speeds", role: "group", "aria-label": "Speed" });
   const steps = h("button", { type: "button", class: "btn quiet steps", "aria-haspopup": "dialog", "aria-expanded": "false", onclick: showSteps });
   const again = iconButton("again", "Restart the story", async () => {
-    if (await ask("Restart the story?", h("p", {}, "Everything said and done so far in this workspace is thrown away."), [["Go on", false], ["Restart", true, "danger"]])) { await demo("restart"); reload(); }
+    if (await ask("Restart the story?", h("p", {}, "Everything said and done so far in this workspace is thrown away."), [["Go on", false], ["Restart", true, "danger"]])) await demo("restart");
   });
   const link = h("a", { class: "btn quiet", target: "_blank", rel: "noopener", hidden: true }, "Incident pages", icon("out"));
   const next = h("p", { class: "story-next" });

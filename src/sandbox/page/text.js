@@ -13,7 +13,6 @@ export function emoji(name) {
 }
 
 export const unescape = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-export const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** A link, when its scheme is one that cannot run anything; else its text. Message links open inside the page. */
 export function link(url, ...kids) {
@@ -251,7 +250,7 @@ export function markdown(text) {
       out.push(h("pre", {}, h("code", {}, rows.slice(from, n).join("\n"))));
     } else if ((m = row.match(/^(#{1,6})\s+(.*)/))) {
       flush();
-      out.push(h("div", { role: "heading", "aria-level": String(Math.min(6, m[1].length + 2)), class: `md-h md-h${m[1].length}` }, span(m[2])));
+      out.push(h("div", { role: "heading", "aria-level": m[1].length < 3 ? "3" : "4", class: `md-h md-h${m[1].length}` }, span(m[2])));
     } else if (/^\s*([-*_])(?:\s*\1){2,}\s*$/.test(row)) {
       flush();
       out.push(h("hr"));

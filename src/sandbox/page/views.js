@@ -140,9 +140,9 @@ async function send(view, ctx, submit, trouble) {
   const result = await act("submit", { view_id: view.id, values: collect(ctx) });
   submit.removeAttribute("aria-busy");
   if (result.errors && Object.keys(result.errors).length) return showErrors(result.errors, trouble);
-  if (!result.ok) {
+  if (!result.ok || result.shown) {
     trouble.hidden = false;
-    trouble.textContent = result.error ?? "The app did not answer. Nothing was sent; try again.";
+    trouble.textContent = result.error ?? result.shown ?? "The app did not answer. Nothing was sent; try again.";
     return;
   }
   await syncViews();

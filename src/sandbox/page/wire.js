@@ -28,10 +28,12 @@ function build(root) {
   const find = h("input", { class: "field", placeholder: "Filter: method, kind, text", "aria-label": "Filter the wire", oninput: filter });
   const count = h("span", { class: "hint", "aria-live": "polite" });
   const list = h("ol", { class: "wire-list", tabindex: "-1" });
-  const rows = h("div", { class: "wire-rows", tabindex: "0", role: "region", "aria-label": "Calls and deliveries" }, list);
+  const complaints = h("ul");
+  const said = h("details", { class: "complaints", hidden: true }, h("summary"), complaints);
+  const rows = h("div", { class: "wire-rows", tabindex: "0", role: "region", "aria-label": "Calls and deliveries" }, said, list);
   root.replaceChildren(h("header", { class: "wire-head" }, icon("wire"), h("h2", {}, "Wire"), find, h("label", { class: "choice" }, errors, h("span", {}, "Errors only")), count, iconButton("close", "Close the wire", () => { toggleWire(false); byId("wire-button")?.focus(); })), rows);
   root.addEventListener("keydown", (e) => { if (e.key === "Escape") { toggleWire(false); byId("wire-button")?.focus(); } });
-  parts = { errors, find, count, list, rows };
+  parts = { errors, find, count, list, rows, said, complaints };
 }
 
 /** Asks for what is new, at most a few pages at once, and again in a second while the drawer is open. */
@@ -44,6 +46,7 @@ export async function pull() {
     if (!result.ok) break;
     const entries = (result.entries ?? []).filter((e) => !seen.length || e.n > seen.at(-1).n);
     add(entries);
+    complain(result.complaints ?? []);
     const moved = (result.next ?? next) !== next;
     next = result.next ?? next;
     if (!entries.length || !moved) break;
@@ -85,6 +88,14 @@ function row(entry) {
     if (details.open && !details.querySelector(".json")) details.append(h("div", { class: "json" }, side("Request", entry.request), side("Response", entry.response)));
   });
   return h("li", {}, details);
+}
+
+/** What the sandbox found wrong with the app's calls though it let them pass. */
+function complain(list) {
+  if (list.length === parts.complaints.childElementCount) return;
+  parts.complaints.replaceChildren(...list.map((text) => h("li", {}, text)));
+  parts.said.hidden = !list.length;
+  parts.said.firstChild.textContent = `${list.length} ${list.length === 1 ? "complaint" : "complaints"} about the app`;
 }
 
 const side = (title, value) => h("div", {}, h("h3", {}, title), h("pre", { tabindex: "0" }, paint(value)));
