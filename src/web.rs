@@ -1,1 +1,13 @@
-//! (in progress)
+//! What people see in a browser: pages, the self-contained document, the chart. Pure functions from an incident to
+//! text; routes and permissions are elsewhere.
+
+pub mod chart;
+pub mod document;
+pub mod pages;
+pub mod prose;
+
+/// The style of every page, served as `/static/firebell.css` and inlined in exported documents.
+pub const STYLESHEET: &str = include_str!("web/firebell.css");
+
+/// What pages need: no scripts, no outside requests, style from this server only.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -75,7 +75,9 @@ CREATE TABLE outbox (
 CREATE UNIQUE INDEX outbox_slots ON outbox (incident_id, slot) WHERE state = 'pending' AND slot IS NOT NULL;
 CREATE INDEX outbox_queue ON outbox (lane, id, ready_at) WHERE state <> 'dead';
 CREATE INDEX outbox_by_ready ON outbox (ready_at) WHERE state <> 'dead';
-CREATE INDEX outbox_by_incident ON outbox (incident_id);
+CREATE INDEX outbox_pending ON outbox (incident_id) WHERE state = 'pending';
+CREATE INDEX outbox_sending ON outbox (incident_id, slot) WHERE state = 'sending';
+CREATE INDEX outbox_dead ON outbox (id) WHERE state = 'dead';
 
 -- Deliveries that were handled, and what was answered.
 CREATE TABLE inbox (

@@ -1,5 +1,5 @@
 //! Firebell's own alert JSON, for scripts, cron jobs and systems without a parser of their own. docs/ALERTS.md is its
-//! documentation; a test there and here keep both together.
+//! documentation; a test reads that page's examples.
 
 use sha2::{Digest, Sha256};
 

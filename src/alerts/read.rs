@@ -246,6 +246,17 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_words_are_those_that_are_known() {
+        let page = include_str!("../../docs/ALERTS.md");
+        for expected in Severity::ALL {
+            let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {expected} |"))).expect("a row");
+            for word in row.split('`').skip(1).step_by(2) {
+                assert_eq!(severity(word), Some(expected), "{word}");
+            }
+        }
+    }
+
+    #[test]
     fn a_leap_second_is_the_second_after_it() {
         let value = serde_json::json!({ "at": "2016-12-31T23:59:60Z" });
         let at = Object::new(&value, "").and_then(|object| object.instant("at"));

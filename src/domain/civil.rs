@@ -3,6 +3,7 @@
 //! The only file that imports jiff, with the time zone database that is compiled in: the machine's own may be years old.
 //! `parse` reads the times people type. Nothing here knows what time it is now.
 
+pub mod format;
 mod parse;
 
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
-pub use parse::{Choice, Direction, Speaker, TimeProblem, TypedTime, due_date, leading_time, whole_time};
+pub use parse::{Choice, Direction, Speaker, TimeProblem, TypedTime, UnsureTime, due_date, leading_time, whole_time};
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 

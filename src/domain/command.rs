@@ -107,6 +107,10 @@ pub enum Command {
     AddMeasure {
         text: String,
     },
+    /// All measures as they shall be, as a form gives them.
+    SetMeasures {
+        measures: Vec<String>,
+    },
     AddTask {
         text: String,
         owner: Option<UserId>,
@@ -192,8 +196,17 @@ pub struct Open {
     pub nonce: String,
     /// Call this team at once.
     pub escalate_to: Option<String>,
-    /// The message the incident was opened from: becomes the `detected` entry, at its own time.
-    pub detected: Option<(DateTime<Utc>, String, Source)>,
+    /// How the trouble was noticed, if that was not by opening.
+    pub detected: Option<Detection>,
+}
+
+/// What was noticed before the incident was opened: a message, or what the opener typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detection {
+    pub when: When,
+    pub text: String,
+    pub by: Option<String>,
+    pub source: Option<Source>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -307,6 +320,7 @@ impl Command {
             | Self::SetImpactEnd { .. }
             | Self::SetFields { .. }
             | Self::AddMeasure { .. }
+            | Self::SetMeasures { .. }
             | Self::AddTask { .. }
             | Self::FinishTask { .. }
             | Self::RemoveTask { .. }

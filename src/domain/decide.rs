@@ -153,6 +153,7 @@ impl Draft<'_> {
             Command::SetImpactEnd { end_at } => self.set_impact_end(*end_at),
             Command::SetFields { fields } => self.set_fields(fields),
             Command::AddMeasure { text } => self.add_measure(text),
+            Command::SetMeasures { measures } => self.set_measures(measures),
             Command::AddTask { text, owner, due_on } => self.add_task(text, owner.as_ref(), *due_on),
             Command::FinishTask { task, done } => self.finish_task(*task, *done),
             Command::RemoveTask { task } => self.remove_task(*task),

@@ -133,6 +133,22 @@ pub enum Field {
     Resolution,
 }
 
+impl Field {
+    /// The words for it in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Impact => "the impact",
+            Self::ImpactKind => "the kind of impact",
+            Self::Affected => "who was affected",
+            Self::AffectedDetail => "what people saw",
+            Self::Service => "the service",
+            Self::DetectedBy => "who noticed it",
+            Self::RootCause => "the root cause",
+            Self::Resolution => "the resolution",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// From 1, never used again.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::incident::Role;
-use crate::ids::{ChannelId, EscalationId, IncidentId, MessageRef, PageId, Seq};
+use crate::ids::{ChannelId, EscalationId, IncidentId, MessageRef, PageId, Seq, UserId};
 
 /// `action_id` of the "…" menu; its options carry [`ButtonAction`]s.
 pub const MORE: &str = "more";
@@ -265,6 +265,9 @@ pub struct Carried {
     /// The message that a shortcut was used on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageRef>,
+    /// Who wrote that message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<UserId>,
     /// The command line that waits for an answer, such as `/escalate db-team slow`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed: Option<String>,

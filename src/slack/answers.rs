@@ -50,28 +50,33 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
         Said::Done => return None,
         Said::Opened { title, private } => opened(answer.incident, &name, title, *private, scene.as_ref()),
         Said::Noted { seq, at, kind, text, zone } => noted(answer.incident, reader, *seq, *at, *kind, text, zone),
+        Said::Kept { what } => {
+            Message::sentence(mrkdwn!("{}: {} written down.", name, Untrusted(what).line(SENTENCE_CHARS_MAX)))
+        }
         Said::Called { escalation, team } => called(&name, *escalation, team, scene.as_ref()),
         Said::AlreadyCalled { escalation, team, since } => {
             already_called(reader, *escalation, team, *since, scene.as_ref())
         }
         Said::YouHaveIt { team } => {
             let what =
-                team.as_ref().map_or_else(|| name.clone(), |team| mrkdwn!("{} for {}", name, escape::name(&team.name)));
+                team.as_ref().map_or_else(|| name.clone(), |team| mrkdwn!("{} ({})", escape::name(&team.name), name));
             let place = scene.as_ref().and_then(Scene::channel);
             let next = place.map_or("The calling stops.".into(), |channel| {
                 mrkdwn!("The calling stops; the work is in {}.", channel)
             });
-            Message::sentence(mrkdwn!("You have it: {}. {}", what, next))
+            Message::sentence(mrkdwn!("You have it for {}. {}", what, next))
         }
         Said::SomebodyHasIt { team, by, since } => {
             let who = by.as_ref().map_or("Somebody".into(), |user| scene::person(reader.directory, user));
             let what = team.as_ref().map_or(Mrkdwn::default(), |team| mrkdwn!(" for {}", escape::name(&team.name)));
             let since = scene::moment(*since, reader.zone(), reader.now);
             let place = scene.as_ref().and_then(Scene::channel);
-            let help = place.map_or(Mrkdwn::default(), |channel| mrkdwn!(" To help, join {}.", channel));
-            Message::sentence(mrkdwn!("{} has it{} since {}.{}", who, what, since, help))
+            let help = place.map_or("You are noted as helping.".into(), |channel| {
+                mrkdwn!("You are noted as helping; the work is in {}.", channel)
+            });
+            Message::sentence(mrkdwn!("{} has it{} since {}. {}", who, what, since, help))
         }
-        Said::NothingChanged { because } => Message::sentence(mrkdwn!("Nothing changed: {}", full_stop(because))),
+        Said::NothingChanged { because } => Message::sentence(Untrusted(because).line(SENTENCE_CHARS_MAX)),
         Said::Resolved { at } => {
             let at = scene::moment(*at, reader.zone(), reader.now);
             Message::sentence(mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at))
@@ -122,7 +127,7 @@ fn noted(
     text: &str,
     zone: &str,
 ) -> Message {
-    let time = scene::moment(at, zone, reader.now);
+    let time = scene::moment(at, reader.zone(), reader.now);
     // The token shows the reader's own clock; the record keeps the incident's.
     let record = if times::clock_time(at, reader.zone()) == times::clock_time(at, zone) {
         Mrkdwn::default()
@@ -135,7 +140,7 @@ fn noted(
             mrkdwn!(" as {}", escape::name(&story::note_kind_name(kind).to_lowercase()))
         }
     };
-    let sentence = mrkdwn!("Noted{} at {}{}: {}.", kept_as, time, record, escape::quoted(text));
+    let sentence = mrkdwn!("Noted{} at {}{}: {}", kept_as, time, record, escape::quoted_end(text));
     let mut shown = vec![blocks::section(sentence.clone())];
     if let Some(incident) = incident {
         let edit = Button::new("Edit", "Edit this note", &ButtonAction::EditEntryForm { incident, seq });
@@ -175,7 +180,7 @@ fn already_called(
     since: DateTime<Utc>,
     scene: Option<&Scene<'_>>,
 ) -> Message {
-    let first = mrkdwn!("{} was called {} already", escape::name(&team.name), scene::ago(since, reader.now));
+    let first = mrkdwn!("{} was already called {}", escape::name(&team.name), scene::ago(since, reader.now));
     let running: Option<(&Scene<'_>, &Escalation)> =
         scene.and_then(|scene| scene.incident.escalations.get(&id).map(|found| (scene, found)));
     let Some((scene, escalation)) = running else { return Message::sentence(mrkdwn!("{}.", first)) };
@@ -240,6 +245,8 @@ pub fn did_you_mean(problem: &str, suggestions: &[Suggestion]) -> Message {
 
 /// Longest value of a button, in characters.
 const BUTTON_VALUE_MAX: usize = 2000;
+/// Longest label of a button that reads well on a phone, in characters.
+const BUTTON_LABEL_MAX: usize = 24;
 
 /// A button that runs the suggestion; `None` if its text is too long to carry.
 fn run_button((n, one): (usize, &Suggestion)) -> Option<serde_json::Value> {
@@ -247,7 +254,8 @@ fn run_button((n, one): (usize, &Suggestion)) -> Option<serde_json::Value> {
     if action.value().chars().count() > BUTTON_VALUE_MAX {
         return None;
     }
-    let mut button: serde_json::Value = Button::new(&one.label, &format!("{} instead", one.label), &action).into();
+    let label = Untrusted(&one.label).plain(BUTTON_LABEL_MAX);
+    let mut button: serde_json::Value = Button::new(&label, &format!("{} instead", one.label), &action).into();
     // Ids within one row must differ.
     button["action_id"] = serde_json::json!(format!("{}:{n}", action.action_id()));
     Some(button)
@@ -261,9 +269,4 @@ pub fn failure(still_works: &'static str, reference: &str) -> Message {
         still_works,
         reference
     ))
-}
-
-fn full_stop(text: &str) -> Mrkdwn {
-    let text = Untrusted(text).line(SENTENCE_CHARS_MAX);
-    if text.as_str().ends_with(['.', '?', '…']) { text } else { mrkdwn!("{}.", text) }
 }

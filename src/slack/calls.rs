@@ -25,7 +25,7 @@ pub fn call(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) ->
     };
     let mut shown = vec![blocks::section(mrkdwn!("*{}*\n{}", first, second))];
     let log = log(scene, escalation, history);
-    if !log.is_empty() {
+    if log.len() > 1 {
         shown.push(blocks::context([Mrkdwn::join(log, "\n")]));
     }
     let buttons = buttons(scene, escalation);
@@ -55,13 +55,13 @@ fn active(scene: &Scene<'_>, escalation: &Escalation, next_due_at: chrono::DateT
     let first = mrkdwn!("Called {}: {}.", team, names);
     let until =
         mrkdwn!("{} {} until {} to answer, {}.", mentioned, have, scene.time(next_due_at), scene.then(escalation));
-    (first, mrkdwn!("{} {}", reason, until))
+    (first, mrkdwn!("{}\n{}", reason, until))
 }
 
 /// "Ana asks: “…”" or "Called by Ana."
 fn reason(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
     match &escalation.reason {
-        Some(reason) => mrkdwn!("{} asks: {}", scene.actor_first(&escalation.called_by), escape::quoted(reason)),
+        Some(reason) => mrkdwn!("{} asks: {}", scene.actor_first(&escalation.called_by), escape::quoted_end(reason)),
         None => mrkdwn!("Called by {}.", scene.actor(&escalation.called_by)),
     }
 }
@@ -107,7 +107,7 @@ fn stopped(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) -> 
     });
     let first = mrkdwn!("The call for {} is over.", scene.team(&escalation.team));
     let second = match (scene.incident.is_open(), stop) {
-        (true, Some((by, Some(text)))) => mrkdwn!("{} stopped it: {}", scene.actor_first(by), escape::quoted(text)),
+        (true, Some((by, Some(text)))) => mrkdwn!("{} stopped it: {}", scene.actor_first(by), escape::quoted_end(text)),
         (true, Some((by, None))) => mrkdwn!("{} stopped it.", scene.actor_first(by)),
         (true, None) => "It was stopped.".into(),
         (false, _) => mrkdwn!("{} is {}.", scene.number(), scene.incident.status.word()),
@@ -146,7 +146,7 @@ fn log(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) -> Vec<
     let mut lines: Vec<Mrkdwn> = story::standing(history)
         .iter()
         .filter(|told| story::escalation_of(scene, &told.recorded.occurrence.event) == Some(escalation.id))
-        .filter(|told| !matches!(told.recorded.occurrence.event, Event::Escalated { .. }))
+        .filter(|told| !matches!(told.recorded.occurrence.event, Event::Escalated { policy: Some(_), .. }))
         .filter_map(|told| story::line(scene, told))
         .collect();
     if lines.len() > LOG_LINES_MAX {

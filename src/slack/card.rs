@@ -32,7 +32,7 @@ pub fn card(scene: &Scene<'_>) -> Message {
         Status::Investigating | Status::Identified | Status::Monitoring => open_buttons(scene),
         Status::Resolved | Status::Canceled => closed_buttons(scene),
     };
-    let text = mrkdwn!("{}: {}", scene.title(), Mrkdwn::join(lines.iter().take(2).cloned(), ". "));
+    let text = mrkdwn!("{}: {}. {}.", scene.title(), summary(scene), lead_line(scene));
     Message::new(text, vec![header, blocks::section(Mrkdwn::join(lines, "\n")), blocks::actions(buttons)])
 }
 
@@ -52,6 +52,21 @@ fn status_line(scene: &Scene<'_>) -> Mrkdwn {
         Status::Canceled => mrkdwn!("*Canceled*: not an incident · {}", incident.severity),
     };
     if incident.private { mrkdwn!("{} · private", standing) } else { standing }
+}
+
+/// Severity and standing as part of a sentence, for readers of plain text.
+fn summary(scene: &Scene<'_>) -> Mrkdwn {
+    let incident = scene.incident;
+    match (incident.status, incident.resolved_at) {
+        (Status::Resolved, Some(at)) => {
+            let lasted = scene::duration(at - scene.since());
+            mrkdwn!("{}, resolved {} after {}", incident.severity, scene.time(at), lasted)
+        }
+        (Status::Resolved | Status::Canceled, _) => mrkdwn!("{}, {}", incident.severity, incident.status.word()),
+        (Status::Investigating | Status::Identified | Status::Monitoring, _) => {
+            mrkdwn!("{}, {}, began {}", incident.severity, incident.status.word(), scene.time(scene.since()))
+        }
+    }
 }
 
 fn lead_line(scene: &Scene<'_>) -> Mrkdwn {
@@ -179,10 +194,11 @@ pub fn announcement(scene: &Scene<'_>) -> Option<Message> {
         second = mrkdwn!("{} · lead: {}", second, scene.name(user));
     }
     if !incident.teams.is_empty() {
-        second = mrkdwn!("{} · {}", second, teams(scene));
+        let called = scene::some_of(incident.teams.iter().map(|team| scene.team(team)).collect()).unwrap_or_default();
+        second = mrkdwn!("{} · called: {}", second, called);
     }
     let where_to = [scene.channel(), links(scene)].into_iter().flatten();
-    let mut lines = vec![first.clone(), second.clone()];
+    let mut lines = vec![first, second.clone()];
     let where_to = Mrkdwn::join(where_to, " · ");
     if !where_to.is_empty() {
         lines.push(where_to);
@@ -194,7 +210,7 @@ pub fn announcement(scene: &Scene<'_>) -> Option<Message> {
             Button::new("Join", &format!("Join the channel of {}", incident.name()), &join).into()
         ]));
     }
-    Some(Message::new(mrkdwn!("{}: {}", first, second), shown))
+    Some(Message::new(mrkdwn!("{}: {}.", scene.title(), summary(scene)), shown))
 }
 
 /// The channel's topic, plain text: what somebody who enters must know.

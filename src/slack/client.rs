@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use slack_morphism::hyper_tokio::{SlackClientHyperConnector, SlackClientHyperHttpsConnector};
@@ -36,6 +37,9 @@ pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// How long a connection may take to be made; a failure here is surely not an accepted call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How soon TCP looks whether the other end of a quiet connection is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The largest answer read where we read it ourselves.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -84,6 +88,7 @@ struct Inner {
     client: SlackClient<SlackClientHyperHttpsConnector>,
     /// For the one call whose answer's headers matter, which slack-morphism does not show.
     plain: Client<HttpsConnector<HttpConnector>, Full<axum::body::Bytes>>,
+    tls: Arc<ClientConfig>,
     config: SlackConfig,
 }
 
@@ -111,17 +116,23 @@ impl Slack {
             _ => return Err(SetupError::NotAnAddress),
         };
         config.api_url.truncate(config.api_url.trim_end_matches('/').len());
-        let connector = https_connector(local)?;
+        let tls = tls_config(local)?;
+        let connector = https_connector(local, tls.clone());
         let client = SlackClient::new(
             SlackClientHyperConnector::with_connector(connector.clone()).with_slack_api_url(&config.api_url),
         );
         let plain = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { inner: Arc::new(Inner { client, plain, config }) })
+        Ok(Self { inner: Arc::new(Inner { client, plain, tls: Arc::new(tls), config }) })
     }
 
     /// The workspace named in the configuration, if any.
     pub fn workspace(&self) -> Option<&WorkspaceId> {
         self.inner.config.workspace.as_ref()
+    }
+
+    /// What a WebSocket of the same workspace trusts.
+    pub(super) fn tls(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.inner.tls)
     }
 
     /// Writes with the bot's token; the codes in `also_ok` mean that it was so already.
@@ -258,27 +269,30 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn https_connector(local: bool) -> Result<HttpsConnector<HttpConnector>, SetupError> {
+/// Trusts the machine's certificate authorities, with ring whatever else the program links.
+fn tls_config(local: bool) -> Result<ClientConfig, SetupError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks the default versions");
+    match builder.clone().with_native_roots() {
+        Ok(builder) => Ok(builder.with_no_client_auth()),
+        // A sandbox on this machine needs no authorities; anything else will be refused by the empty list.
+        Err(_) if local => Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()),
+        Err(error) => Err(SetupError::NoCertificates(error)),
+    }
+}
+
+fn https_connector(local: bool, tls: ClientConfig) -> HttpsConnector<HttpConnector> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = HttpsConnectorBuilder::new();
-    let builder = match builder.with_provider_and_native_roots(provider.clone()) {
-        Ok(builder) => builder,
-        // A sandbox on this machine needs no authorities; anything else will be refused by the empty list.
-        Err(_) if local => HttpsConnectorBuilder::new().with_tls_config(
-            rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-                .with_safe_default_protocol_versions()
-                .expect("ring speaks the default versions")
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth(),
-        ),
-        Err(error) => return Err(SetupError::NoCertificates(error)),
-    };
+    http.set_keepalive(Some(KEEPALIVE));
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
     let builder = if local { builder.https_or_http() } else { builder.https_only() };
-    Ok(builder.enable_all_versions().wrap_connector(http))
+    // HTTP/1 on purpose: a call that times out takes its connection with it, while one dead HTTP/2 connection would be
+    // used by every page until TCP gives it up.
+    builder.enable_http1().wrap_connector(http)
 }
 
 /// The arguments of a call, in JSON for what writes and as a query for what reads.

@@ -14,12 +14,13 @@ mod words;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::config::Format;
-use crate::domain::civil::{Direction, Speaker, TypedTime, Zone, whole_time};
+use crate::domain::civil::{Direction, Speaker, TypedTime, Zone, leading_time, whole_time};
 use crate::domain::event::NoteKind;
 use crate::domain::incident::{Field, Role, Severity, Status};
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{Seq, TeamKey, UserId};
 
+pub(crate) use escalate::RESERVED;
 pub use escalate::escalate;
 pub use unclear::{Problem, Unclear, Understood};
 
@@ -222,11 +223,8 @@ pub fn incident(text: &str, context: &Context<'_>) -> Reading<Parsed> {
         }
         unclear
     })?;
-    let (incident, typed) = match typed {
-        (None, typed) => (incident, typed),
-        (Some(named), typed) => (Some(named), typed),
-    };
-    Ok(Parsed { incident, typed })
+    let (named, typed) = typed;
+    Ok(Parsed { incident: named.or(incident), typed })
 }
 
 /// The command, and the incident that was named behind the verb.
@@ -241,6 +239,11 @@ fn after_incident(text: &str, addressed: bool, context: &Context<'_>) -> Reading
         Verb::Show | Verb::Timeline | Verb::Postmortem | Verb::Export => {
             let (named, rest) = words::incident_behind(rest);
             look(verb, rest).map(|typed| (named, typed))
+        }
+        // "resolve INC-42" must not resolve the incident of this channel.
+        Verb::Resolve | Verb::Reopen | Verb::Cancel | Verb::Mitigated | Verb::Join | Verb::Acknowledged => {
+            let (named, rest) = words::incident_prefix(rest);
+            command(verb, rest, context).map(|typed| (named, typed))
         }
         _ => command(verb, rest, context).map(|typed| (None, typed)),
     };
@@ -329,25 +332,22 @@ fn command(verb: Verb, rest: &str, context: &Context<'_>) -> Reading {
 /// A text that begins with no verb: with a time, it is a note; otherwise it may be a slip, or a title.
 fn without_verb(text: &str, context: &Context<'_>) -> Reading {
     let (first, rest) = word(text);
-    if rest.is_empty()
-        && let Some(severity) = words::severity(first)
-    {
-        return Ok(Typed::Severity { severity });
+    if rest.is_empty() && words::looks_like_severity(first) {
+        return severity(first);
     }
-    if let Ok(Some((_, rest))) = crate::domain::civil::leading_time(text, context.speaker(), Direction::Past)
-        && !rest.is_empty()
-    {
+    if !matches!(leading_time(text, context.speaker(), Direction::Past), Ok(None)) {
         return entry::notes(Verb::Note(NoteKind::Note), NoteKind::Note, text, context).map(Typed::Notes);
     }
+    let opened = match open::open(text, context) {
+        Ok(Typed::Open(open)) => Some(open),
+        _ => None,
+    };
+    let has_options = opened.as_ref().is_some_and(|open| open.title != text);
     let mut near: Vec<String> =
         verbs::near(first).into_iter().map(|verb| format!("{verb} {rest}").trim_end().to_owned()).collect();
-    near.push(format!("open {text}"));
+    near.insert(if has_options { 0 } else { near.len() }, format!("open {text}"));
     near.push(format!("note {text}"));
-    let mut understood = match open::open(text, context) {
-        Ok(Typed::Open(open)) => Understood::of_open(open),
-        _ => Understood::default(),
-    };
-    understood.text = Some(text.to_owned());
+    let understood = Understood { text: Some(text.to_owned()), ..opened.map(Understood::of_open).unwrap_or_default() };
     Err(Box::new(Unclear { understood, problem: Problem::UnknownVerb { word: first.to_owned() }, did_you_mean: near }))
 }
 
@@ -440,14 +440,13 @@ fn person(role: Role, rest: &str, context: &Context<'_>) -> Reading {
     if rest.is_empty() {
         return Ok(Typed::Role { role, user: context.me.clone() });
     }
-    match words::person(rest, context)? {
-        Some((user, rest)) => nothing_more(rest).map(|()| Typed::Role { role, user }),
-        None => {
-            let name = words::bare_name(rest, context);
-            match name {
-                Some(user) => Ok(Typed::Role { role, user }),
-                None => Err(Unclear::plain(Problem::UnknownPerson { word: rest.to_owned(), near: Vec::new() })),
-            }
+    if let Some((user, rest)) = words::person(rest, context)? {
+        nothing_more(rest).map(|()| Typed::Role { role, user })
+    } else {
+        let name = words::bare_name(rest, context);
+        match name {
+            Some(user) => Ok(Typed::Role { role, user }),
+            None => Err(Unclear::plain(Problem::UnknownPerson { word: rest.to_owned(), near: Vec::new() })),
         }
     }
 }

@@ -251,10 +251,8 @@ fn is_token_code(code: &str) -> bool {
             | "token_expired"
             | "account_inactive"
             | "team_access_not_granted"
-            | "team_not_found"
             | "org_login_required"
             | "two_factor_setup_required"
-            | "accesslimited"
             | "app_uninstalled"
     )
 }

@@ -159,6 +159,12 @@ pub fn quoted(text: &str) -> Mrkdwn {
     mrkdwn!("“{}”", Untrusted(text).line(QUOTE_CHARS_MAX))
 }
 
+/// As [`quoted`], as the end of a sentence: with a full stop, unless the words bring their own end.
+pub fn quoted_end(text: &str) -> Mrkdwn {
+    let said = Untrusted(text).line(QUOTE_CHARS_MAX);
+    if said.as_str().ends_with(['.', '?', '!', '…']) { mrkdwn!("“{}”", said) } else { mrkdwn!("“{}”.", said) }
+}
+
 /// `<@U…>`, which notifies; or the bare text if that is not an id as Slack makes them.
 pub fn mention(user: &str) -> Mrkdwn {
     sigil("@", user)
@@ -358,7 +364,7 @@ mod tests {
                 }
                 prop_assert!(!said.as_str().to_ascii_lowercase().contains("@here"));
                 prop_assert!(said.as_str().chars().all(|c| c == '\n' || !c.is_control()));
-                prop_assert!(!said.as_str().contains('\u{202e}'));
+                prop_assert!(said.as_str().chars().all(|c| !is_unseen(c) || c == '\u{2060}'), "{said}");
             }
             prop_assert!(Untrusted(&text).plain(chars_max).chars().count() <= chars_max);
         }

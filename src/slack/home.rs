@@ -126,7 +126,7 @@ fn open(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Value> {
 }
 
 fn mine(user: &UserId, scene: &Scene<'_>) -> bool {
-    scene.incident.responders.contains(user) || scene.incident.roles.values().any(|held| held == user)
+    scene.incident.involves(user)
 }
 
 fn open_row(user: &UserId, scene: &Scene<'_>) -> Value {
@@ -196,7 +196,14 @@ fn resolved(scenes: &[Scene<'_>]) -> Vec<Value> {
     let rows = resolved.iter().take(RESOLVED_MAX).map(|(scene, at)| {
         let lasted = scene::duration(*at - scene.since());
         let link = scene.page_url().map_or(Mrkdwn::default(), |url| mrkdwn!(" · {}", escape::link(&url, "postmortem")));
-        mrkdwn!("✓ {} {} · {} after {}{}", scene.incident.severity, scene.title(), scene.ago(*at), lasted, link)
+        mrkdwn!(
+            "✓ {} {} · resolved {}, after {}{}",
+            scene.incident.severity,
+            scene.title(),
+            scene.ago(*at),
+            lasted,
+            link
+        )
     });
     let mut shown = vec![blocks::header("Recently resolved")];
     shown.extend(blocks::sections(rows));

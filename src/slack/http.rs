@@ -4,6 +4,7 @@
 //! Nothing is decided here. Problems are logged once, with the kind of delivery and never with its content.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,12 +13,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::inbound::{
-    Ack, Inbound, Meta, Parsed, Receive, Retry, SlashCommand, Transport, delivery_key, kind_name, parse_event,
-    parse_interaction,
+    Ack, Inbound, Meta, Parsed, Receive, Retry, SlashCommand, Transport, busy_message, delivery_key, hand_on,
+    kind_name, parse_event, parse_interaction,
 };
 use super::signature::{Accepted, Refused, SIGNATURE_HEADER, TIMESTAMP_HEADER, Verifier};
 use crate::clock::Clock;
@@ -27,9 +29,6 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long the receiver may take; Slack gives up after three seconds.
-const RECEIVE_TIMEOUT: Duration = Duration::from_millis(2800);
 
 /// What the routes need to know.
 #[derive(Clone, Debug)]
@@ -52,6 +51,7 @@ struct Door {
     clock: Clock,
     body_bytes_max: usize,
     receive: Receive,
+    warned_minute: AtomicI64,
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +68,7 @@ pub fn router(config: HttpConfig, receive: Receive) -> Router {
         clock: config.clock,
         body_bytes_max: config.body_bytes_max,
         receive,
+        warned_minute: AtomicI64::new(i64::MIN),
     });
     let at =
         |route| post(move |State(door): State<Arc<Door>>, request| async move { door.answer(route, request).await });
@@ -97,11 +98,11 @@ impl Door {
         let now = self.clock.now();
         let header = |name| parts.headers.get(name).map(axum::http::HeaderValue::as_bytes);
         let accepted = match self.verifier.check(header(SIGNATURE_HEADER), header(TIMESTAMP_HEADER), &body, now) {
+            // Slack checks certificates with a request, signed or not, that asks for nothing and gets nothing.
+            Ok(_) | Err(_) if is_ssl_check(&body) => return StatusCode::OK.into_response(),
             Ok(accepted) => accepted,
-            // Slack checks certificates with a request that asks for nothing and gets nothing.
-            Err(_) if is_ssl_check(&body) => return StatusCode::OK.into_response(),
             Err(refused) => {
-                log_refused(route, refused);
+                self.log_refused(route, refused, now);
                 return (StatusCode::UNAUTHORIZED, refused.to_string()).into_response();
             }
         };
@@ -130,6 +131,17 @@ impl Door {
         self.hand_on(route, inbound, meta, accepted).await
     }
 
+    /// Whoever is not Slack can come as often as they like; a line a minute is enough to notice a wrong secret.
+    fn log_refused(&self, route: Route, refused: Refused, now: DateTime<Utc>) {
+        let route = route.as_str();
+        let minute = now.timestamp().div_euclid(60);
+        if self.warned_minute.swap(minute, Ordering::Relaxed) == minute {
+            tracing::debug!(route, "turned away: {refused}");
+        } else {
+            tracing::warn!(route, "turned away, further ones of this minute are not logged: {refused}");
+        }
+    }
+
     async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Turned> {
         let too_large = Turned(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than Slack's are.");
         let announced =
@@ -145,20 +157,8 @@ impl Door {
         }
     }
 
-    /// Runs the receiver in a task of its own: it must finish its transaction even if Slack hangs up.
     async fn hand_on(&self, route: Route, inbound: Inbound, meta: Meta, accepted: Accepted) -> Response {
-        let task = tokio::spawn((self.receive)(inbound, meta));
-        let ack = match tokio::time::timeout(RECEIVE_TIMEOUT, task).await {
-            Ok(Ok(ack)) => ack,
-            Ok(Err(_)) => {
-                tracing::error!(route = route.as_str(), "the receiver of a delivery from Slack broke down");
-                Ack::Busy
-            }
-            Err(_) => {
-                tracing::error!(route = route.as_str(), "a delivery from Slack was not taken within three seconds");
-                Ack::Busy
-            }
-        };
+        let ack = hand_on(&self.receive, inbound, meta).await;
         if ack == Ack::Busy {
             self.verifier.forget(accepted);
         }
@@ -176,15 +176,11 @@ impl Route {
     }
 }
 
-/// What a command answers when it could not be taken: a person reads it, so it is no bare error status.
-pub(super) const BUSY_TEXT: &str =
-    "Firebell could not take that just now and has changed nothing. Please send it again.";
-
 fn render(route: Route, ack: Ack) -> Response {
     match (ack, route) {
         (Ack::Empty, _) => StatusCode::OK.into_response(),
         (Ack::Message(value) | Ack::View(value) | Ack::Options(value), _) => json_response(&value),
-        (Ack::Busy, Route::Commands) => json_response(&json!({"response_type": "ephemeral", "text": BUSY_TEXT})),
+        (Ack::Busy, Route::Commands) => json_response(&busy_message()),
         (Ack::Busy, Route::Interactions | Route::Events) => {
             Turned(StatusCode::SERVICE_UNAVAILABLE, "Firebell could not take that just now.").into_response()
         }
@@ -222,7 +218,8 @@ fn parse(route: Route, body: &[u8]) -> Result<Parsed, Turned> {
 }
 
 fn is_ssl_check(body: &[u8]) -> bool {
-    body.len() < 1024 && url::form_urlencoded::parse(body).any(|(key, value)| key == "ssl_check" && value == "1")
+    let has = |wanted: &str| url::form_urlencoded::parse(body).any(|(key, _)| key == wanted);
+    body.len() < 1024 && has("ssl_check") && !has("command") && !has("payload")
 }
 
 fn retry(headers: &HeaderMap) -> Option<Retry> {
@@ -240,14 +237,4 @@ fn is_length_limit(error: &axum::Error) -> bool {
         source = error.source();
     }
     false
-}
-
-fn log_refused(route: Route, refused: Refused) {
-    match refused {
-        // Anybody on the internet can cause this one as often as they like.
-        Refused::Unsigned => tracing::debug!(route = route.as_str(), "turned away: {refused}"),
-        Refused::Wrong | Refused::Stale | Refused::Replayed => {
-            tracing::warn!(route = route.as_str(), "turned away: {refused}");
-        }
-    }
 }

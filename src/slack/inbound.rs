@@ -11,10 +11,11 @@ mod interaction;
 mod message;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub use choice::{Choice, Choices, Picked};
@@ -78,6 +79,45 @@ pub enum Ack {
 
 /// Takes what came in. Answers within milliseconds, after it is safely kept: Slack waits three seconds at most.
 pub type Receive = Arc<dyn Fn(Inbound, Meta) -> BoxFuture<'static, Ack> + Send + Sync>;
+
+/// How long the receiver may take; Slack gives up after three seconds.
+const RECEIVE_TIMEOUT: Duration = Duration::from_millis(2800);
+
+/// Runs the receiver in a task of its own: it must finish its transaction even if Slack hangs up or has given up.
+pub(super) async fn hand_on(receive: &Receive, inbound: Inbound, meta: Meta) -> Ack {
+    let kind = inbound.kind();
+    let receive = Arc::clone(receive);
+    let task = tokio::spawn(async move { receive(inbound, meta).await });
+    match tokio::time::timeout(RECEIVE_TIMEOUT, task).await {
+        Ok(Ok(ack)) => ack,
+        Ok(Err(_)) => {
+            tracing::error!(kind, "taking a delivery from Slack broke down");
+            Ack::Busy
+        }
+        Err(_) => {
+            tracing::error!(kind, "a delivery from Slack was not taken within three seconds");
+            Ack::Busy
+        }
+    }
+}
+
+/// What a command answers when it could not be taken: a person reads it, so it is no bare error.
+pub(super) fn busy_message() -> Value {
+    json!({
+        "response_type": "ephemeral",
+        "text": "Firebell could not take that just now and has changed nothing. Please send it again.",
+    })
+}
+
+impl Inbound {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Interaction(_) => "interaction",
+            Self::Event(_) => "event",
+        }
+    }
+}
 
 /// What a body turned out to be.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,12 +8,14 @@ use super::blocks::{self, Button};
 use super::card;
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::message::Message;
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use super::{pages, story};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Recipient, Recorded};
 use crate::domain::incident::{Field, Incident, Page};
 use crate::domain::policy::Tier;
+use crate::domain::recipients;
 use crate::domain::roster::{Directory, Roster, Team};
 
 /// Most incidents, entries or tasks in one answer; the page has the rest.
@@ -96,6 +98,25 @@ pub fn details(scene: &Scene<'_>) -> Message {
     message
 }
 
+/// Where the documents of an incident are.
+pub fn documents(scene: &Scene<'_>) -> Message {
+    let Some(url) = scene.page_url() else {
+        return Message::sentence(mrkdwn!(
+            "The documents of {} are written to the export directory of the machine that runs Firebell. Set server.public_url in firebell.toml to read them in a browser.",
+            scene.number()
+        ));
+    };
+    let link = |label: &'static str, path: &str| escape::link(&format!("{url}{path}"), label);
+    Message::sentence(mrkdwn!(
+        "{}: {}, {}, {}, {}.",
+        scene.number(),
+        link("page", ""),
+        link("postmortem", "/postmortem"),
+        link("Markdown", "/postmortem.md"),
+        link("JSON", "/postmortem.json")
+    ))
+}
+
 /// "Root cause".
 pub fn field_name(field: Field) -> &'static str {
     match field {
@@ -156,17 +177,9 @@ fn standing(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
         Phase::Active { next_due_at } => {
             let (tier, tiers) = (escalation.step.tier, escalation.policy.tiers.len());
             let (round, rounds) = (escalation.step.round, escalation.policy.rounds);
+            let next = scene.next_called(escalation).unwrap_or("nobody else is called".into());
             let when = scene.time(*next_due_at);
-            mrkdwn!(
-                "{}: tier {} of {}, round {} of {}. Next at {}, {}.",
-                team,
-                tier,
-                tiers,
-                round,
-                rounds,
-                when,
-                scene.then(escalation)
-            )
+            mrkdwn!("{}: tier {} of {}, round {} of {}. Next at {}: {}.", team, tier, tiers, round, rounds, when, next)
         }
         Phase::Acknowledged { by, at, lapses_at } => {
             let who = by.as_ref().map_or(Mrkdwn::from("Somebody"), |user| scene.name(user));
@@ -184,7 +197,7 @@ fn standing(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
 fn called_by(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
     let called = mrkdwn!("Called by {} at {}", scene.actor(&escalation.called_by), scene.time(escalation.started_at));
     match &escalation.reason {
-        Some(reason) => mrkdwn!("{}: {}", called, escape::quoted(reason)),
+        Some(reason) => mrkdwn!("{}: {}", called, escape::quoted_end(reason)),
         None => mrkdwn!("{}.", called),
     }
 }
@@ -198,7 +211,7 @@ fn page_line(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &
         (Phase::Acknowledged { by: Some(by), .. }, Recipient::User { user }) if by == user => "has it".into(),
         _ if page.declined => "can't".into(),
         _ if page.dead => match pages::last_error(page, history) {
-            Some(error) => mrkdwn!("not reached: {}", Untrusted(error).line(escape::QUOTE_CHARS_MAX)),
+            Some(error) => mrkdwn!("not reached: {}", reason(error)),
             None => "not reached".into(),
         },
         _ if page.message.is_none() => "on its way".into(),
@@ -235,10 +248,11 @@ pub fn preview(
             let time = scene::moment(at, zone, now);
             match tier_people(directory, tier) {
                 Some(who) => {
-                    lines.push(mrkdwn!("• {} {} (tier {}, round {})", time, who, n + 1, round));
+                    let again = if round > 1 { mrkdwn!(", round {}", round) } else { Mrkdwn::default() };
+                    lines.push(mrkdwn!("• {}: {}, tier {}{}", time, who, n + 1, again));
                     at += TimeDelta::seconds(i64::from(tier.wait_s));
                 }
-                None => lines.push(mrkdwn!("• {} nobody in tier {}: skipped at once", time, n + 1)),
+                None => lines.push(mrkdwn!("• {}: nobody in tier {}, skipped at once", time, n + 1)),
             }
         }
     }
@@ -250,8 +264,8 @@ pub fn preview(
     let targets = scene::some_of(roster.fallback.iter().map(|target| scene::target_name(directory, target)).collect());
     let time = scene::moment(at, zone, now);
     lines.push(match targets {
-        Some(who) => mrkdwn!("• {} the fallback: {}. Then nobody else is called.", time, who),
-        None => mrkdwn!("• {} nobody else is called: there is no fallback.", time),
+        Some(who) => mrkdwn!("• {}: the fallback, {}. Then nobody else is called.", time, who),
+        None => mrkdwn!("• {}: nobody else is called; there is no fallback.", time),
     });
     let mut shown = vec![blocks::section(mrkdwn!("*{}*", first))];
     shown.extend(blocks::sections(lines.iter().cloned()));
@@ -260,11 +274,6 @@ pub fn preview(
 
 /// The targets of a tier that somebody stands behind; `None` if there is nobody.
 fn tier_people(directory: &Directory, tier: &Tier) -> Option<Mrkdwn> {
-    use crate::domain::policy::Target;
-    let reachable = tier.targets.iter().filter(|target| match target {
-        Target::User { user } => directory.people.get(user).is_none_or(|person| !person.deactivated),
-        Target::UserGroup { group, .. } => directory.groups.get(group).is_none_or(|group| !group.users.is_empty()),
-        Target::Channel { .. } => true,
-    });
+    let reachable = tier.targets.iter().filter(|target| recipients(target, directory).is_ok());
     scene::some_of(reachable.map(|target| scene::target_name(directory, target)).collect())
 }

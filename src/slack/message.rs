@@ -28,4 +28,13 @@ impl Message {
     pub fn sentence(text: Mrkdwn) -> Self {
         Self::new(text.clone(), vec![blocks::section(text)])
     }
+
+    /// Two messages as one.
+    #[must_use]
+    pub fn followed_by(mut self, next: Self) -> Self {
+        self.text = format!("{}\n{}", self.text, next.text);
+        self.blocks.extend(next.blocks);
+        self.blocks = blocks::at_most(self.blocks, blocks::MESSAGE_BLOCKS_MAX);
+        self
+    }
 }

@@ -13,7 +13,7 @@ use crate::domain::event::NoteKind;
 use crate::domain::incident::{Field, Incident, Role, Severity, Status};
 use crate::domain::limits::TITLE_CHARS_MAX;
 use crate::domain::roster::Roster;
-use crate::ids::{IncidentId, Seq, TeamKey};
+use crate::ids::{Seq, TeamKey};
 
 /// Longest one-line answer, in characters.
 const LINE_CHARS_MAX: usize = 300;
@@ -30,10 +30,11 @@ pub struct OpenPrefill {
     pub description: Option<String>,
 }
 
-/// "Open an incident"; `understood` says what was read from a half-finished command, such as "SEV2".
-pub fn open_modal(prefill: &OpenPrefill, understood: Option<&str>, roster: &Roster, carried: &Carried) -> Value {
+/// "Open an incident"; `problem` is a sentence that says what a half-finished command lacks.
+pub fn open_modal(prefill: &OpenPrefill, problem: Option<&str>, roster: &Roster, carried: &Carried) -> Value {
     let severity = prefill.severity.unwrap_or(roster.severity_default);
-    let mut shown = understood_line(understood);
+    let mut shown: Vec<Value> =
+        problem.map(|problem| blocks::section(understood(problem, prefill, roster))).into_iter().collect();
     shown.push(
         Input::line(field::TITLE, "What is wrong?", TITLE_CHARS_MAX, prefill.title.as_deref())
             .required()
@@ -144,7 +145,7 @@ pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
         Input::moment(field::AT, "Since when are users fine?", Some(scene.now)).required().into(),
         Input::line(field::TEXT, "What do users see now?", LINE_CHARS_MAX, None).into(),
     ];
-    modal(form::MITIGATE, "Mitigated", "Mitigated", &carried.encode(), shown)
+    modal(form::MITIGATE, &format!("Mitigate {}", scene.incident.name()), "Mitigated", &carried.encode(), shown)
 }
 
 /// "Resolve": what is easiest to say now; everything may be left out.
@@ -152,7 +153,7 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     let began = scene.incident.impact_start_at.unwrap_or(scene.since());
     let mut shown = vec![
         blocks::section(mrkdwn!(
-            "*{}*\nReminders stop and the postmortem starts. You can skip every question.",
+            "*{}*\nOpen calls stop and the postmortem starts. You can skip every question.",
             scene.title()
         )),
         answer(scene, field::AFFECTED, Field::Affected, "Share of users affected", "30% of users"),
@@ -174,7 +175,7 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     ];
     let hint = "Suggested from what is recorded; correct it if users were harmed earlier.";
     shown.push(Input::moment(field::IMPACT_START, "Impact began", Some(began)).hint(hint).into());
-    modal(form::RESOLVE, "Resolve", "Resolve", &carried.encode(), shown)
+    modal(form::RESOLVE, &format!("Resolve {}", scene.incident.name()), "Resolve", &carried.encode(), shown)
 }
 
 /// "Edit the entry" with this number.
@@ -248,7 +249,7 @@ pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
             .hint("What prevents it, or makes it cheaper, next time.")
             .into(),
     ];
-    modal(form::POSTMORTEM, "Postmortem", "Save", &carried.encode(), shown)
+    modal(form::POSTMORTEM, &format!("Postmortem {}", scene.incident.name()), "Save", &carried.encode(), shown)
 }
 
 fn answer(scene: &Scene<'_>, block_id: &'static str, field: Field, label: &str, example: &str) -> Value {
@@ -266,9 +267,17 @@ fn about(scene: &Scene<'_>) -> Value {
     )])
 }
 
-fn understood_line(understood: Option<&str>) -> Vec<Value> {
-    let line = |text: &str| -> Mrkdwn { mrkdwn!("I read: {}. What is missing?", Untrusted(text).line(LINE_CHARS_MAX)) };
-    understood.map(|text| blocks::section(line(text))).into_iter().collect()
+/// "The title is missing. I read: SEV2, private."
+fn understood(problem: &str, prefill: &OpenPrefill, roster: &Roster) -> Mrkdwn {
+    let problem = Untrusted(problem).line(LINE_CHARS_MAX);
+    let team = prefill.team.as_ref().and_then(|key| roster.teams.get(key));
+    let read = [
+        prefill.severity.map(|severity| mrkdwn!("{}", severity)),
+        prefill.private.then(|| "private".into()),
+        team.map(|team| escape::name(&team.name)),
+    ];
+    let read: Vec<Mrkdwn> = read.into_iter().flatten().collect();
+    if read.is_empty() { problem } else { mrkdwn!("{} I read: {}.", problem, Mrkdwn::join(read, ", ")) }
 }
 
 fn team_options(roster: &Roster) -> Vec<Value> {
@@ -349,8 +358,3 @@ pub const IMPACT_KINDS: [(&str, &str); 5] = [
     ("security", "Security incident"),
     ("risk", "Risk: nothing broke yet"),
 ];
-
-/// The form that carries nothing but an incident.
-pub fn carried(incident: IncidentId) -> Carried {
-    Carried::of(incident)
-}

@@ -8,6 +8,7 @@ use super::actions::ButtonAction;
 use super::blocks::{self, Button};
 use super::escape::{self, Mrkdwn, QUOTE_CHARS_MAX, Untrusted, mrkdwn};
 use super::message::Message;
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Event, PageResult, Recipient, Recorded};
@@ -45,24 +46,35 @@ fn waiting(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &[R
     let mut small: Vec<Mrkdwn> = lateness(scene, page, history).into_iter().chain(second_copy(page, history)).collect();
     small.push(background(scene, page));
     shown.push(blocks::context([Mrkdwn::join(small, "\n")]));
+    let text = mrkdwn!("{} {}", headline(scene, page, escalation), deadline);
+    Message::new(mention(page).map_or(text.clone(), |mention| mrkdwn!("{} {}", mention, text)), shown)
+}
+
+/// The page in a notification: who calls whom to what, and why.
+fn headline(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Mrkdwn {
+    let (who, team) = (scene.actor_first(&escalation.called_by), scene.team(&escalation.team));
     let title = mrkdwn!("{} {}", scene.incident.severity, scene.discreet_title());
-    let text = match mention(page) {
-        Some(mention) => mrkdwn!("{} {} ({}) {}", mention, request, title, deadline),
-        None => mrkdwn!("{} ({}) {}", request, title, deadline),
+    let first = match (&page.to, page.step.tier) {
+        (_, 0) => mrkdwn!("Nobody of {} answered, you are the fallback: {}.", team, title),
+        (Recipient::User { .. }, _) => mrkdwn!("{} calls you: {}.", who, title),
+        (Recipient::Channel { .. }, _) => mrkdwn!("{} calls {}: {}.", who, team, title),
     };
-    Message::new(text, shown)
+    match &escalation.reason {
+        Some(reason) if !scene.incident.private => mrkdwn!("{} {}", first, escape::quoted_end(reason)),
+        Some(_) | None => first,
+    }
 }
 
 /// Who asks, for which team, and why.
 fn request(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Mrkdwn {
     let (who, team) = (scene.actor_first(&escalation.called_by), scene.team(&escalation.team));
     let asked = if page.step.tier == 0 {
-        mrkdwn!("Nobody answered the call for {}. You are the fallback", team)
+        mrkdwn!("Nobody of {} answered, you are the fallback", team)
     } else {
         mrkdwn!("{} calls {}", who, team)
     };
     match &escalation.reason {
-        Some(reason) if !scene.incident.private => mrkdwn!("{}: {}", asked, escape::quoted(reason)),
+        Some(reason) if !scene.incident.private => mrkdwn!("{}: {}", asked, escape::quoted_end(reason)),
         Some(_) | None => mrkdwn!("{}.", asked),
     }
 }
@@ -73,12 +85,17 @@ fn deadline(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Mrkdwn {
     let until = if personal { "Answer by" } else { "One of you answers by" };
     match &escalation.phase {
         Phase::Active { next_due_at } if page.step.generation == escalation.step.generation => {
-            let left = scene::wait((*next_due_at - page.due_at).num_seconds());
+            let from = if page.message.is_none() { scene.now.max(page.due_at) } else { page.due_at };
+            let left = scene::wait((*next_due_at - from).num_seconds());
             mrkdwn!("{} {} ({}), {}.", until, scene.time(*next_due_at), left, scene.then(escalation))
         }
         Phase::Active { .. } => match scene.recipients(scene.called_now(escalation)) {
             Some(now) => mrkdwn!("{} is called now too. You can still take it.", now),
             None => "The call went on. You can still take it.".into(),
+        },
+        Phase::Exhausted if page.step.tier != 0 => match scene.recipients(scene.called_now(escalation)) {
+            Some(fallback) => mrkdwn!("Nobody answered, the fallback is called: {}. You can still take it.", fallback),
+            None => "Nobody answered. You can still take it.".into(),
         },
         Phase::Exhausted | Phase::Acknowledged { .. } | Phase::Stopped => "Nobody else is called after you.".into(),
     }
@@ -105,7 +122,7 @@ fn lateness(scene: &Scene<'_>, page: &Page, history: &[Recorded]) -> Option<Mrkd
     }
     let due = mrkdwn!("Late: due {}, sent {} after", scene.time(page.due_at), scene::duration(late));
     Some(match last_error(page, history) {
-        Some(error) => mrkdwn!("{}. Earlier tries failed: {}.", due, Untrusted(error).line(QUOTE_CHARS_MAX)),
+        Some(error) => mrkdwn!("{}. Earlier tries failed: {}.", due, reason(error)),
         None => mrkdwn!("{}, because Firebell was held up.", due),
     })
 }

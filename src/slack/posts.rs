@@ -5,6 +5,7 @@ use super::blocks::{self, Button};
 use super::card::complete_button;
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::message::Message;
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use super::story;
 use crate::domain::event::{Actor, Event, Recorded};
@@ -102,7 +103,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
 
 fn with_text(first: &Mrkdwn, text: Option<&str>) -> Mrkdwn {
     match text {
-        Some(text) => mrkdwn!("{}: {}", first, escape::quoted(text)),
+        Some(text) => mrkdwn!("{}: {}", first, escape::quoted_end(text)),
         None => mrkdwn!("{}.", first),
     }
 }
@@ -116,9 +117,9 @@ fn update(who: &Mrkdwn, text: &str) -> Message {
 }
 
 fn mitigated(scene: &Scene<'_>, who: &Mrkdwn, text: &str) -> Message {
-    let said = Untrusted(text).line(escape::QUOTE_CHARS_MAX);
+    let said = escape::quoted_end(text);
     let first = mrkdwn!("Mitigated after {}.", scene::duration(scene.now - scene.since()));
-    let second = mrkdwn!("{}: “{}” Next: resolve it once the work is done.", who, said);
+    let second = mrkdwn!("{}: {} Next: resolve it once the work is done.", who, said);
     let action = ButtonAction::ResolveForm { incident: scene.incident.id };
     let button = Button::new("Resolve", &format!("Resolve {}", scene.incident.name()), &action);
     Message::new(
@@ -132,7 +133,7 @@ fn resolved(scene: &Scene<'_>, who: &Mrkdwn, text: Option<&str>) -> Message {
     let at = incident.resolved_at.unwrap_or(scene.now);
     let first =
         mrkdwn!("{} resolved {} after {}.", scene.number(), scene.time(at), scene::duration(at - scene.since()));
-    let said = text.map_or(mrkdwn!("By {}.", who), |text| mrkdwn!("{}: {}", who, escape::quoted(text)));
+    let said = text.map_or(mrkdwn!("By {}.", who), |text| mrkdwn!("{}: {}", who, escape::quoted_end(text)));
     let second = mrkdwn!("{} The calls are over; the postmortem draft follows.", said);
     let reopen =
         Button::new("Reopen", &format!("Reopen {}", incident.name()), &ButtonAction::Reopen { incident: incident.id });
@@ -281,6 +282,5 @@ pub fn channel_failed(scene: &Scene<'_>, error: &str) -> Message {
         }
         Status::Resolved | Status::Canceled => "The record stays on its page.",
     };
-    let error = Untrusted(error).line(escape::QUOTE_CHARS_MAX);
-    Message::sentence(mrkdwn!("{} has no channel: {}. {}", scene.discreet_title(), error, next))
+    Message::sentence(mrkdwn!("{} has no channel: {}. {}", scene.discreet_title(), reason(error), next))
 }

@@ -9,6 +9,7 @@ use crate::domain::event::{Actor, Recipient, TeamRef};
 use crate::domain::incident::{Channel, Field, Incident, Page, Role, Status};
 use crate::domain::limits::TITLE_CHARS_MAX;
 use crate::domain::policy::Target;
+use crate::domain::recipients;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, EscalationId, UserId, WorkspaceId};
 
@@ -104,11 +105,6 @@ impl<'a> Scene<'a> {
         target_name(self.directory, target)
     }
 
-    /// `None` for nobody.
-    pub fn targets(&self, targets: &[Target]) -> Option<Mrkdwn> {
-        some_of(targets.iter().map(|target| self.target(target)).collect())
-    }
-
     /// Its Slack channel as a link, once there is one.
     pub fn channel(&self) -> Option<Mrkdwn> {
         self.incident.channel_id().map(|id| escape::channel(id.as_str()))
@@ -130,7 +126,7 @@ impl<'a> Scene<'a> {
 
     /// The pages of one escalation, oldest first.
     pub fn pages_of(&self, escalation: EscalationId) -> impl Iterator<Item = &'a Page> {
-        self.incident.pages.values().filter(move |page| page.escalation == escalation)
+        self.incident.pages_of(escalation)
     }
 
     /// Those whose turn it is in an escalation.
@@ -142,38 +138,62 @@ impl<'a> Scene<'a> {
             .collect()
     }
 
+    /// Who is called after the present step: the next tier that has somebody, as far as is known now.
     pub fn next<'e>(&'e self, escalation: &'e Escalation) -> Next<'e> {
-        let (step, policy) = (escalation.step, &escalation.policy);
-        let tier = |round: u32, tier: u32| {
-            let at = usize::try_from(tier).ok()?.checked_sub(1)?;
-            let targets = &policy.tiers.get(at)?.targets;
-            Some(Next::Tier { round, tier, targets })
-        };
-        let later = tier(step.round.max(1), step.tier + 1);
-        let again = || (step.round < policy.rounds).then(|| tier(step.round + 1, 1)).flatten();
-        let fallback = || match self.roster.fallback.as_slice() {
+        let policy = &escalation.policy;
+        let (mut round, mut tier) = (escalation.step.round.max(1), escalation.step.tier);
+        if escalation.phase != Phase::Exhausted {
+            for _ in 0..policy.tiers.len() {
+                tier += 1;
+                if usize::try_from(tier).is_ok_and(|tier| tier > policy.tiers.len()) {
+                    (round, tier) = (round + 1, 1);
+                }
+                if round > policy.rounds {
+                    break;
+                }
+                let targets =
+                    policy.tiers.get(tier as usize - 1).map(|tier| tier.targets.as_slice()).unwrap_or_default();
+                if self.people(targets).is_some() {
+                    return Next::Tier { round, tier, targets };
+                }
+            }
+        }
+        match self.roster.fallback.as_slice() {
             [] => Next::Nobody,
             targets => Next::Fallback { targets },
-        };
-        later.or_else(again).unwrap_or_else(fallback)
+        }
     }
 
-    /// The end of "Ben has 5 min to answer, …": "then Chris", "then the fallback: Fay".
-    pub fn then(&self, escalation: &Escalation) -> Mrkdwn {
-        let nobody = || Mrkdwn::from("then the call ends unanswered");
+    /// "Chris", "Ben again (round 2 of 3)", "the fallback: Fay"; `None` if nobody is called any more.
+    pub fn next_called(&self, escalation: &Escalation) -> Option<Mrkdwn> {
         match self.next(escalation) {
-            Next::Tier { round, targets, .. } => match self.targets(targets) {
-                Some(who) if round > escalation.step.round.max(1) => {
-                    mrkdwn!("then {} again (round {} of {})", who, round, escalation.policy.rounds)
-                }
-                Some(who) => mrkdwn!("then {}", who),
-                None => "then the next tier".into(),
-            },
-            Next::Fallback { targets } => {
-                self.targets(targets).map_or_else(nobody, |who| mrkdwn!("then the fallback: {}", who))
+            Next::Tier { round, targets, .. } if round > escalation.step.round.max(1) => {
+                let who = self.people(targets)?;
+                Some(mrkdwn!("{} again (round {} of {})", who, round, escalation.policy.rounds))
             }
-            Next::Nobody => nobody(),
+            Next::Tier { targets, .. } => self.people(targets),
+            Next::Fallback { targets } => Some(mrkdwn!("the fallback: {}", self.people(targets)?)),
+            Next::Nobody => None,
         }
+    }
+
+    /// The end of "Ben has until 3:10 PM to answer, …": "then Chris".
+    pub fn then(&self, escalation: &Escalation) -> Mrkdwn {
+        match self.next_called(escalation) {
+            Some(who) => mrkdwn!("then {}", who),
+            None => "then nobody else is called".into(),
+        }
+    }
+
+    /// The people and channels that would be paged for these targets now; `None` for nobody.
+    fn people(&self, targets: &[Target]) -> Option<Mrkdwn> {
+        let mut found: Vec<Recipient> = Vec::new();
+        for (to, _) in targets.iter().filter_map(|target| recipients(target, self.directory).ok()).flatten() {
+            if !found.contains(&to) {
+                found.push(to);
+            }
+        }
+        self.recipients(&found)
     }
 
     /// "Development team (Ben has it)".
@@ -207,7 +227,7 @@ pub fn person(directory: &Directory, user: &UserId) -> Mrkdwn {
     escape::name(directory.name(user))
 }
 
-/// "Ben", "@dba (Dana and Eli)", "#ops".
+/// "Ben", "Dana and Eli (@dba)", "#ops".
 pub fn target_name(directory: &Directory, target: &Target) -> Mrkdwn {
     match target {
         Target::User { user } => person(directory, user),
@@ -215,7 +235,7 @@ pub fn target_name(directory: &Directory, target: &Target) -> Mrkdwn {
             let handle = escape::name(handle.trim_start_matches('@'));
             let members = directory.groups.get(group).map(|group| group.users.as_slice()).unwrap_or_default();
             match some_of(members.iter().map(|user| person(directory, user)).collect()) {
-                Some(people) => mrkdwn!("@{} ({})", handle, people),
+                Some(people) => mrkdwn!("{} (@{})", people, handle),
                 None => mrkdwn!("@{}", handle),
             }
         }

@@ -47,7 +47,8 @@ pub enum Refused {
 
 /// Checks signatures and remembers them.
 pub struct Verifier {
-    keyed: Hmac<Sha256>,
+    /// None without a secret: then nothing passes, because anybody could sign with an empty one.
+    keyed: Option<Hmac<Sha256>>,
     seen: Mutex<Seen>,
 }
 
@@ -73,7 +74,8 @@ pub struct Accepted(Stamp);
 impl Verifier {
     /// Keys the check with the app's signing secret.
     pub fn new(secret: &SecretString) -> Self {
-        let keyed = Hmac::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
+        let secret = secret.expose_secret().as_bytes();
+        let keyed = (!secret.is_empty()).then(|| Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"));
         Self { keyed, seen: Mutex::default() }
     }
 
@@ -89,7 +91,7 @@ impl Verifier {
         let given = signature.strip_prefix(b"v0=").ok_or(Refused::Wrong)?;
         let mut claimed = [0_u8; 32];
         hex::decode_to_slice(given, &mut claimed).map_err(|_| Refused::Wrong)?;
-        let mut mac = self.keyed.clone();
+        let mut mac = self.keyed.clone().ok_or(Refused::Wrong)?;
         mac.update(b"v0:");
         mac.update(timestamp);
         mac.update(b":");
@@ -233,6 +235,14 @@ mod tests {
         let accepted = verifier.check(Some(signature.as_bytes()), Some(b"1700000000"), BODY, at(0)).expect("good");
         verifier.forget(accepted);
         assert_eq!(check(&verifier, &signature, "1700000000", BODY, at(1)), Ok(()));
+    }
+
+    #[test]
+    fn without_a_secret_nothing_passes() {
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"").expect("any length");
+        mac.update(b"v0:1700000000:{}");
+        let signature = format!("v0={}", hex::encode(mac.finalize().into_bytes()));
+        assert_eq!(check(&Verifier::new(&"".into()), &signature, "1700000000", b"{}", at(0)), Err(Refused::Wrong));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One event as one sentence: for the timeline in Slack, the log of a call and the catch-up of a late channel.
 
 use super::escape::{self, Mrkdwn, QUOTE_CHARS_MAX, Untrusted, mrkdwn};
+use super::reasons::reason;
 use super::scene::{self, Scene};
 use crate::domain::event::{Actor, Event, NoteKind, PageResult, PlannedPage, Recorded, Step, Unreachable};
 use crate::domain::incident::{Role, Severity};
@@ -18,21 +19,20 @@ pub struct Told<'a> {
 pub fn standing(history: &[Recorded]) -> Vec<Told<'_>> {
     let mut told: Vec<Told<'_>> = history.iter().map(|recorded| Told { recorded, text: None }).collect();
     for recorded in history {
-        match &recorded.occurrence.event {
-            Event::TextEdited { target, text } => {
-                if let Some(edited) = told.iter_mut().find(|told| told.recorded.seq == *target) {
-                    edited.text = Some(text);
-                }
-            }
-            Event::EntryRemoved { target, .. } => told.retain(|told| told.recorded.seq != *target),
-            _ => {}
+        if let Event::TextEdited { target, text } = &recorded.occurrence.event
+            && let Some(edited) = told.iter_mut().find(|told| told.recorded.seq == *target)
+        {
+            edited.text = Some(text);
+        }
+        if let Event::EntryRemoved { target, .. } = &recorded.occurrence.event {
+            told.retain(|told| told.recorded.seq != *target);
         }
     }
     told.sort_by_key(|told| (told.recorded.occurrence.at, told.recorded.seq));
     told
 }
 
-/// "3:15 PM: *Note.* Logs clean"; `None` for events that only keep the books.
+/// "3:15 PM: *Note:* Logs clean"; `None` for events that only keep the books.
 pub fn line(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
     let about = if told.recorded.occurrence.approx { "about " } else { "" };
     let sentence = sentence(scene, told)?;
@@ -53,7 +53,41 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::EscalationStopped { escalation, .. }
         | Event::EscalationExhausted { escalation, .. } => Some(*escalation),
         Event::PageAttempted { page, .. } => scene.incident.pages.get(page).map(|page| page.escalation),
-        _ => None,
+        Event::Opened { .. }
+        | Event::Detected { .. }
+        | Event::Declared { .. }
+        | Event::StatusChanged { .. }
+        | Event::Mitigated { .. }
+        | Event::Resolved { .. }
+        | Event::Reopened { .. }
+        | Event::Canceled { .. }
+        | Event::SeverityChanged { .. }
+        | Event::TitleChanged { .. }
+        | Event::RoleAssigned { .. }
+        | Event::UpdatePosted { .. }
+        | Event::Noted { .. }
+        | Event::CaptureRequested { .. }
+        | Event::TextEdited { .. }
+        | Event::EntryRemoved { .. }
+        | Event::ImpactStartSet { .. }
+        | Event::ImpactEndSet { .. }
+        | Event::FieldSet { .. }
+        | Event::MeasureAdded { .. }
+        | Event::MeasureRemoved { .. }
+        | Event::TaskAdded { .. }
+        | Event::TaskDone { .. }
+        | Event::TaskRemoved { .. }
+        | Event::ProseWritten { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
+        | Event::AlertRepeated { .. }
+        | Event::AlertCleared { .. }
+        | Event::ChannelCreated { .. }
+        | Event::ChannelFailed { .. }
+        | Event::CardPosted { .. }
+        | Event::AnnouncementPosted { .. }
+        | Event::EscalationPosted { .. }
+        | Event::PostmortemPosted { .. } => None,
     }
 }
 
@@ -68,11 +102,11 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
     };
     Some(match &occurrence.event {
         Event::Opened { severity, .. } => mrkdwn!("{} opened {} as {}.", who, scene.number(), severity),
-        Event::Detected { text, .. } => mrkdwn!("*Detected.* {}", said(text)),
-        Event::Declared { text, .. } => mrkdwn!("*Declared.* {}", said(text)),
+        Event::Detected { text, .. } => mrkdwn!("*Detected:* {}", said(text)),
+        Event::Declared { text, .. } => mrkdwn!("*Declared:* {}", said(text)),
         Event::StatusChanged { to, text, .. } => with(mrkdwn!("{} set the status to {}", who, to.word()), text),
-        Event::Mitigated { text, .. } => mrkdwn!("*Mitigated.* {}", said(text)),
-        Event::Resolved { text: Some(text), .. } => mrkdwn!("*Resolved.* {}", said(text)),
+        Event::Mitigated { text, .. } => mrkdwn!("*Mitigated:* {}", said(text)),
+        Event::Resolved { text: Some(text), .. } => mrkdwn!("*Resolved:* {}", said(text)),
         Event::Resolved { text: None, .. } => mrkdwn!("*Resolved* by {}.", scene.actor(&occurrence.actor)),
         Event::Reopened { text, because } => {
             with(mrkdwn!("{} reopened {}", who, scene.number()), if text.is_some() { text } else { because })
@@ -81,8 +115,8 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         Event::SeverityChanged { from, to } => severity_changed(&who, *from, *to),
         Event::TitleChanged { to, .. } => mrkdwn!("{} changed the title to {}.", who, escape::quoted(to)),
         Event::RoleAssigned { role, user } => role_assigned(scene, &occurrence.actor, *role, user),
-        Event::UpdatePosted { text } => mrkdwn!("*Update.* {}", said(text)),
-        Event::Noted { kind, text, .. } => mrkdwn!("*{}.* {}", note_kind_name(*kind), said(text)),
+        Event::UpdatePosted { text } => mrkdwn!("*Update:* {}", said(text)),
+        Event::Noted { kind, text, .. } => mrkdwn!("*{}:* {}", note_kind_name(*kind), said(text)),
         Event::MeasureAdded { text } => mrkdwn!("{} added a measure: {}", who, said(text)),
         Event::TaskAdded { task, text, owner, .. } => {
             let owner = owner.as_ref().map_or("no owner".into(), |user| scene.name(user));
@@ -90,10 +124,13 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         }
         Event::TaskDone { task, done: true } => mrkdwn!("{} finished task {}.", who, task),
         Event::TaskDone { task, done: false } => mrkdwn!("{} took task {} up again.", who, task),
+        Event::Escalated { escalation: Some(_), team: Some(team), text, policy: None } => {
+            with(mrkdwn!("{} called {} again", who, scene.team(team)), text)
+        }
         Event::Escalated { team: Some(team), text, .. } => with(mrkdwn!("{} called {}", who, scene.team(team)), text),
         Event::Escalated { team: None, text, .. } => with(mrkdwn!("{} called for help", who), text),
         Event::TierStarted { step, pages, unreachable, .. } => tier_started(scene, *step, pages, unreachable),
-        Event::TierSkipped { step, unreachable, .. } => match reasons(scene, unreachable) {
+        Event::TierSkipped { step, unreachable, .. } => match reasons(unreachable) {
             Some(reasons) => mrkdwn!("Tier {} skipped: {}.", step.tier, reasons),
             None => mrkdwn!("Tier {} skipped: nobody is in it.", step.tier),
         },
@@ -117,8 +154,8 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             Some(fallback) => mrkdwn!("*Nobody answered.* Called the fallback: {}.", fallback),
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
-        Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared.* {}", said(text)),
-        Event::ChannelFailed { error } => mrkdwn!("The channel could not be made: {}.", said(error)),
+        Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
+        Event::ChannelFailed { error } => mrkdwn!("The channel could not be made: {}.", reason(error)),
         Event::ImpactStartSet { start_at: Some(at) } => {
             mrkdwn!("{} set the start of the impact to {}.", who, scene.time(*at))
         }
@@ -188,36 +225,34 @@ fn has_it(scene: &Scene<'_>, user: Option<&crate::ids::UserId>, team: Option<Mrk
 }
 
 fn tier_started(scene: &Scene<'_>, step: Step, pages: &[PlannedPage], unreachable: &[Unreachable]) -> Mrkdwn {
-    let called = match scene.recipients(pages.iter().map(|page| &page.to)) {
-        Some(who) => mrkdwn!("Called {} (tier {})", who, step.tier),
-        None => mrkdwn!("Tier {} called nobody", step.tier),
+    let tier = match step.round {
+        0 | 1 => mrkdwn!("tier {}", step.tier),
+        round => mrkdwn!("tier {}, round {}", step.tier, round),
     };
-    match reasons(scene, unreachable) {
+    let called = match scene.recipients(pages.iter().map(|page| &page.to)) {
+        Some(who) => mrkdwn!("Called {} ({})", who, tier),
+        None => mrkdwn!("Called nobody ({})", tier),
+    };
+    match reasons(unreachable) {
         Some(reasons) => mrkdwn!("{}; left out: {}.", called, reasons),
         None => mrkdwn!("{}.", called),
     }
 }
 
 fn attempt(to: &Mrkdwn, result: &PageResult) -> Option<Mrkdwn> {
-    let because = |error: &str| Untrusted(error).line(QUOTE_CHARS_MAX);
     match result {
         PageResult::Sent { .. } => None,
-        PageResult::NotReached { error } => Some(mrkdwn!("{} was not reached: {}.", to, because(error))),
+        PageResult::NotReached { error } => Some(mrkdwn!("{} was not reached: {}.", to, reason(error))),
         PageResult::Failed { error, .. } => {
-            Some(mrkdwn!("The page to {} failed ({}) and is sent again.", to, because(error)))
+            Some(mrkdwn!("The page to {} failed ({}) and is sent again.", to, reason(error)))
         }
         PageResult::Unknown { error } => {
-            Some(mrkdwn!("The page to {} may have gone out ({}); it is sent again to be sure.", to, because(error)))
+            Some(mrkdwn!("The page to {} may have gone out ({}); it is sent again to be sure.", to, reason(error)))
         }
     }
 }
 
-/// "@dba: nobody is in the group, Eli: the account is deactivated".
-pub fn reasons(scene: &Scene<'_>, unreachable: &[Unreachable]) -> Option<Mrkdwn> {
-    scene::some_of(
-        unreachable
-            .iter()
-            .map(|one| mrkdwn!("{} ({})", scene.target(&one.target), Untrusted(&one.why).line(QUOTE_CHARS_MAX)))
-            .collect(),
-    )
+/// "@dba has no active members, Eli's account is deactivated".
+fn reasons(unreachable: &[Unreachable]) -> Option<Mrkdwn> {
+    scene::some_of(unreachable.iter().map(|one| Untrusted(&one.why).line(QUOTE_CHARS_MAX)).collect())
 }

@@ -25,7 +25,7 @@ pub enum Error {
          the files beside it that end in -wal and -shm."
     )]
     ReadOnly { path: PathBuf },
-    #[error("the database {path} cannot be opened: {why}. Check the permissions of the file and of its directory.")]
+    #[error("the database {path} cannot be opened: {why}. Check the file and its directory, or name another place.")]
     CannotOpen { path: PathBuf, why: String },
     #[error(
         "{path} is not a SQLite database, or its beginning is destroyed. It was left as it is. \

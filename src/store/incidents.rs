@@ -33,7 +33,7 @@ pub struct Filter {
     pub open_only: bool,
     /// Without this, private incidents do not exist.
     pub include_private: bool,
-    /// Words that number, title, team, service or impact must contain, in any case.
+    /// Words that must occur in this order in number, title, teams, service, impact or cause, in any case.
     pub text: Option<String>,
     /// At most this many, newest number first; capped at [`LIST_MAX`].
     pub limit: u32,
@@ -191,7 +191,7 @@ pub async fn find_by_number(tx: &mut Tx, workspace: &WorkspaceId, number: i64) -
 
 /// The workspace's incidents, newest number first.
 pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Result<Vec<Incident>, Error> {
-    let pattern = filter.text.as_deref().map(pattern).unwrap_or_else(|| "%".to_owned());
+    let pattern = filter.text.as_deref().map_or_else(|| "%".to_owned(), pattern);
     let before = filter.before.unwrap_or(i64::MAX);
     let limit = i64::from(filter.limit.min(LIST_MAX));
     let rows: Vec<(i64, String)> = if filter.open_only {
@@ -224,16 +224,18 @@ pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Resu
     rows.into_iter().map(|(id, state)| from_json("incidents", id, &state)).collect()
 }
 
-/// A pattern for `LIKE` that finds exactly this text.
+/// A pattern for `LIKE` that finds texts with these words in this order.
 fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
-    for letter in clean(&text.trim().to_lowercase()).chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
+    for word in clean(&text.to_lowercase()).split_whitespace() {
+        for letter in word.chars() {
+            if matches!(letter, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
         }
-        pattern.push(letter);
+        pattern.push('%');
     }
-    pattern.push('%');
     pattern
 }
 

@@ -156,7 +156,7 @@ fn attempt_number(id: i64, attempt: i64) -> Result<u32, Error> {
     u32::try_from(attempt).map_err(|_| Error::damaged("outbox", id, format!("{attempt} is no number of an attempt")))
 }
 
-/// The rows that may be claimed; `$1` is the present, bound once more as `$2`. `{lanes}` and `{lock}` differ.
+/// The claim; `$1` is the end of the lease, `$2` the present, `$3` the lanes, `$4` the limit.
 macro_rules! claim_sql {
     ($lanes:literal, $lock:literal) => {
         concat!(
@@ -166,12 +166,12 @@ macro_rules! claim_sql {
                 SELECT waiting.id FROM outbox AS waiting
                 WHERE waiting.state <> 'dead' AND waiting.ready_at <= $2 AND waiting.lane ",
             $lanes,
-            "   AND NOT EXISTS (
+            "   AND (waiting.state = 'sending' OR NOT EXISTS (
                     SELECT 1 FROM outbox AS other
                     WHERE other.incident_id = waiting.incident_id AND other.slot = waiting.slot
-                      AND other.state = 'sending' AND other.id <> waiting.id AND other.ready_at > $4
-                )
-                ORDER BY waiting.lane, waiting.id LIMIT $5 ",
+                      AND other.state = 'sending'
+                ))
+                ORDER BY waiting.lane, waiting.id LIMIT $4 ",
             $lock,
             ")
              RETURNING id, workspace, incident_id, lane, effect, attempt, uncertain, created_at, due_at"
@@ -196,7 +196,6 @@ pub async fn claim(
                 .bind(us(lease_until))
                 .bind(us(now))
                 .bind(json_list(&lanes))
-                .bind(us(now))
                 .bind(limit)
                 .fetch_all(&mut **conn)
                 .await?
@@ -206,7 +205,6 @@ pub async fn claim(
                 .bind(us(lease_until))
                 .bind(us(now))
                 .bind(lanes)
-                .bind(us(now))
                 .bind(limit)
                 .fetch_all(&mut **conn)
                 .await?
@@ -255,10 +253,8 @@ async fn held(tx: &mut Tx, attempts: &[(EffectId, u32)]) -> Result<Vec<bool>, Er
 pub async fn retry(tx: &mut Tx, again: &Again) -> Result<bool, Error> {
     execute!(
         tx,
-        "DELETE FROM outbox WHERE state = 'pending' AND EXISTS (
-            SELECT 1 FROM outbox AS mine
-            WHERE mine.id = $1 AND mine.attempt = $2 AND mine.state = 'sending'
-              AND mine.incident_id = outbox.incident_id AND mine.slot = outbox.slot
+        "DELETE FROM outbox WHERE state = 'pending' AND slot IS NOT NULL AND (incident_id, slot) = (
+            SELECT incident_id, slot FROM outbox WHERE id = $1 AND attempt = $2 AND state = 'sending'
          )",
         again.id.0,
         i64::from(again.attempt),

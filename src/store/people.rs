@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 
-use super::tx::{Bulk, clean, fetch_all, from_json, insert, instant, to_json, us};
+use super::tx::{Bulk, fetch_all, from_json, insert, instant, to_json, us};
 use super::{Error, Tx};
 use crate::domain::roster::{Directory, Person, UserGroup};
 use crate::ids::{UserGroupId, UserId, WorkspaceId};
@@ -34,12 +34,7 @@ pub async fn upsert(
 ) -> Result<(), Error> {
     let last: BTreeMap<&UserId, &Person> = people.iter().map(|person| (&person.id, person)).collect();
     let rows: Vec<_> = last.into_iter().collect();
-    insert!(tx, UPSERT_PEOPLE, &rows, |row| [
-        workspace.as_str(),
-        row.0.as_str(),
-        clean(&to_json(row.1)),
-        us(fetched_at),
-    ])?;
+    insert!(tx, UPSERT_PEOPLE, &rows, |row| [workspace.as_str(), row.0.as_str(), to_json(row.1), us(fetched_at),])?;
     Ok(())
 }
 
@@ -61,12 +56,7 @@ pub async fn upsert_groups(
 ) -> Result<(), Error> {
     let last: BTreeMap<&UserGroupId, &UserGroup> = groups.iter().map(|group| (&group.id, group)).collect();
     let rows: Vec<_> = last.into_iter().collect();
-    insert!(tx, UPSERT_GROUPS, &rows, |row| [
-        workspace.as_str(),
-        row.0.as_str(),
-        clean(&to_json(row.1)),
-        us(fetched_at),
-    ])?;
+    insert!(tx, UPSERT_GROUPS, &rows, |row| [workspace.as_str(), row.0.as_str(), to_json(row.1), us(fetched_at),])?;
     Ok(())
 }
 

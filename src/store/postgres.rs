@@ -29,7 +29,10 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn open(url: &str) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)
-            .map_err(|error| Error::BadUrl { why: error.to_string() })?
+            .map_err(|error| match error {
+                sqlx::Error::Configuration(why) => Error::BadUrl { why: why.to_string() },
+                error => Error::BadUrl { why: error.to_string() },
+            })?
             .application_name("firebell")
             .statement_cache_capacity(256)
             .disable_statement_logging();
@@ -54,11 +57,15 @@ impl Server {
     }
 
     pub(super) async fn write(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?)
+        self.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await
     }
 
     pub(super) async fn read(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+    }
+
+    async fn begin(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
+        self.pool.begin_with(statement).await.map_err(|error| explain(&self.name, error))
     }
 
     pub(super) async fn listener(&self) -> Result<PgListener, Error> {
@@ -116,16 +123,21 @@ async fn refuse_old(name: &str, conn: &mut PgConnection) -> Result<(), Error> {
             .fetch_one(conn)
             .await
             .map_err(|error| explain(name, error))?;
-    if u32::try_from(number / 10_000).unwrap_or(0) < VERSION_MIN {
+    if is_old(number) {
         return Err(Error::PostgresTooOld { server: name.to_owned(), found, needed: VERSION_MIN });
     }
     Ok(())
 }
 
+/// Whether a `server_version_num`, such as 150004 for 15.4, is below [`VERSION_MIN`].
+fn is_old(version_number: i32) -> bool {
+    u32::try_from(version_number / 10_000).unwrap_or(0) < VERSION_MIN
+}
+
 /// Says what a failure to connect means.
 fn explain(name: &str, error: sqlx::Error) -> Error {
     let server = name.to_owned();
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(|code| code.into_owned());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
     let why = error.as_database_error().map(|error| error.message().to_owned());
     match (code.as_deref(), why) {
         (Some("28P01" | "28000"), Some(why)) => Error::LoginRefused { server, why },
@@ -142,5 +154,22 @@ fn explain(name: &str, error: sqlx::Error) -> Error {
             sqlx::Error::PoolTimedOut => Error::Unreachable { server, why: "no free connection within 5 s".into() },
             error => Error::from(error),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_no_longer_mended_is_refused() {
+        assert!(is_old(90_624) && is_old(130_020));
+        assert!(!is_old(140_000) && !is_old(180_001));
+    }
+
+    #[test]
+    fn the_name_of_a_server_shows_no_password() {
+        let options = PgConnectOptions::from_str("postgres://ana:hunter2@db.example:5433/bell").expect("a URL");
+        assert_eq!(name(&options), "ana@db.example:5433/bell");
     }
 }

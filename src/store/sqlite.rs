@@ -46,7 +46,7 @@ pub(super) fn path_in(url: &str) -> Option<Result<PathBuf, Error>> {
 
 impl Files {
     pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
-        look_at(&path)?;
+        touch(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -56,7 +56,6 @@ impl Files {
             .disable_statement_logging();
         let writing = options
             .clone()
-            .create_if_missing(true)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", WAL_BYTES_KEPT);
@@ -100,8 +99,8 @@ impl Files {
     }
 }
 
-/// Looks at the file before SQLite does, whose own words would not help.
-fn look_at(path: &Path) -> Result<(), Error> {
+/// Opens the file, and makes it if it is missing, before SQLite does, whose own words would not help.
+fn touch(path: &Path) -> Result<(), Error> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -112,16 +111,20 @@ fn look_at(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::IsDirectory { path: path.to_owned() });
     }
-    if !path.exists() {
-        return Ok(());
-    }
-    match std::fs::OpenOptions::new().read(true).write(true).open(path) {
+    let mut asked = std::fs::OpenOptions::new();
+    asked.read(true).write(true).create(true);
+    // What is in it is nobody else's business. SQLite gives the files beside it the same permissions.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut asked, 0o600);
+    let known = path.exists();
+    match asked.open(path) {
         Ok(_) => Ok(()),
         Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
-            ) =>
+            if known
+                && matches!(
+                    error.kind(),
+                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                ) =>
         {
             Err(Error::ReadOnly { path: path.to_owned() })
         }
@@ -136,11 +139,12 @@ async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), Erro
     let (version,): (String,) =
         sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
     refuse_old(&version)?;
-    enter_wal(path, &mut conn).await?;
+    refuse_foreign(path, &mut conn).await?;
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
     if bytes <= FULL_CHECK_BYTES_MAX {
         quick_check(path, &mut conn).await?;
     }
+    enter_wal(path, &mut conn).await?;
     migrate(path, &mut conn).await?;
     conn.close().await.map_err(at_open)
 }
@@ -154,12 +158,32 @@ fn refuse_old(version: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses the file of another program before anything is written to it.
+async fn refuse_foreign(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    let (foreign,): (bool,) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite%')
+            AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(|error| explain(path, error))?;
+    if foreign {
+        return Err(Error::Foreign { path: path.to_owned() });
+    }
+    Ok(())
+}
+
 /// Switches to WAL. SQLite's own time-out does not cover that lock, so two processes at once take turns here.
 async fn enter_wal(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let mut waited_ms = 0;
     loop {
-        match sqlx::query("PRAGMA journal_mode = WAL").execute(&mut *conn).await {
-            Ok(_) => return Ok(()),
+        let entered: Result<(String,), _> = sqlx::query_as("PRAGMA journal_mode = WAL").fetch_one(&mut *conn).await;
+        match entered {
+            Ok((mode,)) if mode == "wal" => return Ok(()),
+            Ok(_) => {
+                let why = "its file system does not support a write-ahead log (is it a network share?)".into();
+                return Err(Error::CannotOpen { path: path.to_owned(), why });
+            }
             Err(error) if primary_code(&error) == Some(5) && waited_ms < BUSY_MS_MAX => {
                 real_sleep(Duration::from_millis(LOCK_POLL_MS)).await;
                 waited_ms += LOCK_POLL_MS;
@@ -182,16 +206,6 @@ async fn quick_check(path: &Path, conn: &mut SqliteConnection) -> Result<(), Err
 async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let at_open = |error| explain(path, error);
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(at_open)?;
-    let (foreign,): (bool,) = sqlx::query_as(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite%')
-            AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
-    )
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(at_open)?;
-    if foreign {
-        return Err(Error::Foreign { path: path.to_owned() });
-    }
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
     tx.commit().await.map_err(at_open)
 }
@@ -231,6 +245,7 @@ fn plain(error: &sqlx::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Retry;
 
     #[test]
     fn a_library_that_corrupts_files_is_refused() {
@@ -250,5 +265,21 @@ mod tests {
             assert!(path_in(bad).expect("sqlite").is_err(), "{bad}");
         }
         assert!(path_in("postgres://localhost/f").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_apart_from_other_failures() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteConnectOptions::new().filename(directory.path().join("f.db")).create_if_missing(true);
+        let mut conn = options.connect().await.expect("opens");
+        sqlx::raw_sql("PRAGMA max_page_count = 4; CREATE TABLE t (x BLOB)").execute(&mut conn).await.expect("fits");
+        let full = sqlx::query("INSERT INTO t VALUES (zeroblob(100000))").execute(&mut conn).await;
+        let full = Error::from(full.expect_err("does not fit"));
+        assert!(matches!(full, Error::Full), "{full:?}");
+        assert!(matches!(full.retry(), Retry::After(_)));
+        let other = sqlx::query("INSERT INTO nowhere VALUES (1)").execute(&mut conn).await;
+        let other = Error::from(other.expect_err("there is no such table"));
+        assert_eq!(other.retry(), Retry::Never);
+        sqlx::query("SELECT count(*) FROM t").execute(&mut conn).await.expect("reading goes on");
     }
 }

@@ -2,5 +2,15 @@
 //! whole program against that workspace, a real database and a manual clock.
 
 mod core;
+mod document;
 mod sandbox;
+mod slack_client;
+mod slack_http;
+mod slack_payloads;
+mod slack_socket;
 mod store_contract;
+mod store_files;
+mod store_postgres;
+mod support {
+    pub(crate) mod postgres;
+}

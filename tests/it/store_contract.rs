@@ -1,55 +1,102 @@
 //! What the store promises, on SQLite and PostgreSQL alike: every test runs on both.
 
-mod samples;
+use std::ops::Deref;
 
 use firebell::clock::Clock;
-use firebell::domain::effect::{Effect, Lane};
-use firebell::ids::{IncidentId, PageId};
-use firebell::store::{Db, chain, counters, history, inbox, incidents, outbox, timers};
-use samples::{at, incident, noted, workspace};
+use firebell::store::{Db, Engine};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
-async fn sqlite() -> (tempfile::TempDir, Db) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let url = format!("sqlite:{}/firebell.db", directory.path().display());
-    let db = Db::open(&url, &Clock::manual(at(0))).await.expect("opens");
-    (directory, db)
+use crate::support::postgres;
+
+mod chain;
+mod directory;
+mod incidents;
+mod migrations;
+mod outbox;
+pub(crate) mod samples;
+mod timers;
+
+/// An empty database of one test.
+pub(crate) struct TestDb {
+    pub(crate) db: Db,
+    pub(crate) url: String,
+    /// Where the SQLite file is.
+    directory: Option<tempfile::TempDir>,
 }
 
-#[tokio::test]
-async fn smoke() {
-    let (_dir, db) = sqlite().await;
-    let mut tx = db.write().await.unwrap();
-    let (id, number) = counters::allocate(&mut tx, &workspace()).await.unwrap();
-    assert_eq!((id, number), (IncidentId(1), 1));
-    let mut inc = incident(id, number);
-    let mut events = Vec::new();
-    let recorded: Vec<_> = (1..=100).map(|seq| noted(seq, &format!("note {seq}"))).collect();
-    let head = history::link_all(chain::GENESIS, &workspace(), id, &recorded, &mut events);
-    history::append(&mut tx, &events).await.unwrap();
-    inc.last_seq = 100;
-    incidents::save(&mut tx, &[incidents::Row { incident: &inc, head: &head, updated_at: at(0) }]).await.unwrap();
-    outbox::enqueue(
-        &mut tx,
-        &[outbox::New {
-            workspace: workspace(),
-            incident: Some(id),
-            effect: Effect::Page { page: PageId(1) },
-            not_before: at(0),
-            created_at: at(0),
-            due_at: None,
-        }],
-    )
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
-    let mut tx = db.write().await.unwrap();
-    assert_eq!(history::load(&mut tx, id).await.unwrap(), recorded);
-    assert_eq!(history::verify(&mut tx, id).await.unwrap().unwrap().entries, 100);
-    let claimed = outbox::claim(&mut tx, at(1), &Lane::ALL, 10, at(9)).await.unwrap();
-    assert_eq!(claimed.len(), 1);
-    assert_eq!(outbox::finish(&mut tx, &[(claimed[0].id, 1)]).await.unwrap(), [true]);
-    assert_eq!(timers::next_due(&mut tx).await.unwrap(), None);
-    assert!(inbox::answers(&mut tx, &[(workspace(), "k".into())]).await.unwrap().is_empty());
-    assert_eq!(incidents::list(&mut tx, &workspace(), &incidents::Filter::default()).await.unwrap(), [inc]);
-    tx.commit().await.unwrap();
+impl Deref for TestDb {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
 }
+
+impl TestDb {
+    pub(crate) async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}/firebell.db", directory.path().display());
+        Self { db: open(&url).await, url, directory: Some(directory) }
+    }
+
+    /// `None` where PostgreSQL is not installed.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let url = postgres::database().await?;
+        Some(Self { db: open(&url).await, url, directory: None })
+    }
+
+    /// Runs statements past the store, on a connection of their own.
+    pub(crate) async fn raw(&self, statements: &[&'static str]) -> Result<(), sqlx::Error> {
+        match self.db.engine() {
+            Engine::Sqlite => {
+                let mut conn = SqliteConnection::connect(&self.url).await?;
+                for statement in statements {
+                    conn.execute(*statement).await?;
+                }
+                conn.close().await
+            }
+            Engine::Postgres => {
+                let mut conn = PgConnection::connect(&self.url).await?;
+                for statement in statements {
+                    conn.execute(*statement).await?;
+                }
+                conn.close().await
+            }
+        }
+    }
+
+    pub(crate) async fn remove(self) {
+        self.db.close().await;
+        if let Some(directory) = self.directory {
+            directory.close().expect("is ours");
+        }
+    }
+}
+
+pub(crate) async fn open(url: &str) -> Db {
+    Db::open(url, &Clock::manual(samples::at(0))).await.expect("opens")
+}
+
+/// Runs each function named on both engines, as tests `sqlite::<name>` and `postgres::<name>`.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let db = crate::store_contract::TestDb::sqlite().await;
+                super::$name(&db).await;
+                db.remove().await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(db) = crate::store_contract::TestDb::postgres().await {
+                    super::$name(&db).await;
+                    db.remove().await;
+                }
+            })+
+        }
+    };
+}
+pub(crate) use on_both;

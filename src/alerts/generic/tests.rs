@@ -167,6 +167,20 @@ fn a_start_makes_equal_bytes_one_delivery_for_a_few_minutes() {
     assert_ne!(first, delivery_key(&body, "n3", "2026-11-22T03:15:00Z", None));
 }
 
+#[test]
+fn the_documentation_shows_every_field_and_its_examples_are_read_without_a_warning() {
+    let page = include_str!("../../../docs/ALERTS.md");
+    for field in FIELDS {
+        assert!(page.contains(&format!("| `{field}` |")), "{field}");
+    }
+    let examples: Vec<&str> = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let parsed = parse(example.as_bytes(), &received("n", "2026-11-22T03:05:00Z", None)).expect(example);
+        assert_eq!(parsed.warnings, [], "{example}");
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..400)) {

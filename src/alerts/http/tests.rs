@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
 use super::*;
@@ -135,7 +135,7 @@ async fn a_body_over_the_limit_is_too_large_with_and_without_its_length_announce
     assert!(over.is_err_and(|error| error.is::<LengthLimitError>()));
     let refused = read(Body::from(vec![b'x'; BODY_BYTES_MAX + 1])).await;
     assert!(matches!(refused, Err(Refusal::Body(bad)) if bad.status() == 413));
-    let chunks = futures_util::stream::iter((0..200).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 8_192])));
+    let chunks = stream::iter((0..200).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 8_192])));
     let refused = read(Body::from_stream(chunks)).await;
     assert!(matches!(refused, Err(Refusal::Body(bad)) if bad.status() == 413));
 }
@@ -197,4 +197,54 @@ async fn when_all_places_are_taken_the_next_request_is_told_to_come_again() {
     release.send_replace(true);
     assert_eq!(first.await, 202);
     assert_eq!(post(receiver).await, 202, "the place is free again");
+}
+
+#[tokio::test]
+async fn neither_keys_nor_bodies_get_into_the_log_even_when_everything_is_logged() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            lock(&self.0).write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = crate::telemetry::subscriber("trace", crate::telemetry::Format::Json, move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.expect("a filter"));
+
+    let server = Server::start(Ok(into_inc_42())).await;
+    let header = format!("Bearer {KEY}");
+    server.post(&format!("/alerts/generic/{KEY}"), &[], r#"{"title":"canary"}"#).await;
+    server.post("/alerts/generic", &[("authorization", &header)], r#"{"title":"canary","status":"canary"}"#).await;
+    server.post("/alerts/generic/canary", &[("authorization", "Bearer canary")], "canary").await;
+
+    let written = String::from_utf8(lock(&log.0).clone()).expect("text");
+    assert!(written.contains("alert refused"), "the log works: {written}");
+    assert!(!written.contains(KEY) && !written.contains("canary"), "{written}");
+}
+
+#[tokio::test]
+async fn in_a_storm_every_alert_is_stored_once_or_told_to_come_again() {
+    let server = Arc::new(Server::start(Ok(into_inc_42())).await);
+    let posts = (0..1_000).map(|number| {
+        let server = Arc::clone(&server);
+        async move {
+            let body = format!(r#"{{"title":"disk {number} is full","event_id":"e-{number}"}}"#);
+            server.post(&format!("/alerts/generic/{KEY}"), &[], body).await
+        }
+    });
+    let answers: Vec<_> = stream::iter(posts).buffer_unordered(64).collect().await;
+    let taken = answers.iter().filter(|(status, ..)| *status == 202).count();
+    for (status, _, headers) in answers.iter().filter(|(status, ..)| *status != 202) {
+        assert_eq!(*status, 503);
+        assert!(headers.contains_key("retry-after"));
+    }
+    let keys: std::collections::BTreeSet<_> =
+        server.stored().iter().map(|signal| signal.delivery_key().to_owned()).collect();
+    assert_eq!((keys.len(), server.stored().len()), (taken, taken));
+    assert!(taken >= 64);
 }

@@ -74,6 +74,10 @@ pub enum TimeProblem {
         suggestion: Box<Choice>,
     },
     UnknownZone(UnknownZone),
+    /// `25:00`, `13:05am`: written like a time of day, but there is none.
+    NoSuchTime {
+        typed: String,
+    },
 }
 
 impl TimeProblem {
@@ -98,6 +102,7 @@ impl TimeProblem {
                 Some(near) => format!("I know no time zone called {}. Did you mean {near}?", unknown.name),
                 None => format!("I know no time zone called {}.", unknown.name),
             },
+            Self::NoSuchTime { typed } => format!("{typed} is no time of day."),
         }
     }
 
@@ -107,9 +112,16 @@ impl TimeProblem {
             Self::Repeated { choices, .. } => choices.as_slice(),
             Self::Skipped { nearest, .. } => nearest.as_slice(),
             Self::OtherAbbreviation { suggestion, .. } => std::slice::from_ref(suggestion),
-            Self::UnknownZone(_) => &[],
+            Self::UnknownZone(_) | Self::NoSuchTime { .. } => &[],
         }
     }
+}
+
+/// A time whose moment is not sure, and the text behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsureTime<'t> {
+    pub problem: TimeProblem,
+    pub rest: &'t str,
 }
 
 /// Reads a time from the beginning of `text`. Gives it with the rest of the text, without the blanks between; `None` if
@@ -118,11 +130,17 @@ pub fn leading_time<'t>(
     text: &'t str,
     speaker: Speaker<'_>,
     direction: Direction,
-) -> Result<Option<(TypedTime, &'t str)>, TimeProblem> {
+) -> Result<Option<(TypedTime, &'t str)>, UnsureTime<'t>> {
     let start = text.trim_start();
     let (approx, start) = clock::approximately(start);
     let Some((written, rest)) = clock::written(start, direction) else {
-        return Ok(None);
+        return match clock::no_such_time(start) {
+            Some((typed, rest)) => {
+                let problem = TimeProblem::NoSuchTime { typed: typed.to_owned() };
+                Err(UnsureTime { problem, rest: close(rest).1 })
+            }
+            None => Ok(None),
+        };
     };
     let plain = |at, rest| {
         let (closed, rest) = close(rest);
@@ -139,13 +157,16 @@ pub fn leading_time<'t>(
             let (word, rest) = match zone_word::after(rest, speaker) {
                 Ok(Some((word, rest))) => (Some(word), rest),
                 Ok(None) => (None, rest),
-                Err(unknown) => return Err(TimeProblem::UnknownZone(unknown)),
+                Err((unknown, rest)) => {
+                    return Err(UnsureTime { problem: TimeProblem::UnknownZone(unknown), rest: close(rest).1 });
+                }
             };
             if !clock::ends_here(rest) {
                 return Ok(None);
             }
-            let placed = place(day, clock, word.as_ref(), speaker, direction)?;
             let (closed, rest) = close(rest);
+            let placed =
+                place(day, clock, word.as_ref(), speaker, direction).map_err(|problem| UnsureTime { problem, rest })?;
             let when = When { at: Some(placed.at), approx };
             Ok(Some((TypedTime { when, taken_for_yesterday: placed.yesterday, closed }, rest)))
         }
@@ -154,7 +175,10 @@ pub fn leading_time<'t>(
 
 /// Reads a text that is a time and nothing else.
 pub fn whole_time(text: &str, speaker: Speaker<'_>, direction: Direction) -> Result<Option<TypedTime>, TimeProblem> {
-    Ok(leading_time(text, speaker, direction)?.and_then(|(time, rest)| rest.is_empty().then_some(time)))
+    match leading_time(text, speaker, direction) {
+        Ok(found) => Ok(found.and_then(|(time, rest)| rest.is_empty().then_some(time))),
+        Err(unsure) => Err(unsure.problem),
+    }
 }
 
 /// Takes the colon or comma that may stand behind a time, and the blanks.

@@ -54,15 +54,23 @@ fn the_bundled_rules_know_the_changes_of_2026() {
 fn local_times_around_every_change_of_every_zone_lead_to_the_instants_that_show_them() {
     let from = utc("2020-01-01T00:00:00Z");
     let until = utc("2040-01-01T00:00:00Z");
+    let mut seen = BTreeSet::new();
     let mut changes = 0;
     for name in zone_names() {
         let zone = zone(&name).expect("listed");
+        let mut of_zone = Vec::new();
         let mut at = from;
         while let Some(change) = zone.next_change(at).filter(|change| *change < until) {
             at = change;
-            changes += 1;
             let before_s = zone.at(change - TimeDelta::seconds(1)).offset_s;
-            let after_s = zone.at(change).offset_s;
+            of_zone.push((change, before_s, zone.at(change).offset_s));
+        }
+        // Many names are other names of the same rules.
+        if !seen.insert(of_zone.clone()) {
+            continue;
+        }
+        changes += of_zone.len();
+        for (change, before_s, after_s) in of_zone {
             for offset_s in [before_s, after_s] {
                 let shown = change.naive_utc() + TimeDelta::seconds(offset_s.into());
                 for minutes in [-1441, -61, -60, -31, -30, -1, 0, 1, 29, 30, 31, 59, 60, 61, 1441] {
@@ -71,7 +79,7 @@ fn local_times_around_every_change_of_every_zone_lead_to_the_instants_that_show_
             }
         }
     }
-    assert!(changes > 2_000, "only {changes} changes seen");
+    assert!(changes > 1_000, "only {changes} changes seen");
 }
 
 fn check(zone: &Zone, shown: NaiveDateTime, offsets: [i32; 2], change: DateTime<Utc>) {

@@ -34,10 +34,12 @@ pub(super) fn open(
         nonce: open.nonce.clone(),
     };
     let mut draft = Draft::begin(id, workspace, opened, context);
-    if let Some((at, text, source)) = &open.detected {
-        let at = context.happened_at(When { at: Some(*at), approx: false })?;
-        let text = kept_text("message", text, limits::TEXT_CHARS_MAX)?;
-        draft.push_from(at, Some(source.clone()), Event::Detected { text, by: None, team: None });
+    if let Some(detection) = &open.detected {
+        let at = context.happened_at(detection.when)?;
+        let text = kept_text("message", &detection.text, limits::TEXT_CHARS_MAX)?;
+        let event = Event::Detected { text, by: detection.by.clone(), team: None };
+        let (actor, source) = (context.actor.clone(), detection.source.clone());
+        draft.record(Occurrence { at, approx: detection.when.approx, actor, source, event });
     }
     if let Some(word) = &open.escalate_to {
         draft.escalate(When::default(), word, None)?;

@@ -97,13 +97,13 @@ impl Draft<'_> {
         self.must_exist(target)?;
         let text = kept_text("text", text, TEXT_CHARS_MAX)?;
         self.push(Event::TextEdited { target, text });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: "the new text".to_owned() })
     }
 
     pub(super) fn remove_entry(&mut self, target: Seq) -> Result<Said, Rejection> {
         self.must_exist(target)?;
         self.push(Event::EntryRemoved { target, because: "taken back".to_owned() });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: "the removal".to_owned() })
     }
 
     fn must_exist(&self, target: Seq) -> Result<(), Rejection> {
@@ -119,7 +119,7 @@ impl Draft<'_> {
             self.context.happened_at(When { at: Some(at), approx: false })?;
         }
         self.push(Event::ImpactStartSet { start_at });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: "the start of the impact".to_owned() })
     }
 
     pub(super) fn set_impact_end(&mut self, end_at: Option<DateTime<Utc>>) -> Result<Said, Rejection> {
@@ -127,7 +127,7 @@ impl Draft<'_> {
             self.context.happened_at(When { at: Some(at), approx: false })?;
         }
         self.push(Event::ImpactEndSet { end_at });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: "the end of the impact".to_owned() })
     }
 
     pub(super) fn set_fields(&mut self, fields: &[(Field, Option<String>)]) -> Result<Said, Rejection> {
@@ -137,14 +137,33 @@ impl Draft<'_> {
                 self.push(Event::FieldSet { field: *field, value });
             }
         }
-        Ok(Said::Done)
+        Ok(Said::Kept {
+            what: if fields.len() == 1 { fields[0].0.name().to_owned() } else { "the answers".to_owned() },
+        })
     }
 
     pub(super) fn add_measure(&mut self, text: &str) -> Result<Said, Rejection> {
         let text = kept_text("measure", text, TEXT_CHARS_MAX)?;
         self.must_have_room("measures", self.after.measures.len())?;
         self.push(Event::MeasureAdded { text });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: "the measure".to_owned() })
+    }
+
+    /// Removes what is no longer listed and adds what is new; the others keep their place.
+    pub(super) fn set_measures(&mut self, measures: &[String]) -> Result<Said, Rejection> {
+        let wanted: Vec<String> =
+            measures.iter().map(|text| kept_text("measure", text, TEXT_CHARS_MAX)).collect::<Result<_, _>>()?;
+        let unwanted = |measure: &String| !wanted.contains(measure);
+        while let Some(index) = self.after.measures.iter().position(unwanted) {
+            self.push(Event::MeasureRemoved { index: u32::try_from(index).unwrap_or(u32::MAX) });
+        }
+        for text in wanted {
+            if !self.after.measures.contains(&text) {
+                self.must_have_room("measures", self.after.measures.len())?;
+                self.push(Event::MeasureAdded { text });
+            }
+        }
+        Ok(Said::Kept { what: "the measures".to_owned() })
     }
 
     pub(super) fn add_task(
@@ -157,7 +176,7 @@ impl Draft<'_> {
         self.must_have_room("tasks", self.after.tasks.len())?;
         let task = self.after.tasks_ever + 1;
         self.push(Event::TaskAdded { task, text, owner: owner.cloned(), due_on });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: format!("task {task}") })
     }
 
     pub(super) fn finish_task(&mut self, task: u32, done: bool) -> Result<Said, Rejection> {
@@ -166,13 +185,13 @@ impl Draft<'_> {
             return Ok(unchanged(format!("Task {task} is {} already.", if done { "done" } else { "open" })));
         }
         self.push(Event::TaskDone { task, done });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: format!("task {task}") })
     }
 
     pub(super) fn remove_task(&mut self, task: u32) -> Result<Said, Rejection> {
         self.find_task(task)?;
         self.push(Event::TaskRemoved { task });
-        Ok(Said::Done)
+        Ok(Said::Kept { what: format!("the removal of task {task}") })
     }
 
     fn find_task(&self, task: u32) -> Result<bool, Rejection> {

@@ -17,6 +17,16 @@ struct Head {
     by: Option<String>,
 }
 
+impl Head {
+    /// The options as they would be typed before a time.
+    fn options(&self) -> String {
+        let team = self.team.as_ref().map(|team| format!(" team=\"{team}\""));
+        let by = self.by.as_ref().map(|by| format!(" by=\"{by}\""));
+        let kind = self.kind.map(|kind| format!(" kind={}", kind_word(kind)));
+        [team, by, kind].into_iter().flatten().collect()
+    }
+}
+
 /// Most lines of one message that become notes of their own.
 const LINES_MAX: usize = 100;
 
@@ -53,13 +63,12 @@ fn each_has_a_time(lines: &[&str], context: &Context<'_>) -> bool {
 fn note(verb: Verb, kind: NoteKind, rest: &str, context: &Context<'_>) -> Reading<NoteTyped> {
     let (head, text) = head(verb, rest, NOTE_OPTIONS, context)?;
     let kind = head.kind.unwrap_or(kind);
-    match blank_to_none(text) {
-        Some(text) => Ok(NoteTyped { time: head.time, kind, team: head.team, text }),
-        None => {
-            let understood = Understood { time: head.time, kind: Some(kind), ..Understood::default() };
-            let problem = Problem::Missing { question: "What should the note say?" };
-            Err(Box::new(Unclear { understood, problem, did_you_mean: Vec::new() }))
-        }
+    if let Some(text) = blank_to_none(text) {
+        Ok(NoteTyped { time: head.time, kind, team: head.team, text })
+    } else {
+        let understood = Understood { time: head.time, kind: Some(kind), ..Understood::default() };
+        let problem = Problem::Missing { question: "What should the note say?" };
+        Err(Box::new(Unclear { understood, problem, did_you_mean: Vec::new() }))
     }
 }
 
@@ -106,32 +115,16 @@ fn head<'t>(verb: Verb, text: &'t str, options: &[&str], context: &Context<'_>) 
                 }
             }
             Ok(None) => break,
-            Err(problem) => {
-                let after = text_behind_time(rest);
-                let mut unclear = Unclear::time(problem, verb.word(), after);
-                unclear.understood.text = blank_to_none(after);
+            Err(unsure) => {
+                let before = format!("{}{}", verb.word(), head.options());
+                let mut unclear = Unclear::time(unsure.problem, &before, unsure.rest);
+                unclear.understood.text = blank_to_none(unsure.rest);
+                unclear.understood.kind = head.kind;
                 return Err(unclear);
             }
         }
     }
     Ok((head, rest))
-}
-
-/// What follows a time whose moment is not sure: the words after its last part that reads as a time.
-fn text_behind_time(text: &str) -> &str {
-    let utc = crate::domain::civil::Zone::utc();
-    let speaker = crate::domain::civil::Speaker { now: chrono::DateTime::UNIX_EPOCH, zone: &utc };
-    match leading_time(text, speaker, Direction::Past) {
-        Ok(Some((_, rest))) => {
-            // The zone that made it unsure is known to UTC only by its letters.
-            let (first, after) = super::words::word(rest);
-            let letters = first.trim_end_matches([':', ',']);
-            let is_zone = letters.contains('/')
-                || ((2..=5).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_uppercase()));
-            if is_zone { after } else { rest }
-        }
-        _ => text,
-    }
 }
 
 /// The key of the configured team that is meant, or the words as typed.
@@ -145,22 +138,31 @@ fn team(value: &str, context: &Context<'_>) -> String {
     }
 }
 
-fn kind(value: &str, verb: Verb, rest: &str) -> Reading<NoteKind> {
-    const KINDS: [&str; 6] = ["note", "action", "finding", "ruled-out", "decision", "key"];
-    match value.to_ascii_lowercase().replace(['_', ' '], "-").as_str() {
-        "note" => Ok(NoteKind::Note),
-        "action" => Ok(NoteKind::Action),
-        "finding" => Ok(NoteKind::Finding),
-        "ruled-out" => Ok(NoteKind::RuledOut),
-        "decision" => Ok(NoteKind::Decision),
-        "key" => Ok(NoteKind::Key),
-        other => {
-            let mut texts: Vec<String> =
-                near(other, KINDS).iter().map(|kind| format!("{} kind={kind} {rest}", verb.word())).collect();
-            texts.push(format!("{} now: kind={value} {rest}", verb.word()));
-            let mut unclear = Unclear::choices(Problem::UnknownNoteKind { word: value.to_owned() }, texts);
-            unclear.understood.text = blank_to_none(rest);
-            Err(unclear)
-        }
+const KINDS: [NoteKind; 6] =
+    [NoteKind::Note, NoteKind::Action, NoteKind::Finding, NoteKind::RuledOut, NoteKind::Decision, NoteKind::Key];
+
+fn kind_word(kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Note => "note",
+        NoteKind::Action => "action",
+        NoteKind::Finding => "finding",
+        NoteKind::RuledOut => "ruled-out",
+        NoteKind::Decision => "decision",
+        NoteKind::Key => "key",
     }
+}
+
+fn kind(value: &str, verb: Verb, rest: &str) -> Reading<NoteKind> {
+    let word = value.to_ascii_lowercase().replace(['_', ' '], "-");
+    if let Some(kind) = KINDS.into_iter().find(|kind| kind_word(*kind) == word) {
+        return Ok(kind);
+    }
+    let mut texts: Vec<String> = near(&word, KINDS.map(kind_word))
+        .iter()
+        .map(|kind| format!("{} kind={kind} {rest}", verb.word()).trim_end().to_owned())
+        .collect();
+    texts.push(format!("{} now: kind={value} {rest}", verb.word()).trim_end().to_owned());
+    let mut unclear = Unclear::choices(Problem::UnknownNoteKind { word: value.to_owned() }, texts);
+    unclear.understood.text = blank_to_none(rest);
+    Err(unclear)
 }

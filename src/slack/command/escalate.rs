@@ -6,7 +6,7 @@ use crate::domain::civil::{Direction, whole_time};
 use crate::ids::TeamKey;
 
 /// Words after `/escalate` that are no teams; a team may not be called so.
-pub const RESERVED: &[&str] = &["ack", "acknowledge", "next", "stop", "why", "preview", "drill", "help", "?"];
+pub(crate) const RESERVED: &[&str] = &["ack", "acknowledge", "next", "stop", "why", "preview", "drill", "help", "?"];
 
 /// Reads the text after `/escalate`.
 pub fn escalate(text: &str, context: &Context<'_>) -> Reading<Parsed> {

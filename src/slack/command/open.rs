@@ -156,14 +156,15 @@ fn valued(open: &mut OpenTyped, option: &Opt<'_>, context: &Context<'_>) -> Read
             Err(problem) => return Err(Unclear::plain(Problem::Time(problem))),
         },
         "by" if open.by.is_none() => open.by = blank_to_none(value),
-        "team" if open.team.is_none() => match words::whole_team(value, context.roster) {
-            Some(team) => open.team = Some(team),
-            None => {
+        "team" if open.team.is_none() => {
+            if let Some(team) = words::whole_team(value, context.roster) {
+                open.team = Some(team);
+            } else {
                 let near =
                     near_teams(value, context.roster).into_iter().map(|key| format!("open team={key} {}", option.rest));
                 return Err(Unclear::choices(Problem::UnknownTeam { word: value.to_owned() }, near));
             }
-        },
+        }
         "severity" | "sev" if open.severity.is_none() => match Severity::parse(value) {
             Some(severity) => open.severity = Some(severity),
             None => return Err(Unclear::plain(Problem::UnknownSeverity { word: value.to_owned() })),

@@ -17,7 +17,7 @@ pub(super) fn task(rest: &str, context: &Context<'_>) -> Reading {
     let mut text = rest.trim();
     loop {
         if owner.is_none()
-            && !strip_phrase(text, "me").is_some_and(|_| true)
+            && (text.starts_with("me:") || strip_phrase(text, "me").is_none())
             && let Some((user, after)) = words::person(text, context).map_err(|unclear| with_text(unclear, rest))?
         {
             (owner, text) = (Some(user), after);

@@ -64,7 +64,6 @@ const VERBS: &[(Verb, &[&str])] = &[
     (Verb::Note(NoteKind::Finding), &["finding"]),
     (Verb::Note(NoteKind::RuledOut), &["ruled-out", "ruled_out", "ruled out"]),
     (Verb::Note(NoteKind::Decision), &["decision"]),
-    (Verb::Note(NoteKind::Key), &["key"]),
     (Verb::Edit, &["edit"]),
     (Verb::Remove, &["remove"]),
     (Verb::Field(Field::DetectedBy), &["detected-by", "detected_by"]),

@@ -85,13 +85,12 @@ pub(super) fn option<'t>(text: &'t str, keys: &[&str]) -> Option<Opt<'t>> {
     if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
         return None;
     }
-    let (value, rest) = match quoted(after) {
-        Some(found) => found,
-        None => {
-            let (word, _) = after.split_at(after.find(char::is_whitespace).unwrap_or(after.len()));
-            let value = word.trim_end_matches([':', ',']);
-            (value, &after[value.len()..])
-        }
+    let (value, rest) = if let Some(found) = quoted(after) {
+        found
+    } else {
+        let (word, _) = after.split_at(after.find(char::is_whitespace).unwrap_or(after.len()));
+        let value = word.trim_end_matches([':', ',']);
+        (value, &after[value.len()..])
     };
     if value.trim().is_empty() {
         return None;

@@ -92,6 +92,8 @@ pub struct SeenView {
     /// What we put in when it was opened.
     pub private_metadata: String,
     pub state: Choices,
+    /// `state.values` as Slack sent it, which `forms` reads.
+    pub values: Value,
     pub hash: Option<String>,
     pub external_id: Option<String>,
     pub root_view_id: Option<String>,
@@ -283,6 +285,7 @@ fn read_view(view: &Value) -> SeenView {
         callback_id: fields::text_or_empty(view, "callback_id"),
         private_metadata: fields::text_or_empty(view, "private_metadata"),
         state: Choices::read(view.get("state")),
+        values: view.pointer("/state/values").cloned().unwrap_or(Value::Null),
         hash: fields::text(view, "hash"),
         external_id: fields::text(view, "external_id"),
         root_view_id: fields::text(view, "root_view_id"),

@@ -74,6 +74,25 @@ impl Slack {
         Ok(found)
     }
 
+    /// Every channel that we may see and that is not archived.
+    pub async fn list_channels(&self) -> Result<Vec<Channel>, Error> {
+        let mut channels = Vec::new();
+        let args = || {
+            self.in_workspace(
+                Args::new()
+                    .with("types", "public_channel,private_channel")
+                    .with("exclude_archived", true)
+                    .with("limit", PAGE_SIZE),
+            )
+        };
+        self.each_page(Method::ConversationsList, PAGES_MAX, args, |answer| {
+            channels.extend(fields::list(answer, "channels").iter().filter_map(Channel::read));
+            false
+        })
+        .await?;
+        Ok(channels)
+    }
+
     async fn search_channels(&self, method: Method, name: &str) -> Result<Option<Channel>, Error> {
         let mut found = None;
         let args = || {

@@ -251,3 +251,10 @@ fn metadata(metadata: &Metadata) -> Value {
 fn place(message: &MessageRef) -> Args {
     Args::new().with("channel", message.channel.as_str()).with("timestamp", message.ts.as_str())
 }
+
+/// When a message was written: its id is the second and a counter within it, read as microseconds.
+pub fn written_at(ts: &MessageTs) -> Option<DateTime<Utc>> {
+    let (second, fraction) = ts.as_str().split_once('.').unwrap_or((ts.as_str(), "0"));
+    let micros: u32 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    DateTime::from_timestamp(second.parse().ok()?, micros * 1_000)
+}

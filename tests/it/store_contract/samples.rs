@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::domain::answer::{Answer, Said};
 use firebell::domain::event::{Actor, Event, NoteKind, Occurrence, Origin, Recorded};
 use firebell::domain::incident::{Channel, Incident, Severity, Status};
 use firebell::ids::{IncidentId, Seq, UserId, WorkspaceId};
+use firebell::store::{Db, Tx, chain, counters, history, incidents};
 
 /// `second` seconds after an arbitrary start.
 pub(crate) fn at(second: i64) -> DateTime<Utc> {
@@ -67,4 +69,39 @@ pub(crate) fn noted(seq: Seq, text: &str) -> Recorded {
             event: Event::Noted { kind: NoteKind::Note, team: None, text: text.to_owned() },
         },
     }
+}
+
+pub(crate) fn answer(number: i64) -> Answer {
+    Answer { incident: Some(IncidentId(number)), number: Some(number), said: Said::Resolved { at: at(number) } }
+}
+
+pub(crate) async fn save(tx: &mut Tx, incident: &Incident) {
+    let row = incidents::Row { incident, head: chain::GENESIS, updated_at: at(0) };
+    incidents::save(tx, &[row]).await.expect("is saved");
+}
+
+/// Opens `count` incidents without any history.
+pub(crate) async fn opened(db: &Db, count: u32) -> Vec<Incident> {
+    let mut tx = db.write().await.expect("begins");
+    let given = counters::allocate_many(&mut tx, &workspace(), count).await.expect("is given");
+    let all: Vec<Incident> = given.into_iter().map(|(id, number)| incident(id, number)).collect();
+    let row = |incident| incidents::Row { incident, head: chain::GENESIS, updated_at: at(0) };
+    incidents::save(&mut tx, &all.iter().map(row).collect::<Vec<_>>()).await.expect("is saved");
+    tx.commit().await.expect("commits");
+    all
+}
+
+/// Opens an incident with the notes 1 to `count`.
+pub(crate) async fn with_notes(db: &Db, count: Seq) -> (Incident, Vec<Recorded>) {
+    let mut incident = opened(db, 1).await.remove(0);
+    let recorded: Vec<Recorded> = (1..=count).map(|seq| noted(seq, &format!("note {seq}: it's \"down\" ✓"))).collect();
+    let mut new = Vec::new();
+    let head = history::link_all(chain::GENESIS, &workspace(), incident.id, &recorded, &mut new);
+    incident.last_seq = count;
+    let mut tx = db.write().await.expect("begins");
+    history::append(&mut tx, &new).await.expect("is appended");
+    let row = incidents::Row { incident: &incident, head: &head, updated_at: at(i64::from(count)) };
+    incidents::save(&mut tx, &[row]).await.expect("is saved");
+    tx.commit().await.expect("commits");
+    (incident, recorded)
 }

@@ -149,6 +149,18 @@ fn clock(text: &str) -> Option<(Clock, &str)> {
     Some((Clock { time, twelve_hours: false }, rest))
 }
 
+/// A word that is written like a clock time but is none, such as `25:00`, and what follows.
+pub(super) fn no_such_time(text: &str) -> Option<(&str, &str)> {
+    let (_, _, rest) = number(text, 2)?;
+    let (_, 2, rest) = number(rest.strip_prefix(':')?, 2)? else { return None };
+    let rest = match rest.strip_prefix(':').and_then(|rest| number(rest, 2)) {
+        Some((_, 2, rest)) => rest,
+        _ => rest,
+    };
+    let rest = half_of_day(rest).map_or(rest, |(_, rest)| rest);
+    ends_here(rest).then(|| (&text[..text.len() - rest.len()], rest))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
     Am,

@@ -17,7 +17,7 @@ fn read_at<'t>(
     direction: Direction,
 ) -> Result<Option<(TypedTime, &'t str)>, TimeProblem> {
     let zone = civil::zone(zone).expect("known");
-    leading_time(text, Speaker { now: utc(now), zone: &zone }, direction)
+    leading_time(text, Speaker { now: utc(now), zone: &zone }, direction).map_err(|unsure| unsure.problem)
 }
 
 fn read(text: &str) -> Result<Option<(TypedTime, &str)>, TimeProblem> {
@@ -173,6 +173,16 @@ fn a_misspelt_zone_is_refused_with_the_near_one() {
 }
 
 #[test]
+fn what_is_written_like_a_time_of_day_but_is_none_is_refused() {
+    for (text, typed) in [("25:00 x", "25:00"), ("12:75: x", "12:75"), ("13:05am x", "13:05am"), ("0:30pm x", "0:30pm")]
+    {
+        let zone = civil::zone("UTC").expect("known");
+        let unsure = leading_time(text, Speaker { now: utc(NOW), zone: &zone }, Direction::Past).expect_err("no time");
+        assert_eq!(unsure, UnsureTime { problem: TimeProblem::NoSuchTime { typed: typed.to_owned() }, rest: "x" });
+    }
+}
+
+#[test]
 fn approximate_times_say_so() {
     for (text, at) in [
         ("~23:00 x", Some("2023-04-02T03:00:00Z")),
@@ -213,9 +223,7 @@ fn ordinary_words_are_no_times() {
         "may 2 services share it?",
         "march on",
         "2023-04-02 was the date",
-        "25:00 is no time",
         "3:2 ratio",
-        "13:05am",
         "15.05 is a version",
         "3:05:2x",
         "15:05-15:10 restarted",
@@ -288,8 +296,9 @@ fn every_offered_choice_can_be_typed_back() {
             for shown in [zone.at(change).local, zone.at(change - TimeDelta::seconds(1)).local] {
                 let text = format!("{} x", (shown + TimeDelta::minutes(10)).format("%Y-%m-%d %H:%M"));
                 let speaker = Speaker { now: utc("2024-01-15T00:00:00Z"), zone: &zone };
-                let Err(problem) = leading_time(&text, speaker, Direction::Past) else { continue };
-                for choice in problem.choices() {
+                let Err(unsure) = leading_time(&text, speaker, Direction::Past) else { continue };
+                assert_eq!(unsure.rest, "x");
+                for choice in unsure.problem.choices() {
                     let again = whole_time(&choice.typed, speaker, Direction::Past).expect("exact").expect("a time");
                     assert_eq!(again.when.at, Some(choice.at), "{name} {}", choice.typed);
                 }

@@ -73,8 +73,11 @@ const ALSO_SMALL: &[&str] = &[
     "aedt", "nzst", "nzdt",
 ];
 
-/// The zone that follows a clock time, with what follows the zone.
-pub(super) fn after<'t>(rest: &'t str, speaker: Speaker<'_>) -> Result<Option<(ZoneWord, &'t str)>, UnknownZone> {
+/// The zone that follows a clock time, with what follows the zone, also where the zone is not known.
+pub(super) fn after<'t>(
+    rest: &'t str,
+    speaker: Speaker<'_>,
+) -> Result<Option<(ZoneWord, &'t str)>, (UnknownZone, &'t str)> {
     if let Some(rest) = rest.strip_prefix(['Z', 'z'])
         && ends_here(rest)
     {
@@ -90,7 +93,10 @@ pub(super) fn after<'t>(rest: &'t str, speaker: Speaker<'_>) -> Result<Option<(Z
     if !ends_here(rest) {
         return Ok(None);
     }
-    Ok(meaning(word, speaker)?.map(|meaning| (meaning, rest)))
+    match meaning(word, speaker) {
+        Ok(meaning) => Ok(meaning.map(|meaning| (meaning, rest))),
+        Err(unknown) => Err((unknown, rest)),
+    }
 }
 
 fn meaning(word: &str, speaker: Speaker<'_>) -> Result<Option<ZoneWord>, UnknownZone> {
