@@ -130,6 +130,8 @@ impl Sandbox {
         let (desk, events) = Desk::new(config.delivery);
         let http = reqwest::Client::builder()
             .no_proxy()
+            // A connection per delivery: an app that restarts or stops must not meet one of ours that lingers.
+            .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
             .build()
             .context("no HTTP client")?;

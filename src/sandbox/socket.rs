@@ -251,7 +251,9 @@ async fn converse(hub: &Arc<Hub>, socket: &mut WebSocket, waiting: &mut mpsc::Re
             },
             heard = socket.recv() => match heard {
                 Some(Ok(Frame::Text(text))) => read_ack(hub, text.as_str()),
-                Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
+                // Reading on writes the answer to the peer's close frame.
+                Some(Ok(Frame::Close(_))) => {}
+                Some(Err(_)) | None => return,
                 Some(Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Pong(_))) => {}
             },
             () = hub.clock.sleep_until(next_at) => {

@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Control;
+use crate::sandbox::delivery::Delivery;
 use crate::sandbox::faults::Fault;
 use crate::sandbox::hub::Hub;
 use crate::sandbox::live::{Change, Live};
@@ -67,6 +68,7 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         .route("/_control/act", post(act))
         .route("/_control/journal", get(journal))
         .route("/_control/faults", get(faults).post(set_faults))
+        .route("/_control/delivery", post(set_delivery))
         .route("/_control/settle", post(settle))
         .route("/_control/clock", post(set_clock))
         .layer(DefaultBodyLimit::max(ACT_BYTES_MAX))
@@ -213,6 +215,17 @@ async fn set_faults(Extract(control): Extract<Control>, orders: Result<Json<Orde
         control.add_fault(fault);
     }
     Json(json!({ "ok": true, "faults": control.faults() })).into_response()
+}
+
+/// `{"mode":"http","commands_url":…,"interactions_url":…,"events_url":…}`, `{"mode":"socket_mode"}` or `{"mode":"off"}`.
+async fn set_delivery(Extract(control): Extract<Control>, delivery: Result<Json<Delivery>, JsonRejection>) -> Response {
+    match delivery {
+        Ok(Json(delivery)) => {
+            control.set_delivery(delivery);
+            Json(json!({ "ok": true })).into_response()
+        }
+        Err(error) => refused(StatusCode::BAD_REQUEST, &format!("This delivery cannot be read: {}", error.body_text())),
+    }
 }
 
 async fn settle(Extract(control): Extract<Control>) -> Json<Value> {
