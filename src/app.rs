@@ -1,1 +1,257 @@
-//! (in progress)
+//! The application: commands in, one transaction each, effects out.
+//!
+//! Everything that changes an incident goes through [`App::handle`]: people's commands, alerts, due timers and the
+//! outcomes of effects. A single writer takes whatever is queued into one transaction (`app::writer`), so that commands
+//! share the disk's flush. The scheduler and the worker are two more callers with no rights of their own.
+
+mod desk;
+mod writer;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::domain::answer::Answer;
+use crate::domain::command::{Command, Finished};
+use crate::domain::effect::{Effect, Lane};
+use crate::domain::event::{Actor, Recorded};
+use crate::domain::incident::Incident;
+use crate::domain::roster::{Directory, Roster};
+use crate::ids::{ChannelId, IncidentId, Seq, WorkspaceId};
+use crate::store::outbox::EffectId;
+use crate::store::{self, Db};
+
+/// Commands that wait for the writer at most; beyond it senders wait, and HTTP answers "busy".
+const QUEUE_MAX: usize = 4_096;
+
+/// A command with all that comes with it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What makes a repeated delivery recognisable; `None` for what cannot be delivered twice.
+    pub key: Option<String>,
+    pub actor: Actor,
+    pub target: Target,
+    pub command: Command,
+    /// Whether it came from inside the incident's own channel or a page of it.
+    pub inside: bool,
+}
+
+/// What a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An incident that is to be opened.
+    New,
+    Incident(IncidentId),
+    /// The incident whose alert this is, or a new one.
+    Alert,
+}
+
+/// Why a command has no answer: nothing of it happened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("too much is waiting; nothing was changed")]
+    Busy,
+    #[error("the database did not take it; nothing was changed")]
+    Store(#[from] store::Error),
+    #[error("Firebell is shutting down; nothing was changed")]
+    Closed,
+}
+
+/// An effect that the caller now has to perform, until its lease runs out.
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub id: EffectId,
+    pub attempt: u32,
+    pub effect: Effect,
+    /// An earlier attempt may have gone out: look before sending again.
+    pub uncertain: bool,
+    pub created_at: DateTime<Utc>,
+    /// The incident as it is now.
+    pub incident: Arc<Incident>,
+}
+
+/// How an effect ended.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    Done(Finished),
+    /// Not now: again at that instant. `finished` tells the history, for pages.
+    Again {
+        at: DateTime<Utc>,
+        error: String,
+        uncertain: bool,
+        finished: Option<Finished>,
+    },
+}
+
+enum Job {
+    Handle { request: Box<Request>, reply: oneshot::Sender<Result<Answer, Error>> },
+    Claim { lanes: Vec<Lane>, limit: usize, reply: oneshot::Sender<Result<Vec<Work>, Error>> },
+    Settle { work: Box<(EffectId, u32, IncidentId)>, settled: Settled, reply: oneshot::Sender<Result<bool, Error>> },
+}
+
+/// The running application; a handle that is cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    workspace: WorkspaceId,
+    roster: RwLock<Arc<Roster>>,
+    directory: RwLock<Arc<Directory>>,
+    queue: mpsc::Sender<Job>,
+    /// Timers have changed.
+    timers: Notify,
+    /// There may be effects to perform.
+    outbox: Notify,
+}
+
+impl Inner {
+    fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl App {
+    /// Starts the writer. It ends when the last handle is dropped.
+    pub fn start(db: Db, clock: Clock, workspace: WorkspaceId, roster: Roster, directory: Directory) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let inner = Arc::new(Inner {
+            db,
+            clock,
+            workspace,
+            roster: RwLock::new(Arc::new(roster)),
+            directory: RwLock::new(Arc::new(directory)),
+            queue,
+            timers: Notify::new(),
+            outbox: Notify::new(),
+        });
+        tokio::spawn(writer::run(Arc::downgrade(&inner), jobs));
+        Self { inner }
+    }
+
+    /// Decides a command and commits what follows from it; answers after the commit.
+    ///
+    /// # Errors
+    /// When nothing was committed. A refusal is an answer, not an error.
+    pub async fn handle(&self, request: Request) -> Result<Answer, Error> {
+        self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?
+    }
+
+    /// As [`App::handle`], but refuses at once when the queue is full.
+    pub async fn try_handle(&self, request: Request) -> Result<Answer, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.queue.try_send(Job::Handle { request: Box::new(request), reply }).map_err(|full| match full {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            mpsc::error::TrySendError::Closed(_) => Error::Closed,
+        })?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Takes due effects of these lanes, best lane first, each leased to the caller. What is no longer wanted is
+    /// dropped on the way.
+    pub async fn claim(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, Error> {
+        self.ask(|reply| Job::Claim { lanes: lanes.to_vec(), limit, reply }).await?
+    }
+
+    /// Records how an effect ended; `false` if somebody else has taken it over meanwhile.
+    pub async fn settle(&self, work: &Work, settled: Settled) -> Result<bool, Error> {
+        let work = Box::new((work.id, work.attempt, work.incident.id));
+        self.ask(|reply| Job::Settle { work, settled, reply }).await?
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.queue.send(job(reply)).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub fn workspace(&self) -> &WorkspaceId {
+        &self.inner.workspace
+    }
+
+    pub fn roster(&self) -> Arc<Roster> {
+        self.inner.roster()
+    }
+
+    /// Replaces the configuration; escalations that run keep the policy they began with.
+    pub fn set_roster(&self, roster: Roster) {
+        *self.inner.roster.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roster);
+    }
+
+    pub fn directory(&self) -> Arc<Directory> {
+        self.inner.directory()
+    }
+
+    /// Changes what is known of people and groups.
+    pub fn update_directory(&self, change: impl FnOnce(&mut Directory)) {
+        let mut held = self.inner.directory.write().unwrap_or_else(PoisonError::into_inner);
+        let mut directory = Directory::clone(&held);
+        change(&mut directory);
+        *held = Arc::new(directory);
+    }
+
+    /// Waits until timers have changed.
+    pub async fn timers_changed(&self) {
+        self.inner.timers.notified().await;
+    }
+
+    /// Waits until there may be effects to perform.
+    pub async fn outbox_changed(&self) {
+        self.inner.outbox.notified().await;
+    }
+
+    /// Tells scheduler and worker to look again: another replica may have left them something.
+    pub fn wake(&self) {
+        self.inner.timers.notify_one();
+        self.inner.outbox.notify_one();
+    }
+}
+
+/// Reading, beside the writer.
+impl App {
+    pub async fn incident(&self, id: IncidentId) -> Result<Option<Incident>, store::Error> {
+        let mut tx = self.inner.db.read().await?;
+        Ok(store::incidents::find(&mut tx, id).await?.map(|stored| stored.incident))
+    }
+
+    pub async fn incident_by_number(&self, number: i64) -> Result<Option<Incident>, store::Error> {
+        let mut tx = self.inner.db.read().await?;
+        let Some(id) = store::incidents::find_by_number(&mut tx, &self.inner.workspace, number).await? else {
+            return Ok(None);
+        };
+        Ok(store::incidents::find(&mut tx, id).await?.map(|stored| stored.incident))
+    }
+
+    pub async fn incident_in(&self, channel: &ChannelId) -> Result<Option<IncidentId>, store::Error> {
+        let mut tx = self.inner.db.read().await?;
+        store::incidents::find_by_channel(&mut tx, &self.inner.workspace, channel).await
+    }
+
+    /// The whole history, oldest first.
+    pub async fn history(&self, id: IncidentId) -> Result<Vec<Recorded>, store::Error> {
+        let mut tx = self.inner.db.read().await?;
+        store::history::load(&mut tx, id).await
+    }
+
+    /// One event of the history.
+    pub async fn event(&self, id: IncidentId, seq: Seq) -> Result<Option<Recorded>, store::Error> {
+        Ok(self.history(id).await?.into_iter().find(|recorded| recorded.seq == seq))
+    }
+}

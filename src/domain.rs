@@ -22,6 +22,7 @@ pub mod rejection;
 pub mod roster;
 pub mod timeline;
 
-pub use decide::{Context, decide};
+pub(crate) use decide::recipients;
+pub use decide::{Context, Decided, decide, decide_opening};
 pub use evolve::evolve;
 pub use react::{react, still_wanted};

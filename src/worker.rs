@@ -1,1 +1,249 @@
-//! (in progress)
+//! Performs the effects that transactions left in the outbox: claim, call out, record.
+//!
+//! No transaction is open while a call is under way, and a call's time-out is shorter than its lease. Pages have places
+//! of their own, so that channel work cannot hold them up. What an effect says is made from the incident as it was at
+//! the claim; the worker decides nothing.
+
+mod channel;
+mod documents;
+mod messages;
+mod outcome;
+mod page;
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::Semaphore;
+
+use crate::app::{App, Error, Settled, Work};
+use crate::clock::lock;
+use crate::domain::command::Finished;
+use crate::domain::effect::{Effect, Lane};
+use crate::domain::event::Recorded;
+use crate::domain::roster::{Directory, Roster};
+use crate::ids::ChannelId;
+use crate::slack::limits::Method;
+use crate::slack::pace::{Pace, Urgency};
+use crate::slack::scene::Scene;
+use crate::slack::{self, Slack};
+use crate::store::outbox;
+
+pub use documents::Documents;
+
+/// Pages on their way at once.
+const PAGES_AT_ONCE: usize = 64;
+/// Other effects on their way at once.
+const OTHERS_AT_ONCE: usize = 16;
+/// The longest sleep while nothing seems to wait.
+const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
+
+const OTHER_LANES: [Lane; 5] = [Lane::Answer, Lane::Card, Lane::Channel, Lane::Chatter, Lane::Document];
+
+/// The worker of one workspace; cheap to clone.
+#[derive(Clone)]
+pub struct Worker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    app: App,
+    slack: Slack,
+    pace: Mutex<Pace>,
+    documents: Documents,
+    pages: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Worker {
+    pub fn new(app: App, slack: Slack, documents: Documents) -> Self {
+        let inner = Inner {
+            app,
+            slack,
+            pace: Mutex::new(Pace::new()),
+            documents,
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
+            others: Arc::new(Semaphore::new(OTHERS_AT_ONCE)),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Performs effects until the task is dropped.
+    pub async fn run(self) {
+        tokio::join!(self.serve(&[Lane::Page], &self.inner.pages), self.serve(&OTHER_LANES, &self.inner.others));
+    }
+
+    /// One group of lanes: claims as many as there are free places, performs them side by side.
+    async fn serve(&self, lanes: &[Lane], places: &Arc<Semaphore>) {
+        let app = &self.inner.app;
+        loop {
+            let free = places.available_permits();
+            let claimed = match free {
+                0 => Ok(Vec::new()),
+                free => app.claim(lanes, free).await,
+            };
+            let works = match claimed {
+                Ok(works) => works,
+                Err(Error::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, "effects could not be claimed; trying again");
+                    app.clock().sleep(LOOK_EVERY).await;
+                    continue;
+                }
+            };
+            if works.is_empty() {
+                self.rest(places, free).await;
+                continue;
+            }
+            for work in works {
+                let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+                let worker = self.clone();
+                tokio::spawn(async move {
+                    worker.perform(&work).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+
+    /// Waits until there may be something to do: a place, a new effect, or the time of one that waits.
+    async fn rest(&self, places: &Arc<Semaphore>, free: usize) {
+        let app = &self.inner.app;
+        if free == 0 {
+            drop(places.acquire().await);
+            return;
+        }
+        let now = app.clock().now();
+        let next = self.next_wake().await.ok().flatten().unwrap_or(now + LOOK_EVERY);
+        tokio::select! {
+            () = app.clock().sleep_until(next.min(now + LOOK_EVERY)) => {}
+            () = app.outbox_changed() => {}
+        }
+    }
+
+    /// The first instant after now at which a waiting effect becomes ready.
+    pub async fn next_wake(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        let app = &self.inner.app;
+        let mut tx = app.db().read().await?;
+        Ok(outbox::next_wake(&mut tx, app.clock().now()).await?)
+    }
+
+    /// Performs everything that is ready now, until nothing is; how many effects that were. For programs that move the
+    /// clock themselves.
+    pub async fn drain(&self) -> Result<usize, Error> {
+        let mut performed = 0;
+        loop {
+            let works = self.inner.app.claim(&Lane::ALL, PAGES_AT_ONCE).await?;
+            if works.is_empty() {
+                return Ok(performed);
+            }
+            performed += works.len();
+            let mut under_way: FuturesUnordered<_> = works.iter().map(|work| self.perform(work)).collect();
+            while under_way.next().await.is_some() {}
+        }
+    }
+
+    async fn perform(&self, work: &Work) {
+        let settled = self.attempt(work).await;
+        match self.inner.app.settle(work, settled).await {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(effect = %work.id, "another worker had taken this effect over"),
+            // The lease runs out and the effect is tried again, as uncertain.
+            Err(error) => tracing::error!(%error, effect = %work.id, "an outcome could not be recorded"),
+        }
+    }
+
+    async fn attempt(&self, work: &Work) -> Settled {
+        let urgency = if work.effect.lane() == Lane::Page { Urgency::Page } else { Urgency::Ordinary };
+        if let Some((method, channel)) = self.first_call(work) {
+            let now = self.now();
+            if let Err(at) = lock(&self.inner.pace).take(method, channel.as_ref(), urgency, now) {
+                let error = "waits for Slack's rate limit".to_owned();
+                return Settled::Again { at, error, uncertain: work.uncertain, finished: None };
+            }
+        }
+        match &work.effect {
+            Effect::Page { page } => self.page(work, *page).await,
+            Effect::UpdatePage { page } => self.update_page(work, *page).await,
+            Effect::CreateChannel => self.create_channel(work).await,
+            Effect::SetTopic => self.set_topic(work).await,
+            Effect::Invite { users } => self.invite(work, users).await,
+            Effect::PinCard => self.pin_card(work).await,
+            Effect::PostCard
+            | Effect::Announce
+            | Effect::PostEscalation { .. }
+            | Effect::Post { .. }
+            | Effect::PostPostmortem => self.post(work).await,
+            Effect::UpdateCard
+            | Effect::UpdateAnnouncement
+            | Effect::UpdateEscalation { .. }
+            | Effect::UpdatePostmortem => self.update(work).await,
+            Effect::Capture { message, kind, by } => self.capture(work, message, *kind, by).await,
+            Effect::MarkTaken { message, taken } => self.mark_taken(work, message, *taken).await,
+            Effect::Export => self.export(work).await,
+        }
+    }
+
+    /// The call whose limit an effect meets first, and the channel it posts to.
+    fn first_call(&self, work: &Work) -> Option<(Method, Option<ChannelId>)> {
+        let incident = &work.incident;
+        let channel = || incident.channel_id().cloned();
+        Some(match &work.effect {
+            Effect::Page { page } => (Method::ChatPostMessage, page::recipient(incident, *page)),
+            Effect::Announce => (Method::ChatPostMessage, self.inner.app.roster().announce_in.clone()),
+            Effect::PostCard | Effect::PostEscalation { .. } | Effect::Post { .. } | Effect::PostPostmortem => {
+                (Method::ChatPostMessage, channel())
+            }
+            Effect::UpdatePage { .. }
+            | Effect::UpdateCard
+            | Effect::UpdateAnnouncement
+            | Effect::UpdateEscalation { .. }
+            | Effect::UpdatePostmortem => (Method::ChatUpdate, None),
+            Effect::CreateChannel => (Method::ConversationsCreate, None),
+            Effect::SetTopic => (Method::ConversationsSetTopic, None),
+            Effect::Invite { .. } => (Method::ConversationsInvite, None),
+            Effect::PinCard => (Method::PinsAdd, None),
+            Effect::Capture { .. } => (Method::ConversationsHistory, None),
+            Effect::MarkTaken { taken: true, .. } => (Method::ReactionsAdd, None),
+            Effect::MarkTaken { taken: false, .. } => (Method::ReactionsRemove, None),
+            Effect::Export => return None,
+        })
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.inner.app.clock().now()
+    }
+
+    /// Everything that a text is made from.
+    fn view<'a>(&self, work: &'a Work, around: &'a (Arc<Roster>, Arc<Directory>)) -> Scene<'a> {
+        Scene::new(&work.incident, &around.0, &around.1, self.now())
+    }
+
+    fn around(&self) -> (Arc<Roster>, Arc<Directory>) {
+        (self.inner.app.roster(), self.inner.app.directory())
+    }
+
+    async fn history(&self, work: &Work) -> Result<Vec<Recorded>, crate::store::Error> {
+        self.inner.app.history(work.incident.id).await
+    }
+
+    fn done() -> Settled {
+        Settled::Done(Finished::Quietly)
+    }
+
+    /// Tells the budget what Slack said about it.
+    fn heed(&self, error: &slack::Error, channel: Option<&ChannelId>) {
+        if let slack::Class::RateLimited { after } = error.class() {
+            lock(&self.inner.pace).rate_limited(error.method(), channel, after, self.now());
+        }
+    }
+}
+
+/// The mark by which a message of ours is known again after an attempt of unknown outcome; the same for every attempt.
+fn effect_mark(work: &Work) -> String {
+    let slot = work.effect.slot().unwrap_or_else(|| match &work.effect {
+        Effect::Post { seq } => format!("post:{seq}"),
+        _ => format!("effect:{}", work.id),
+    });
+    format!("{}/{}/{slot}", work.incident.workspace, work.incident.id)
+}

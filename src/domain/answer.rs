@@ -32,6 +32,10 @@ pub enum Said {
         text: String,
         zone: String,
     },
+    /// Written down where people do not see it at once.
+    Kept {
+        what: String,
+    },
     Called {
         escalation: EscalationId,
         team: TeamRef,

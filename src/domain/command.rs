@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{NoteKind, Origin, PageResult, Source};
 use super::incident::{Field, Role, Severity, Status};
+use super::permission::Action;
 use crate::ids::{ChannelId, EscalationId, IntegrationKey, MessageRef, PageId, Seq, UserId};
 
 /// When a person says it happened.
@@ -76,9 +77,14 @@ pub enum Command {
         text: String,
         source: Source,
     },
-    /// The captured message was edited or deleted in Slack.
-    FollowMessage {
+    /// A message marked with a reaction, which must be fetched first.
+    RequestCapture {
         message: MessageRef,
+        kind: NoteKind,
+    },
+    /// The message that this entry was taken from was edited or deleted in Slack.
+    FollowMessage {
+        target: Seq,
         change: MessageChange,
     },
     EditEntry {
@@ -100,6 +106,10 @@ pub enum Command {
     },
     AddMeasure {
         text: String,
+    },
+    /// All measures as they shall be, as a form gives them.
+    SetMeasures {
+        measures: Vec<String>,
     },
     AddTask {
         text: String,
@@ -136,8 +146,10 @@ pub enum Command {
         page: PageId,
         generation: u32,
     },
+    /// The next tier now. A button carries the generation it was drawn for.
     EscalateNext {
         escalation: Option<EscalationId>,
+        generation: Option<u32>,
         team: Option<String>,
         text: Option<String>,
     },
@@ -164,7 +176,7 @@ pub enum Command {
     ChannelGone {
         error: String,
     },
-    /// Forget what was never said: a person wrote in the incident's channel (keeps an acknowledgement alive).
+    /// A person wrote in the incident's channel, which keeps an acknowledgement alive.
     Activity {
         user: UserId,
     },
@@ -184,8 +196,17 @@ pub struct Open {
     pub nonce: String,
     /// Call this team at once.
     pub escalate_to: Option<String>,
-    /// The message the incident was opened from: becomes the `detected` entry, at its own time.
-    pub detected: Option<(DateTime<Utc>, String, Source)>,
+    /// How the trouble was noticed, if that was not by opening.
+    pub detected: Option<Detection>,
+}
+
+/// What was noticed before the incident was opened: a message, or what the opener typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detection {
+    pub when: When,
+    pub text: String,
+    pub by: Option<String>,
+    pub source: Option<Source>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -261,6 +282,75 @@ pub enum Finished {
     PostmortemPosted {
         message: MessageRef,
     },
+    /// The marked message, as it was when it was fetched.
+    Captured {
+        by: UserId,
+        kind: NoteKind,
+        at: DateTime<Utc>,
+        text: String,
+        source: Source,
+    },
     /// Done, and the history need not know.
     Quietly,
+}
+
+impl Command {
+    /// What the person must be allowed to do; `None` for what only Firebell itself asks.
+    pub fn needs(&self) -> Option<Action> {
+        match self {
+            Self::Open(_) => Some(Action::Open),
+            Self::Escalate { .. } | Self::EscalateNext { .. } | Self::StopEscalation { .. } => Some(Action::Escalate),
+            Self::Acknowledge(_) | Self::Decline { .. } => Some(Action::Acknowledge),
+            Self::Resolve { .. } | Self::Reopen { .. } | Self::Cancel { .. } => Some(Action::Resolve),
+            Self::SetStatus { status, .. } if !status.is_open() => Some(Action::Resolve),
+            Self::Detected { .. }
+            | Self::Declare { .. }
+            | Self::SetStatus { .. }
+            | Self::Mitigate { .. }
+            | Self::SetSeverity { .. }
+            | Self::Retitle { .. }
+            | Self::AssignRole { .. }
+            | Self::PostUpdate { .. }
+            | Self::Note { .. }
+            | Self::Capture { .. }
+            | Self::RequestCapture { .. }
+            | Self::EditEntry { .. }
+            | Self::RemoveEntry { .. }
+            | Self::SetImpactStart { .. }
+            | Self::SetImpactEnd { .. }
+            | Self::SetFields { .. }
+            | Self::AddMeasure { .. }
+            | Self::SetMeasures { .. }
+            | Self::AddTask { .. }
+            | Self::FinishTask { .. }
+            | Self::RemoveTask { .. }
+            | Self::WriteProse { .. }
+            | Self::Called { .. } => Some(Action::Contribute),
+            Self::FollowMessage { .. }
+            | Self::AlertFired(_)
+            | Self::AlertCleared { .. }
+            | Self::TimerDue(_)
+            | Self::EffectFinished(_)
+            | Self::ChannelGone { .. }
+            | Self::Activity { .. } => None,
+        }
+    }
+
+    /// What it is called in a sentence.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "Opening",
+            Self::Escalate { .. } => "Escalating",
+            Self::Acknowledge(_) => "Acknowledging",
+            Self::Resolve { .. } => "Resolving",
+            Self::Note { .. } => "A note",
+            Self::PostUpdate { .. } => "An update",
+            _ => "This",
+        }
+    }
+
+    /// Whether it may open an incident where there is none.
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::Open(_) | Self::AlertFired(_))
+    }
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::event::NoteKind;
 use crate::ids::{EscalationId, MessageRef, PageId, Seq, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,12 @@ pub enum Effect {
     },
     UpdateEscalation {
         escalation: EscalationId,
+    },
+    /// Fetch a message that a person marked, for the timeline.
+    Capture {
+        message: MessageRef,
+        kind: NoteKind,
+        by: UserId,
     },
     /// A sign on a message that it has been taken into the timeline, or the sign's removal.
     MarkTaken {
@@ -74,7 +81,11 @@ impl Effect {
             Self::UpdatePage { .. } | Self::PostEscalation { .. } | Self::UpdateEscalation { .. } => Lane::Answer,
             Self::PostCard | Self::UpdateCard | Self::Announce | Self::UpdateAnnouncement => Lane::Card,
             Self::CreateChannel | Self::SetTopic | Self::Invite { .. } | Self::PinCard => Lane::Channel,
-            Self::Post { .. } | Self::MarkTaken { .. } | Self::PostPostmortem | Self::UpdatePostmortem => Lane::Chatter,
+            Self::Post { .. }
+            | Self::Capture { .. }
+            | Self::MarkTaken { .. }
+            | Self::PostPostmortem
+            | Self::UpdatePostmortem => Lane::Chatter,
             Self::Export => Lane::Document,
         }
     }
@@ -96,7 +107,7 @@ impl Effect {
             Self::PostPostmortem => Some("postmortem-post".into()),
             Self::UpdatePostmortem => Some("postmortem".into()),
             Self::Export => Some("export".into()),
-            Self::Invite { .. } | Self::Post { .. } | Self::MarkTaken { .. } => None,
+            Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } | Self::MarkTaken { .. } => None,
         }
     }
 }

@@ -315,6 +315,12 @@ pub enum Event {
         page: PageId,
         user: UserId,
     },
+    /// The acknowledger is at work, so the acknowledgement holds until then.
+    ActivitySeen {
+        escalation: EscalationId,
+        user: UserId,
+        lapses_at: DateTime<Utc>,
+    },
     /// A person asked for the next tier now; an acknowledgement is taken back by it.
     EscalationAdvanced {
         escalation: EscalationId,
@@ -332,6 +338,11 @@ pub enum Event {
         unreachable: Vec<Unreachable>,
     },
 
+    /// An alert is firing for this incident; plumbing beside `Detected`, which tells people.
+    AlertFiring {
+        integration: IntegrationKey,
+        dedup_key: String,
+    },
     /// The monitoring system repeated an alert of this incident.
     AlertRepeated {
         integration: IntegrationKey,
@@ -344,6 +355,11 @@ pub enum Event {
         text: String,
     },
 
+    /// A person marked a message that must be fetched before it can be taken into the timeline.
+    CaptureRequested {
+        message: MessageRef,
+        kind: NoteKind,
+    },
     ChannelCreated {
         channel: ChannelId,
         name: String,

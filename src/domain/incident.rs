@@ -6,8 +6,9 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::escalation::Escalation;
-use super::event::{Origin, TeamRef};
+use super::command::Timer;
+use super::escalation::{Escalation, Phase};
+use super::event::{Actor, Origin, Recipient, TeamRef};
 use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, Seq, UserId, WorkspaceId};
 
 /// How bad it is; SEV1 is worst.
@@ -132,6 +133,22 @@ pub enum Field {
     Resolution,
 }
 
+impl Field {
+    /// The words for it in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Impact => "the impact",
+            Self::ImpactKind => "the kind of impact",
+            Self::Affected => "who was affected",
+            Self::AffectedDetail => "what people saw",
+            Self::Service => "the service",
+            Self::DetectedBy => "who noticed it",
+            Self::RootCause => "the root cause",
+            Self::Resolution => "the resolution",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// From 1, never used again.
@@ -164,7 +181,7 @@ pub struct Page {
     pub id: PageId,
     pub escalation: EscalationId,
     pub step: super::event::Step,
-    pub to: super::event::Recipient,
+    pub to: Recipient,
     pub because: String,
     pub due_at: DateTime<Utc>,
     pub attempts: u32,
@@ -172,6 +189,15 @@ pub struct Page {
     pub message: Option<MessageRef>,
     pub dead: bool,
     pub declined: bool,
+}
+
+/// An alert that is firing for an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FiringAlert {
+    pub integration: IntegrationKey,
+    pub dedup_key: String,
+    /// When a repetition was last written into the history, so that a storm does not flood it.
+    pub noted_at: DateTime<Utc>,
 }
 
 /// What the events of one incident add up to.
@@ -189,9 +215,11 @@ pub struct Incident {
     pub origin: Origin,
     pub nonce: String,
     pub opened_at: DateTime<Utc>,
-    pub opened_by: super::event::Actor,
+    pub opened_by: Actor,
     pub declares: bool,
     pub resolved_at: Option<DateTime<Utc>>,
+    /// Whether it was ever resolved: from then on every change writes the postmortem anew.
+    pub concluded: bool,
     pub last_seq: Seq,
     pub last_update_at: Option<DateTime<Utc>>,
     pub roles: BTreeMap<Role, UserId>,
@@ -202,12 +230,14 @@ pub struct Incident {
     pub fields: BTreeMap<Field, String>,
     pub measures: Vec<String>,
     pub tasks: Vec<Task>,
+    /// How many tasks there have been: a removed task's number is not used again.
+    pub tasks_ever: u32,
     pub prose: BTreeMap<String, String>,
     pub teams: Vec<TeamRef>,
     pub escalations: BTreeMap<EscalationId, Escalation>,
     pub pages: BTreeMap<PageId, Page>,
     /// Alerts that are firing for it.
-    pub alerts: BTreeSet<(IntegrationKey, String)>,
+    pub alerts: Vec<FiringAlert>,
     pub channel: Channel,
     pub card: Option<MessageRef>,
     pub announcement: Option<MessageRef>,
@@ -222,6 +252,35 @@ impl Incident {
 
     pub fn is_open(&self) -> bool {
         self.status.is_open()
+    }
+
+    /// The timers that must exist for this state, each once.
+    pub fn timers(&self) -> Vec<(Timer, DateTime<Utc>)> {
+        self.escalations
+            .values()
+            .filter_map(|escalation| {
+                let (id, generation) = (escalation.id, escalation.step.generation);
+                match escalation.phase {
+                    Phase::Active { next_due_at } => Some((Timer::TierDue { escalation: id, generation }, next_due_at)),
+                    Phase::Acknowledged { lapses_at: Some(at), .. } => {
+                        Some((Timer::AcknowledgementLapses { escalation: id, generation }, at))
+                    }
+                    Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
+                }
+            })
+            .collect()
+    }
+
+    /// The pages of one escalation, oldest first.
+    pub fn pages_of(&self, escalation: EscalationId) -> impl Iterator<Item = &Page> {
+        self.pages.values().filter(move |page| page.escalation == escalation)
+    }
+
+    /// Whether this person was called, plays a part or opened it.
+    pub fn involves(&self, user: &UserId) -> bool {
+        self.responders.contains(user)
+            || self.opened_by == Actor::Person { user: user.clone() }
+            || self.pages.values().any(|page| page.to == Recipient::User { user: user.clone() })
     }
 
     /// The id of its Slack channel, once there is one.

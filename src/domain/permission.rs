@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rejection::{Rejection, RejectionKind};
+use super::roster::Directory;
 use crate::ids::{UserGroupId, UserId};
 
 /// What a person wants to do, as far as permission is concerned.
@@ -44,4 +46,61 @@ pub struct Permissions {
     pub see_private: Allow,
     pub guests: bool,
     pub external: bool,
+}
+
+impl Permissions {
+    fn of(&self, action: Action) -> &Allow {
+        match action {
+            Action::Open => &self.open,
+            Action::Escalate => &self.escalate,
+            Action::Acknowledge => &self.acknowledge,
+            Action::Contribute => &self.contribute,
+            Action::Resolve => &self.resolve,
+            Action::SeePrivate => &self.see_private,
+        }
+    }
+
+    /// Whether the person is named for this action, by id or by group; `Members` names nobody.
+    pub fn lists(&self, action: Action, user: &UserId, directory: &Directory) -> bool {
+        match self.of(action) {
+            Allow::Members => false,
+            Allow::Listed { users, groups } => {
+                users.contains(user)
+                    || groups.iter().any(|id| directory.groups.get(id).is_some_and(|group| group.users.contains(user)))
+            }
+        }
+    }
+
+    /// Refuses bots, deactivated accounts, guests and people of other workspaces, then whoever is not listed. A person
+    /// whom Slack has not described yet counts as a member: an unreachable Slack must not stop an incident.
+    pub fn permit(&self, action: Action, user: &UserId, directory: &Directory) -> Result<(), Rejection> {
+        let refused = |sentence: &str, hint: &str| {
+            Err(Rejection::new(RejectionKind::NotAllowed, sentence.to_owned()).hint(hint.to_owned()))
+        };
+        if let Some(person) = directory.people.get(user) {
+            if person.deactivated || person.is_bot {
+                return refused("This account cannot act in incidents.", "Use a person's own account.");
+            }
+            if person.external && !self.external {
+                return refused(
+                    "People from other workspaces cannot act in incidents here.",
+                    "Ask a member of this workspace to do it for you.",
+                );
+            }
+            if person.restricted && !self.guests {
+                return refused(
+                    "Guests cannot act in incidents here.",
+                    "Ask a full member of this workspace to do it for you.",
+                );
+            }
+        }
+        match self.of(action) {
+            Allow::Members => Ok(()),
+            Allow::Listed { .. } if self.lists(action, user, directory) => Ok(()),
+            Allow::Listed { .. } => refused(
+                "You are not among those who may do this.",
+                "The [permissions] of firebell.toml say who may; ask one of them or your administrator.",
+            ),
+        }
+    }
 }

@@ -1,3 +1,284 @@
-//! (in progress)
-pub fn react() {}
-pub fn still_wanted() {}
+//! What must happen outside because of an event. Asked once, when the event is committed; never on a replay of history.
+
+use super::effect::Effect;
+use super::escalation::Phase;
+use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded};
+use super::incident::{Channel, Incident};
+use super::roster::Roster;
+use crate::ids::{EscalationId, UserId};
+
+/// The effects of one event; `after` is the incident with the whole decision folded in.
+pub fn react(recorded: &Recorded, after: &Incident, roster: &Roster) -> Vec<Effect> {
+    let mut effects = Effects { out: Vec::new(), incident: after };
+    effects.of(recorded, roster);
+    if after.concluded && is_content(&recorded.occurrence.event) {
+        effects.out.push(Effect::Export);
+        if after.postmortem_message.is_some() {
+            effects.out.push(Effect::UpdatePostmortem);
+        }
+    }
+    effects.out
+}
+
+/// Whether an event changes what the documents say.
+fn is_content(event: &Event) -> bool {
+    match event {
+        Event::CaptureRequested { .. }
+        | Event::ChannelCreated { .. }
+        | Event::ChannelFailed { .. }
+        | Event::CardPosted { .. }
+        | Event::AnnouncementPosted { .. }
+        | Event::EscalationPosted { .. }
+        | Event::PostmortemPosted { .. }
+        | Event::ActivitySeen { .. } => false,
+        _ => true,
+    }
+}
+
+struct Effects<'a> {
+    out: Vec<Effect>,
+    incident: &'a Incident,
+}
+
+impl Effects<'_> {
+    fn of(&mut self, recorded: &Recorded, roster: &Roster) {
+        let seq = recorded.seq;
+        match &recorded.occurrence.event {
+            Event::Opened { private, .. } => {
+                self.out.push(Effect::CreateChannel);
+                if !private && roster.announce_in.is_some() {
+                    self.out.push(Effect::Announce);
+                }
+            }
+            Event::ChannelCreated { .. } => self.furnish(),
+            Event::ChannelFailed { .. } => self.refresh_announcement(),
+            Event::CardPosted { .. } => self.out.extend([Effect::PinCard, Effect::UpdateCard]),
+            Event::Escalated { escalation: Some(id), policy: Some(_), .. } => {
+                self.in_channel(Effect::PostEscalation { escalation: *id });
+                self.refresh_card();
+            }
+            Event::Escalated { .. } => self.refresh_card(),
+            Event::TierStarted { escalation, pages, .. } => self.page(*escalation, pages),
+            Event::EscalationExhausted { escalation, pages, .. } => {
+                self.page(*escalation, pages);
+                self.in_channel(Effect::Post { seq });
+                self.refresh_card();
+            }
+            Event::TierSkipped { escalation, .. } | Event::ActivitySeen { escalation, .. } => {
+                self.refresh_escalation(*escalation);
+            }
+            Event::PageAttempted { page, result, .. } => {
+                if let Some(page) = self.incident.pages.get(page) {
+                    match result {
+                        // An acknowledgement may have come while the page was on its way: say so on the page.
+                        PageResult::Sent { .. } if !self.waits(page.escalation) => {
+                            self.out.push(Effect::UpdatePage { page: page.id });
+                        }
+                        PageResult::Sent { .. } => {}
+                        PageResult::NotReached { .. } | PageResult::Failed { .. } | PageResult::Unknown { .. } => {
+                            self.refresh_escalation(page.escalation);
+                        }
+                    }
+                }
+            }
+            Event::Acknowledged { escalation, user, .. } => {
+                if let Some(id) = escalation {
+                    self.refresh_pages(*id);
+                }
+                self.invite(user.iter());
+                self.refresh_card();
+            }
+            Event::JoinedAcknowledged { escalation, user, .. } => {
+                if let Some(id) = escalation {
+                    self.refresh_escalation(*id);
+                }
+                self.invite(user.iter());
+            }
+            Event::Declined { escalation, page, .. } => {
+                self.out.push(Effect::UpdatePage { page: *page });
+                self.refresh_escalation(*escalation);
+            }
+            Event::AcknowledgementLapsed { escalation, .. }
+            | Event::EscalationAdvanced { escalation, .. }
+            | Event::EscalationStopped { escalation, .. } => {
+                self.refresh_pages(*escalation);
+                self.refresh_card();
+            }
+            Event::Resolved { .. } | Event::Canceled { .. } => {
+                let ids: Vec<EscalationId> = self.incident.escalations.keys().copied().collect();
+                for id in ids {
+                    self.refresh_pages(id);
+                }
+                self.conclude(seq, matches!(recorded.occurrence.event, Event::Resolved { .. }));
+            }
+            Event::Reopened { .. } | Event::StatusChanged { .. } | Event::Mitigated { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.refresh_card();
+                self.refresh_announcement();
+            }
+            Event::SeverityChanged { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.in_channel(Effect::SetTopic);
+                self.refresh_card();
+                self.refresh_announcement();
+            }
+            Event::TitleChanged { .. } => {
+                self.in_channel(Effect::SetTopic);
+                self.refresh_card();
+                self.refresh_announcement();
+            }
+            Event::RoleAssigned { user, .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.invite([user].into_iter());
+                self.refresh_card();
+            }
+            Event::UpdatePosted { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.refresh_card();
+            }
+            Event::Noted { .. } => self.mark(recorded, true),
+            Event::CaptureRequested { message, kind } => {
+                if let Actor::Person { user } = &recorded.occurrence.actor {
+                    let (message, by) = (message.clone(), user.clone());
+                    self.out.push(Effect::Capture { message, kind: *kind, by });
+                }
+            }
+            Event::FieldSet { .. }
+            | Event::ImpactStartSet { .. }
+            | Event::ImpactEndSet { .. }
+            | Event::TaskAdded { .. }
+            | Event::TaskDone { .. }
+            | Event::TaskRemoved { .. } => self.refresh_card(),
+            Event::AlertRepeated { .. }
+            | Event::AlertCleared { .. }
+            | Event::AlertFiring { .. }
+            | Event::Detected { .. }
+            | Event::Declared { .. }
+            | Event::TextEdited { .. }
+            | Event::EntryRemoved { .. }
+            | Event::MeasureAdded { .. }
+            | Event::MeasureRemoved { .. }
+            | Event::ProseWritten { .. }
+            | Event::AnnouncementPosted { .. }
+            | Event::EscalationPosted { .. }
+            | Event::PostmortemPosted { .. } => {}
+        }
+    }
+
+    /// Everything that waited for the channel.
+    fn furnish(&mut self) {
+        self.out.extend([Effect::PostCard, Effect::SetTopic]);
+        let people: Vec<UserId> = self.incident.responders.iter().cloned().collect();
+        self.invite(people.iter());
+        let waiting: Vec<EscalationId> = self
+            .incident
+            .escalations
+            .values()
+            .filter(|found| found.phase != Phase::Stopped)
+            .map(|found| found.id)
+            .collect();
+        self.out.extend(waiting.into_iter().map(|escalation| Effect::PostEscalation { escalation }));
+        self.refresh_announcement();
+        if self.incident.concluded {
+            self.out.push(Effect::PostPostmortem);
+        }
+    }
+
+    fn conclude(&mut self, seq: u32, resolved: bool) {
+        self.in_channel(Effect::Post { seq });
+        self.refresh_card();
+        self.refresh_announcement();
+        if resolved && self.incident.postmortem_message.is_none() {
+            self.in_channel(Effect::PostPostmortem);
+        }
+    }
+
+    fn page(&mut self, escalation: EscalationId, pages: &[PlannedPage]) {
+        self.out.extend(pages.iter().map(|planned| Effect::Page { page: planned.page }));
+        let people = pages.iter().filter_map(|planned| match &planned.to {
+            Recipient::User { user } => Some(user),
+            Recipient::Channel { .. } => None,
+        });
+        let people: Vec<UserId> = people.cloned().collect();
+        self.invite(people.iter());
+        self.refresh_escalation(escalation);
+    }
+
+    fn waits(&self, id: EscalationId) -> bool {
+        self.incident
+            .escalations
+            .get(&id)
+            .is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted))
+    }
+
+    fn refresh_pages(&mut self, id: EscalationId) {
+        let sent = self.incident.pages_of(id).filter(|page| page.message.is_some());
+        self.out.extend(sent.map(|page| Effect::UpdatePage { page: page.id }));
+        self.refresh_escalation(id);
+    }
+
+    fn refresh_escalation(&mut self, id: EscalationId) {
+        if self.incident.escalations.get(&id).is_some_and(|found| found.message.is_some()) {
+            self.out.push(Effect::UpdateEscalation { escalation: id });
+        }
+    }
+
+    fn refresh_card(&mut self) {
+        if self.incident.card.is_some() {
+            self.out.push(Effect::UpdateCard);
+        }
+    }
+
+    fn refresh_announcement(&mut self) {
+        if self.incident.announcement.is_some() {
+            self.out.push(Effect::UpdateAnnouncement);
+        }
+    }
+
+    fn in_channel(&mut self, effect: Effect) {
+        if matches!(self.incident.channel, Channel::Open { .. }) {
+            self.out.push(effect);
+        }
+    }
+
+    fn invite<'u>(&mut self, users: impl Iterator<Item = &'u UserId>) {
+        let users: Vec<UserId> = users.cloned().collect();
+        if !users.is_empty() {
+            self.in_channel(Effect::Invite { users });
+        }
+    }
+
+    fn mark(&mut self, recorded: &Recorded, taken: bool) {
+        if let Some(super::event::Source::Message { message, .. }) = &recorded.occurrence.source {
+            self.out.push(Effect::MarkTaken { message: message.clone(), taken });
+        }
+    }
+}
+
+/// Asked again just before an effect goes out: an acknowledged page is not sent, a card that is gone is not edited.
+pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
+    let in_channel = matches!(incident.channel, Channel::Open { .. });
+    match effect {
+        Effect::Page { page } => incident.pages.get(page).is_some_and(|page| {
+            let escalation = incident.escalations.get(&page.escalation);
+            let waits = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+            incident.is_open() && waits && !page.dead && !page.declined && page.message.is_none()
+        }),
+        Effect::UpdatePage { page } => incident.pages.get(page).is_some_and(|page| page.message.is_some()),
+        Effect::CreateChannel => matches!(incident.channel, Channel::Wanted),
+        Effect::PostCard => in_channel && incident.card.is_none(),
+        Effect::UpdateCard | Effect::PinCard => in_channel && incident.card.is_some(),
+        Effect::Announce => incident.announcement.is_none() && !incident.private,
+        Effect::UpdateAnnouncement => incident.announcement.is_some(),
+        Effect::PostEscalation { escalation } => {
+            in_channel && incident.escalations.get(escalation).is_some_and(|found| found.message.is_none())
+        }
+        Effect::UpdateEscalation { escalation } => {
+            in_channel && incident.escalations.get(escalation).is_some_and(|found| found.message.is_some())
+        }
+        Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
+        Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
+        Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } => in_channel,
+        Effect::Capture { .. } | Effect::MarkTaken { .. } | Effect::Export => true,
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::TeamRef;
 use super::incident::Severity;
 use super::permission::Permissions;
 use super::policy::{Policy, Target};
@@ -95,4 +96,42 @@ impl Directory {
     pub fn name<'a>(&'a self, user: &'a UserId) -> &'a str {
         self.people.get(user).map_or(user.as_str(), |person| person.name.as_str())
     }
+}
+
+impl Team {
+    /// The team as it is written into the record.
+    pub fn reference(&self) -> TeamRef {
+        TeamRef { key: Some(self.key.clone()), name: self.name.clone() }
+    }
+}
+
+impl Roster {
+    /// The team that a person means by this word: key, name or alias, in any case, with or without `@`.
+    pub fn team(&self, word: &str) -> Option<&Team> {
+        let word = folded(word);
+        self.teams.values().find(|team| team.words().any(|known| folded(known) == word))
+    }
+
+    /// The team whose key, name or alias is nearest to a word that names none.
+    pub fn near_team(&self, word: &str) -> Option<&Team> {
+        let word = folded(word);
+        let likeness =
+            |team: &Team| team.words().map(|known| strsim::jaro_winkler(&folded(known), &word)).fold(0.0_f64, f64::max);
+        self.teams
+            .values()
+            .map(|team| (likeness(team), team))
+            .filter(|(like, _)| *like > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, team)| team)
+    }
+}
+
+impl Team {
+    fn words(&self) -> impl Iterator<Item = &str> {
+        [self.key.as_str(), self.name.as_str()].into_iter().chain(self.aliases.iter().map(String::as_str))
+    }
+}
+
+fn folded(word: &str) -> String {
+    word.trim().trim_start_matches('@').to_lowercase()
 }

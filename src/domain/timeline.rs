@@ -260,6 +260,9 @@ impl<'h> View<'h> {
             | Event::CardPosted { .. }
             | Event::AnnouncementPosted { .. }
             | Event::EscalationPosted { .. }
+            | Event::ActivitySeen { .. }
+            | Event::AlertFiring { .. }
+            | Event::CaptureRequested { .. }
             | Event::PostmortemPosted { .. } => return None,
         })
     }

@@ -1,3 +1,16 @@
-//! Integration tests: the whole program against a sandbox workspace, a real database and a manual clock.
+//! Integration tests, one binary: the rules alone, then the store on both engines, then the sandbox workspace, then the
+//! whole program against that workspace, a real database and a manual clock.
 
+mod core;
 mod document;
+mod sandbox;
+mod slack_client;
+mod slack_http;
+mod slack_payloads;
+mod slack_socket;
+mod store_contract;
+mod store_files;
+mod store_postgres;
+mod support {
+    pub(crate) mod postgres;
+}

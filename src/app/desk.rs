@@ -1,0 +1,467 @@
+//! One transaction's work: incidents are read once, decided in memory, and written together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Inner, Job, Request, Settled, Target, Work};
+use crate::domain::answer::{Answer, Said};
+use crate::domain::command::{Command, Finished, Timer};
+use crate::domain::effect::{Effect, Lane};
+use crate::domain::event::{Actor, Event, Recorded, Source};
+use crate::domain::incident::Incident;
+use crate::domain::rejection::{Rejection, RejectionKind};
+use crate::domain::roster::{Directory, Roster};
+use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted};
+use crate::ids::{IncidentId, IntegrationKey, WorkspaceId};
+use crate::store::{self, Tx, alerts, captures, chain, counters, history, inbox, incidents, outbox, timers};
+
+/// How long a claimed effect belongs to who claimed it; longer than any call's time-out.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(8);
+
+/// An incident that this transaction has in hand.
+struct Sheet {
+    incident: Incident,
+    /// The hash of its last event.
+    head: String,
+    timers: Vec<(Timer, DateTime<Utc>)>,
+    changed: bool,
+    /// Its timers are written again even if they look the same: one of them has just fired.
+    timers_stale: bool,
+}
+
+pub(super) struct Desk<'a> {
+    inner: &'a Inner,
+    roster: Arc<Roster>,
+    directory: Arc<Directory>,
+    now: DateTime<Utc>,
+    tx: Tx,
+    sheets: BTreeMap<IncidentId, Sheet>,
+    answered: HashMap<String, Answer>,
+    events: Vec<history::NewEvent>,
+    effects: Vec<outbox::New>,
+    seen: Vec<inbox::Delivery>,
+    alerts: Vec<AlertChange>,
+    captures: Vec<captures::Capture>,
+    /// The open incidents of the alerts in this batch.
+    alerting: HashMap<AlertKey, IncidentId>,
+}
+
+type AlertKey = (IntegrationKey, String);
+
+/// A change to the table that says which incident an alert belongs to, in the order of the events.
+enum AlertChange {
+    Fired(alerts::Fired),
+    Cleared { integration: IntegrationKey, dedup_key: String },
+    AllCleared { incident: IncidentId },
+}
+
+/// What each job of a committed batch is told.
+pub(super) struct Done {
+    replies: Vec<Reply>,
+    timers: bool,
+    outbox: bool,
+}
+
+enum Reply {
+    Answer(Answer),
+    Works(Vec<Work>),
+    Settled(bool),
+}
+
+impl<'a> Desk<'a> {
+    /// Does the whole batch in one transaction and commits it.
+    pub(super) async fn work(inner: &'a Inner, batch: &[Job]) -> Result<Done, store::Error> {
+        let mut desk = Desk {
+            inner,
+            roster: inner.roster(),
+            directory: inner.directory(),
+            tx: inner.db.write().await?,
+            now: inner.clock.now(),
+            sheets: BTreeMap::new(),
+            answered: HashMap::new(),
+            events: Vec::new(),
+            effects: Vec::new(),
+            seen: Vec::new(),
+            alerts: Vec::new(),
+            captures: Vec::new(),
+            alerting: HashMap::new(),
+        };
+        desk.gather(batch).await?;
+        let mut replies = Vec::with_capacity(batch.len());
+        for job in batch {
+            replies.push(match job {
+                Job::Handle { request, .. } => Reply::Answer(desk.handle(request).await?),
+                Job::Settle { work, settled, .. } => {
+                    let (id, attempt, incident) = **work;
+                    Reply::Settled(desk.settle(id, attempt, incident, settled).await?)
+                }
+                // Claims come last, so that they see what this batch has queued.
+                Job::Claim { .. } => Reply::Works(Vec::new()),
+            });
+        }
+        let (timers, outbox) = desk.write().await?;
+        for (job, reply) in batch.iter().zip(&mut replies) {
+            if let (Job::Claim { lanes, limit, .. }, Reply::Works(works)) = (job, reply) {
+                *works = desk.claim(lanes, *limit).await?;
+            }
+        }
+        desk.tx.commit().await?;
+        Ok(Done { replies, timers, outbox })
+    }
+
+    /// Reads what the batch needs: answers already given, and the incidents it names, locked in order of id.
+    async fn gather(&mut self, batch: &[Job]) -> Result<(), store::Error> {
+        let mut keys = Vec::new();
+        let mut ids = Vec::new();
+        let mut alerts = Vec::new();
+        for job in batch {
+            match job {
+                Job::Handle { request, .. } => {
+                    keys.extend(request.key.clone());
+                    alerts.extend(alert_key(&request.command));
+                    if let Target::Incident(id) = request.target {
+                        ids.push(id);
+                    }
+                }
+                Job::Settle { work, .. } => ids.push(work.2),
+                Job::Claim { .. } => {}
+            }
+        }
+        if !keys.is_empty() {
+            let workspace = &self.inner.workspace;
+            let keys: Vec<(WorkspaceId, String)> = keys.into_iter().map(|key| (workspace.clone(), key)).collect();
+            let answered = inbox::answers(&mut self.tx, &keys).await?;
+            self.answered = answered.into_iter().map(|((_, key), answer)| (key, answer)).collect();
+        }
+        if !alerts.is_empty() {
+            self.alerting = alerts::find_open(&mut self.tx, &self.inner.workspace, &alerts).await?;
+            ids.extend(self.alerting.values().copied());
+        }
+        self.lock(ids).await
+    }
+
+    async fn lock(&mut self, mut ids: Vec<IncidentId>) -> Result<(), store::Error> {
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| !self.sheets.contains_key(id));
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for stored in incidents::lock(&mut self.tx, &ids).await? {
+            let timers = stored.incident.timers();
+            let sheet =
+                Sheet { incident: stored.incident, head: stored.head, timers, changed: false, timers_stale: false };
+            self.sheets.insert(sheet.incident.id, sheet);
+        }
+        Ok(())
+    }
+
+    /// One command. A refusal is an answer like any other; it is remembered under the delivery's key too.
+    async fn handle(&mut self, request: &Request) -> Result<Answer, store::Error> {
+        if let Some(answer) = request.key.as_ref().and_then(|key| self.answered.get(key)) {
+            return Ok(answer.clone());
+        }
+        let answer = match self.target(request) {
+            Some(id) => self.change(id, request),
+            None if request.command.opens() => self.open(request).await?,
+            None => refused(
+                None,
+                Rejection::new(RejectionKind::NotFound, "That incident does not exist.")
+                    .hint("/incident list shows the open ones."),
+            ),
+        };
+        if let Some(key) = &request.key {
+            self.answered.insert(key.clone(), answer.clone());
+            self.seen.push(inbox::Delivery {
+                workspace: self.inner.workspace.clone(),
+                key: key.clone(),
+                received_at: self.now,
+                answer: answer.clone(),
+            });
+        }
+        Ok(answer)
+    }
+
+    /// The incident that a request is about, in hand; `None` if there is none (yet).
+    fn target(&self, request: &Request) -> Option<IncidentId> {
+        let id = match &request.target {
+            Target::New => None,
+            Target::Incident(id) => Some(*id),
+            Target::Alert => alert_key(&request.command).and_then(|key| self.alerting.get(&key)).copied(),
+        };
+        id.filter(|id| self.sheets.contains_key(id))
+    }
+
+    fn change(&mut self, id: IncidentId, request: &Request) -> Answer {
+        let sheet = self.sheets.get_mut(&id).expect("target() put it in hand");
+        if matches!(request.command, Command::TimerDue(_)) {
+            sheet.timers_stale = true;
+        }
+        let context = Context {
+            now: self.now,
+            actor: &request.actor,
+            inside: request.inside,
+            roster: &self.roster,
+            directory: &self.directory,
+        };
+        let number = sheet.incident.number;
+        match decide(&sheet.incident, &request.command, &context) {
+            Ok(decided) => {
+                let said = decided.said.clone();
+                self.take(id, decided);
+                Answer { incident: Some(id), number: Some(number), said }
+            }
+            Err(rejection) => refused(Some((id, number)), rejection),
+        }
+    }
+
+    async fn open(&mut self, request: &Request) -> Result<Answer, store::Error> {
+        let (roster, directory) = (Arc::clone(&self.roster), Arc::clone(&self.directory));
+        let context = Context {
+            now: self.now,
+            actor: &request.actor,
+            inside: request.inside,
+            roster: &roster,
+            directory: &directory,
+        };
+        let workspace = self.inner.workspace.clone();
+        // Decided once for the answer, so that a refused command does not use up a number.
+        if let Err(rejection) = decide_opening(IncidentId(0), &workspace, 0, &request.command, &context) {
+            return Ok(refused(None, rejection));
+        }
+        let (id, number) = counters::allocate(&mut self.tx, &workspace).await?;
+        // Another replica may have opened it for the same alert while we waited for the number.
+        if let Some(key) = alert_key(&request.command)
+            && let Some((_, id)) = alerts::find_open(&mut self.tx, &workspace, &[key]).await?.into_iter().next()
+        {
+            self.lock(vec![id]).await?;
+            return Ok(self.change(id, request));
+        }
+        let decided = match decide_opening(id, &workspace, number, &request.command, &context) {
+            Ok(decided) => decided,
+            Err(rejection) => return Ok(refused(None, rejection)),
+        };
+        let said = decided.said.clone();
+        let sheet = Sheet {
+            incident: decided.after.clone(),
+            head: chain::GENESIS.to_owned(),
+            timers: Vec::new(),
+            changed: true,
+            timers_stale: false,
+        };
+        self.sheets.insert(id, sheet);
+        self.take(id, decided);
+        Ok(Answer { incident: Some(id), number: Some(number), said })
+    }
+
+    /// Folds a decision into the sheet and queues its rows.
+    fn take(&mut self, id: IncidentId, decided: Decided) {
+        let Decided { after, events, .. } = decided;
+        if events.is_empty() {
+            return;
+        }
+        for recorded in &events {
+            for effect in react(recorded, &after, &self.roster) {
+                self.queue(&after, effect);
+            }
+            self.index(id, recorded);
+        }
+        let sheet = self.sheets.get_mut(&id).expect("the caller has it in hand");
+        sheet.head = history::link_all(&sheet.head, &self.inner.workspace, id, &events, &mut self.events);
+        sheet.incident = after;
+        sheet.changed = true;
+    }
+
+    fn queue(&mut self, incident: &Incident, effect: Effect) {
+        let due_at = match &effect {
+            Effect::Page { page } => incident.pages.get(page).map(|page| page.due_at),
+            _ => None,
+        };
+        self.effects.push(outbox::New {
+            workspace: self.inner.workspace.clone(),
+            incident: Some(incident.id),
+            effect,
+            not_before: self.now,
+            created_at: self.now,
+            due_at,
+        });
+    }
+
+    /// Keeps the look-up tables beside the history: which message made which entry, which alert fires where.
+    fn index(&mut self, id: IncidentId, recorded: &Recorded) {
+        let workspace = &self.inner.workspace;
+        match (&recorded.occurrence.event, &recorded.occurrence.source) {
+            (Event::Noted { .. } | Event::Detected { .. }, Some(Source::Message { message, .. })) => {
+                self.captures.push(captures::Capture {
+                    workspace: workspace.clone(),
+                    message: message.clone(),
+                    incident: id,
+                    seq: recorded.seq,
+                });
+            }
+            (
+                Event::AlertFiring { integration, dedup_key } | Event::AlertRepeated { integration, dedup_key, .. },
+                _,
+            ) => {
+                self.alerting.insert((integration.clone(), dedup_key.clone()), id);
+                self.alerts.push(AlertChange::Fired(alerts::Fired {
+                    integration: integration.clone(),
+                    dedup_key: dedup_key.clone(),
+                    incident: id,
+                    at: self.now,
+                }));
+            }
+            (Event::AlertCleared { integration, dedup_key, .. }, _) => {
+                self.alerting.remove(&(integration.clone(), dedup_key.clone()));
+                self.alerts
+                    .push(AlertChange::Cleared { integration: integration.clone(), dedup_key: dedup_key.clone() });
+            }
+            (Event::Resolved { .. } | Event::Canceled { .. }, _) => {
+                self.alerting.retain(|_, incident| *incident != id);
+                self.alerts.push(AlertChange::AllCleared { incident: id });
+            }
+            _ => {}
+        }
+    }
+
+    /// Records how an effect ended. A row that somebody else has taken over meanwhile is left alone.
+    async fn settle(
+        &mut self,
+        row: outbox::EffectId,
+        attempt: u32,
+        id: IncidentId,
+        settled: &Settled,
+    ) -> Result<bool, store::Error> {
+        let (ours, finished) = match settled {
+            Settled::Done(finished) => {
+                let ours = outbox::finish(&mut self.tx, &[(row, attempt)]).await?;
+                (ours.first().copied().unwrap_or(false), Some(finished))
+            }
+            Settled::Again { at, error, uncertain, finished } => {
+                let again =
+                    outbox::Again { id: row, attempt, not_before: *at, error: error.clone(), uncertain: *uncertain };
+                (outbox::retry(&mut self.tx, &again).await?, finished.as_ref())
+            }
+        };
+        if let (true, Some(finished)) = (ours, finished)
+            && !matches!(finished, Finished::Quietly)
+            && self.sheets.contains_key(&id)
+        {
+            let request = Request {
+                key: None,
+                actor: Actor::Firebell,
+                target: Target::Incident(id),
+                command: Command::EffectFinished(finished.clone()),
+                inside: true,
+            };
+            self.change(id, &request);
+        }
+        Ok(ours)
+    }
+
+    /// Writes everything; says whether timers and outbox have changed.
+    async fn write(&mut self) -> Result<(bool, bool), store::Error> {
+        let changed: Vec<incidents::Row<'_>> = self
+            .sheets
+            .values()
+            .filter(|sheet| sheet.changed)
+            .map(|sheet| incidents::Row { incident: &sheet.incident, head: &sheet.head, updated_at: self.now })
+            .collect();
+        let timers: Vec<timers::TimerSet> = self
+            .sheets
+            .values()
+            .filter(|sheet| sheet.changed || sheet.timers_stale)
+            .map(|sheet| (sheet, sheet.incident.timers()))
+            .filter(|(sheet, timers)| sheet.timers_stale || *timers != sheet.timers)
+            .map(|(sheet, timers)| timers::TimerSet {
+                workspace: self.inner.workspace.clone(),
+                incident: sheet.incident.id,
+                timers,
+            })
+            .collect();
+        let tx = &mut self.tx;
+        incidents::save(tx, &changed).await?;
+        history::append(tx, &self.events).await?;
+        timers::replace(tx, &timers).await?;
+        outbox::enqueue(tx, &self.effects).await?;
+        captures::record(tx, &self.captures).await?;
+        for change in &self.alerts {
+            match change {
+                AlertChange::Fired(fired) => {
+                    alerts::upsert(tx, &self.inner.workspace, std::slice::from_ref(fired)).await?;
+                }
+                AlertChange::Cleared { integration, dedup_key } => {
+                    alerts::close(tx, &self.inner.workspace, integration, dedup_key).await?;
+                }
+                AlertChange::AllCleared { incident } => {
+                    alerts::close_all_of(tx, *incident).await?;
+                }
+            }
+        }
+        inbox::remember(tx, &self.seen).await?;
+        Ok((!timers.is_empty(), !self.effects.is_empty()))
+    }
+
+    /// Leases due effects to the caller; drops those that the incident no longer wants.
+    async fn claim(&mut self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, store::Error> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let claimed = outbox::claim(&mut self.tx, self.now, lanes, limit, self.now + LEASE).await?;
+        self.lock(claimed.iter().filter_map(|row| row.incident).collect()).await?;
+        let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
+        let (mut works, mut unwanted) = (Vec::new(), Vec::new());
+        for row in claimed {
+            let sheet = row.incident.and_then(|id| self.sheets.get(&id));
+            let Some(sheet) = sheet.filter(|sheet| still_wanted(&row.effect, &sheet.incident)) else {
+                unwanted.push((row.id, row.attempt));
+                continue;
+            };
+            let incident = shared.entry(sheet.incident.id).or_insert_with(|| Arc::new(sheet.incident.clone())).clone();
+            works.push(Work {
+                id: row.id,
+                attempt: row.attempt,
+                effect: row.effect,
+                uncertain: row.uncertain,
+                created_at: row.created_at,
+                incident,
+            });
+        }
+        outbox::finish(&mut self.tx, &unwanted).await?;
+        Ok(works)
+    }
+}
+
+impl Done {
+    /// Answers every caller, now that the commit is safe, and wakes who waits for work.
+    pub(super) fn deliver(self, inner: &Inner, batch: Vec<Job>) {
+        if self.timers {
+            inner.timers.notify_one();
+        }
+        if self.outbox {
+            inner.outbox.notify_one();
+        }
+        for (job, reply) in batch.into_iter().zip(self.replies) {
+            match (job, reply) {
+                (Job::Handle { reply, .. }, Reply::Answer(answer)) => drop(reply.send(Ok(answer))),
+                (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
+                (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
+                _ => unreachable!("work() makes each reply for its own job"),
+            }
+        }
+    }
+}
+
+/// What tells the alert of this command from others.
+fn alert_key(command: &Command) -> Option<AlertKey> {
+    match command {
+        Command::AlertFired(alert) => Some((alert.integration.clone(), alert.dedup_key.clone())),
+        Command::AlertCleared { integration, dedup_key, .. } => Some((integration.clone(), dedup_key.clone())),
+        _ => None,
+    }
+}
+
+fn refused(incident: Option<(IncidentId, i64)>, rejection: Rejection) -> Answer {
+    let (incident, number) = incident.unzip();
+    Answer { incident, number, said: Said::Refused { rejection } }
+}

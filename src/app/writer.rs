@@ -1,0 +1,58 @@
+//! The one writer: takes whatever is queued into one transaction, so that commands share the disk's flush.
+//!
+//! A batch is decided in memory and written in a few multi-row statements. If writing fails, nothing of the batch has
+//! happened; its jobs are then done one by one, so that one bad job cannot take its neighbours down.
+
+use std::sync::Weak;
+
+use tokio::sync::mpsc;
+
+use super::desk::Desk;
+use super::{Error, Inner, Job};
+
+/// Jobs in one transaction at most: bounds how long the first waits for the last.
+const BATCH_MAX: usize = 256;
+
+pub(super) async fn run(inner: Weak<Inner>, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    loop {
+        if jobs.recv_many(&mut batch, BATCH_MAX).await == 0 {
+            return;
+        }
+        let Some(inner) = inner.upgrade() else { return };
+        write(&inner, std::mem::take(&mut batch)).await;
+    }
+}
+
+async fn write(inner: &Inner, batch: Vec<Job>) {
+    let whole = match Desk::work(inner, &batch).await {
+        Ok(done) => return done.deliver(inner, batch),
+        Err(error) if batch.len() == 1 => error,
+        Err(error) => {
+            tracing::warn!(%error, jobs = batch.len(), "a batch failed; its jobs are done one by one");
+            for job in batch {
+                let one = vec![job];
+                match Desk::work(inner, &one).await {
+                    Ok(done) => done.deliver(inner, one),
+                    Err(error) => refuse(one, error),
+                }
+            }
+            return;
+        }
+    };
+    refuse(batch, whole);
+}
+
+/// Tells the callers that nothing happened.
+fn refuse(batch: Vec<Job>, error: crate::store::Error) {
+    tracing::error!(%error, "the database did not take a command");
+    let mut error = Some(error);
+    for job in batch {
+        let error = error.take().map_or(Error::Busy, Error::Store);
+        match job {
+            Job::Handle { reply, .. } => drop(reply.send(Err(error))),
+            Job::Claim { reply, .. } => drop(reply.send(Err(error))),
+            Job::Settle { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `firebell check`: what the configuration means, or everything that is wrong with it.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::check::describe;
+use crate::config::secrets::environment;
+use crate::config::{Config, DEFAULT_PATH};
+
+/// Check a configuration file and say what it means.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The file to check.
+    #[arg(default_value = DEFAULT_PATH, value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// The exit status for a configuration with mistakes.
+const MISTAKES: u8 = 2;
+
+/// Prints the meaning to standard output, or the mistakes to standard error with exit status 2. Names of people and
+/// channels are looked up in Slack only when the program starts, or by `firebell doctor`.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match Config::load(&args.file) {
+        Ok(config) => {
+            println!("{} is in order.\n", args.file.display());
+            print!("{}", describe(&config, &config.secrets(&environment)));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(mistakes) => {
+            let styled = std::io::stderr().is_terminal() && environment("NO_COLOR").is_none();
+            eprintln!("{}", mistakes.render(styled));
+            Ok(ExitCode::from(MISTAKES))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_by_the_exit_status() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("firebell.toml");
+        let status = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            format!("{:?}", run(&Args { file: file.clone() }).expect("checked"))
+        };
+        assert_eq!(status(include_str!("../../firebell.example.toml")), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(status("[slack]\nmode = \"carrier pigeon\"\n"), format!("{:?}", ExitCode::from(MISTAKES)));
+    }
+}

@@ -1,0 +1,88 @@
+//! `firebell serve`: the bot.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::cli::Outcome;
+use crate::clock::Clock;
+use crate::config::secrets::environment;
+use crate::config::{Config, Mode};
+use crate::program::{self, Parts, Program};
+use crate::slack::{API_URL, SlackConfig};
+
+/// Runs the bot until it is told to stop.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration.
+    #[arg(long, default_value = "firebell.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Serves; ends on SIGINT or SIGTERM.
+pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return Ok(Outcome::BadInput);
+        }
+    };
+    let secrets = match config.secrets(&environment) {
+        Ok(secrets) => secrets,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("{problem}");
+            }
+            return Ok(Outcome::BadInput);
+        }
+    };
+    let missing = secrets.missing(config.settings.slack.mode);
+    if !missing.is_empty() {
+        eprintln!(
+            "Missing: {}. Set it in the environment, or name a file in [slack] of {}.",
+            missing.join(", "),
+            args.config.display()
+        );
+        return Ok(Outcome::BadInput);
+    }
+    let bind = config.settings.server.bind;
+    let socket_mode = config.settings.slack.mode == Mode::Socket;
+    let slack = SlackConfig {
+        api_url: secrets.api_url.clone().unwrap_or_else(|| API_URL.to_owned()),
+        app_token: secrets.app_token.clone(),
+        workspace: config.settings.slack.workspace.clone(),
+        ..SlackConfig::new(secrets.bot_token.clone().context("the bot token was checked above")?)
+    };
+    let listener = program::bind(bind).await?;
+    let program = Program::assemble(Parts {
+        config,
+        clock: Clock::System,
+        database_url: secrets.database_url.clone(),
+        slack,
+        signing_secret: secrets.signing_secret.clone().filter(|_| !socket_mode),
+        integration_keys: secrets.integration_keys.clone(),
+    })
+    .await?;
+    let way = if socket_mode { "over Socket Mode" } else { "at /slack/…" };
+    tracing::info!(address = %listener.local_addr()?, "Firebell serves; Slack is heard {way}");
+    tokio::select! {
+        ended = program.run(listener) => ended?,
+        () = told_to_stop() => tracing::info!("told to stop; what is under way is recorded and goes on at the next start"),
+    }
+    Ok(Outcome::Done)
+}
+
+/// Waits for SIGINT (Ctrl-C) or SIGTERM.
+pub(crate) async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,67 @@
+//! What became of effects: outcomes are commands too, so that a failed page is in the history.
+
+use super::lifecycle::unchanged;
+use super::{Context, Draft};
+use crate::domain::answer::Said;
+use crate::domain::command::Finished;
+use crate::domain::event::{Actor, Event, PageResult};
+use crate::domain::incident::Channel;
+
+impl Draft<'_> {
+    pub(super) fn effect_finished(&mut self, finished: &Finished) -> Said {
+        match finished {
+            Finished::Page { page, attempt, result } => {
+                let Some(found) = self.after.pages.get(page) else {
+                    return unchanged("That page is not known.".to_owned());
+                };
+                let escalation = found.escalation;
+                self.push_own(Event::PageAttempted { page: *page, attempt: *attempt, result: result.clone() });
+                // Who cannot be reached is not waited for.
+                if matches!(result, PageResult::NotReached { .. }) {
+                    self.hurry(escalation);
+                }
+            }
+            Finished::ChannelCreated { channel, name } => {
+                self.push_own(Event::ChannelCreated { channel: channel.clone(), name: name.clone() });
+            }
+            Finished::ChannelFailed { error } => {
+                self.push_own(Event::ChannelFailed { error: error.clone() });
+            }
+            Finished::CardPosted { message } => {
+                self.push_own(Event::CardPosted { message: message.clone() });
+            }
+            Finished::AnnouncementPosted { message } => {
+                self.push_own(Event::AnnouncementPosted { message: message.clone() });
+            }
+            Finished::EscalationPosted { escalation, message } => {
+                self.push_own(Event::EscalationPosted { escalation: *escalation, message: message.clone() });
+            }
+            Finished::PostmortemPosted { message } => {
+                self.push_own(Event::PostmortemPosted { message: message.clone() });
+            }
+            Finished::Captured { by, kind, at, text, source } => {
+                let actor = Actor::Person { user: by.clone() };
+                let asked = Context { actor: &actor, ..self.context };
+                let mut draft = Draft { context: asked, after: self.after.clone(), events: Vec::new() };
+                // An empty message says nothing that could be kept.
+                if draft.capture(*at, *kind, text, source).is_ok() {
+                    self.after = draft.after;
+                    self.events.extend(draft.events);
+                }
+            }
+            Finished::Quietly => {}
+        }
+        Said::Done
+    }
+
+    /// The channel is gone: the incident goes on in direct messages, and says so once.
+    pub(super) fn channel_gone(&mut self, error: &str) -> Said {
+        match &self.after.channel {
+            Channel::Open { .. } | Channel::Wanted => {
+                self.push_own(Event::ChannelFailed { error: error.to_owned() });
+                Said::Done
+            }
+            Channel::Failed { .. } => unchanged("It has no channel already.".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What the person who asked is told, and nobody else: echoes, refusals, "did you mean".
+
+use chrono::{DateTime, Utc};
+
+use super::actions::ButtonAction;
+use super::blocks::{self, Button};
+use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
+use super::message::Message;
+use super::scene::{self, Scene};
+use super::{story, times};
+use crate::domain::answer::{Answer, Said};
+use crate::domain::escalation::{Escalation, Phase};
+use crate::domain::event::{NoteKind, TeamRef};
+use crate::domain::incident::Incident;
+use crate::domain::rejection::Rejection;
+use crate::domain::roster::{Directory, Roster};
+use crate::ids::{EscalationId, IncidentId, Seq, UserId};
+
+/// Longest sentence of a refusal, in characters.
+const SENTENCE_CHARS_MAX: usize = 600;
+/// Most "did you mean" buttons.
+const SUGGESTIONS_MAX: usize = 4;
+
+/// Who reads an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    pub user: &'a UserId,
+    pub roster: &'a Roster,
+    pub directory: &'a Directory,
+    pub now: DateTime<Utc>,
+}
+
+impl<'a> Reader<'a> {
+    /// The reader's own IANA zone; without one the roster's.
+    pub fn zone(&self) -> &'a str {
+        self.directory.people.get(self.user).and_then(|person| person.zone.as_deref()).unwrap_or(&self.roster.zone)
+    }
+
+    fn scene(&self, incident: &'a Incident) -> Scene<'a> {
+        Scene::new(incident, self.roster, self.directory, self.now)
+    }
+}
+
+/// The answer in words; `None` where the channel already shows all there is to say. `incident` is its state after the
+/// command, if there is one: the answer then names channels and people.
+pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>) -> Option<Message> {
+    let scene = incident.map(|incident| reader.scene(incident));
+    let name = answer.number.map_or("the incident".into(), |number| mrkdwn!("INC-{}", number));
+    Some(match &answer.said {
+        Said::Done => return None,
+        Said::Opened { title, private } => opened(answer.incident, &name, title, *private, scene.as_ref()),
+        Said::Noted { seq, at, kind, text, zone } => noted(answer.incident, reader, *seq, *at, *kind, text, zone),
+        Said::Kept { what } => {
+            Message::sentence(mrkdwn!("{}: {} written down.", name, Untrusted(what).line(SENTENCE_CHARS_MAX)))
+        }
+        Said::Called { escalation, team } => called(&name, *escalation, team, scene.as_ref()),
+        Said::AlreadyCalled { escalation, team, since } => {
+            already_called(reader, *escalation, team, *since, scene.as_ref())
+        }
+        Said::YouHaveIt { team } => {
+            let what =
+                team.as_ref().map_or_else(|| name.clone(), |team| mrkdwn!("{} ({})", escape::name(&team.name), name));
+            let place = scene.as_ref().and_then(Scene::channel);
+            let next = place.map_or("The calling stops.".into(), |channel| {
+                mrkdwn!("The calling stops; the work is in {}.", channel)
+            });
+            Message::sentence(mrkdwn!("You have it for {}. {}", what, next))
+        }
+        Said::SomebodyHasIt { team, by, since } => {
+            let who = by.as_ref().map_or("Somebody".into(), |user| scene::person(reader.directory, user));
+            let what = team.as_ref().map_or(Mrkdwn::default(), |team| mrkdwn!(" for {}", escape::name(&team.name)));
+            let since = scene::moment(*since, reader.zone(), reader.now);
+            let place = scene.as_ref().and_then(Scene::channel);
+            let help = place.map_or("You are noted as helping.".into(), |channel| {
+                mrkdwn!("You are noted as helping; the work is in {}.", channel)
+            });
+            Message::sentence(mrkdwn!("{} has it{} since {}. {}", who, what, since, help))
+        }
+        Said::NothingChanged { because } => Message::sentence(Untrusted(because).line(SENTENCE_CHARS_MAX)),
+        Said::Resolved { at } => {
+            let at = scene::moment(*at, reader.zone(), reader.now);
+            Message::sentence(mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at))
+        }
+        Said::Refused { rejection } => refusal(rejection),
+    })
+}
+
+fn opened(
+    incident: Option<IncidentId>,
+    name: &Mrkdwn,
+    title: &str,
+    private: bool,
+    scene: Option<&Scene<'_>>,
+) -> Message {
+    let first = mrkdwn!("Opened {}: {}.", name, Untrusted(title).line(escape::QUOTE_CHARS_MAX));
+    let place = match scene.and_then(Scene::channel) {
+        Some(channel) => mrkdwn!("Its channel is {}.", channel),
+        None => "Its channel follows in a moment; you will be invited.".into(),
+    };
+    let second = if private { mrkdwn!("{} It is private: only invited people see it.", place) } else { place };
+    let mut shown = vec![blocks::section(mrkdwn!("*{}*\n{}", first, second))];
+    if let Some(incident) = incident {
+        let plain_name = name.as_str();
+        let call = Button::new(
+            "Call a team",
+            &format!("Call a team to {plain_name}"),
+            &ButtonAction::EscalateForm { incident },
+        );
+        let undo =
+            Button::new("Undo", &format!("Undo the opening of {plain_name}"), &ButtonAction::Cancel { incident })
+                .confirm(
+                    &format!("Cancel {plain_name}?"),
+                    "It is kept as “not an incident”, and everybody called is told.",
+                    "Cancel it",
+                );
+        shown.push(blocks::actions([call.primary().into(), undo.into()]));
+    }
+    Message::new(mrkdwn!("{} {}", first, second), shown)
+}
+
+fn noted(
+    incident: Option<IncidentId>,
+    reader: &Reader<'_>,
+    seq: Seq,
+    at: DateTime<Utc>,
+    kind: NoteKind,
+    text: &str,
+    zone: &str,
+) -> Message {
+    let time = scene::moment(at, reader.zone(), reader.now);
+    // The token shows the reader's own clock; the record keeps the incident's.
+    let record = if times::clock_time(at, reader.zone()) == times::clock_time(at, zone) {
+        Mrkdwn::default()
+    } else {
+        mrkdwn!(" ({} in the record)", scene::wall_clock(at, zone))
+    };
+    let kept_as = match kind {
+        NoteKind::Note => Mrkdwn::default(),
+        NoteKind::Action | NoteKind::Finding | NoteKind::RuledOut | NoteKind::Decision | NoteKind::Key => {
+            mrkdwn!(" as {}", escape::name(&story::note_kind_name(kind).to_lowercase()))
+        }
+    };
+    let sentence = mrkdwn!("Noted{} at {}{}: {}", kept_as, time, record, escape::quoted_end(text));
+    let mut shown = vec![blocks::section(sentence.clone())];
+    if let Some(incident) = incident {
+        let edit = Button::new("Edit", "Edit this note", &ButtonAction::EditEntryForm { incident, seq });
+        let remove = Button::new("Remove", "Remove this note", &ButtonAction::RemoveEntry { incident, seq });
+        shown.push(blocks::actions([edit.into(), remove.into()]));
+    }
+    Message::new(sentence, shown)
+}
+
+fn called(name: &Mrkdwn, id: EscalationId, team: &TeamRef, scene: Option<&Scene<'_>>) -> Message {
+    let team_name = escape::name(&team.name);
+    let running = scene.and_then(|scene| scene.incident.escalations.get(&id).map(|found| (scene, found)));
+    let Some((scene, escalation)) = running else {
+        return Message::sentence(mrkdwn!("Called {} to {}.", team_name, name));
+    };
+    let first = match scene.recipients(scene.called_now(escalation)) {
+        Some(who) => mrkdwn!("Called {} to {}: {}.", team_name, name, who),
+        None => mrkdwn!("Called {} to {}.", team_name, name),
+    };
+    let second = match escalation.phase {
+        Phase::Active { next_due_at } => mrkdwn!("Answer by {}, {}.", scene.time(next_due_at), scene.then(escalation)),
+        Phase::Acknowledged { .. } | Phase::Stopped | Phase::Exhausted => "The channel shows how it goes.".into(),
+    };
+    let mut shown = vec![blocks::section(mrkdwn!("{}\n{}", first, second))];
+    if escalation.is_active() {
+        let (incident, generation) = (scene.incident.id, escalation.step.generation);
+        let undo = ButtonAction::StopEscalation { incident, escalation: id, generation };
+        shown.push(blocks::actions([Button::new("Undo", &format!("Undo the call for {}", team.name), &undo).into()]));
+    }
+    Message::new(mrkdwn!("{} {}", first, second), shown)
+}
+
+fn already_called(
+    reader: &Reader<'_>,
+    id: EscalationId,
+    team: &TeamRef,
+    since: DateTime<Utc>,
+    scene: Option<&Scene<'_>>,
+) -> Message {
+    let first = mrkdwn!("{} was already called {}", escape::name(&team.name), scene::ago(since, reader.now));
+    let running: Option<(&Scene<'_>, &Escalation)> =
+        scene.and_then(|scene| scene.incident.escalations.get(&id).map(|found| (scene, found)));
+    let Some((scene, escalation)) = running else { return Message::sentence(mrkdwn!("{}.", first)) };
+    match &escalation.phase {
+        Phase::Active { next_due_at } => {
+            let second =
+                mrkdwn!("nobody has answered yet. Next at {}, {}.", scene.time(*next_due_at), scene.then(escalation));
+            let sentence = mrkdwn!("{}; {}", first, second);
+            let (incident, generation) = (scene.incident.id, escalation.step.generation);
+            let next = ButtonAction::CallNext { incident, escalation: id, generation };
+            let button = Button::new("Call next now", &format!("Call the next of {} now", team.name), &next);
+            Message::new(sentence.clone(), vec![blocks::section(sentence), blocks::actions([button.into()])])
+        }
+        Phase::Acknowledged { by: Some(user), .. } => {
+            Message::sentence(mrkdwn!("{}; {} has it.", first, scene.name(user)))
+        }
+        Phase::Acknowledged { by: None, .. } => Message::sentence(mrkdwn!("{}; somebody has it.", first)),
+        Phase::Stopped => Message::sentence(mrkdwn!("{}, and the call was stopped.", first)),
+        Phase::Exhausted => Message::sentence(mrkdwn!("{}, and nobody answered.", first)),
+    }
+}
+
+/// A refusal: what is the matter, and the way out.
+pub fn refusal(rejection: &Rejection) -> Message {
+    let sentence = Untrusted(&rejection.sentence).line(SENTENCE_CHARS_MAX);
+    Message::sentence(match &rejection.hint {
+        Some(hint) => mrkdwn!("{} {}", sentence, Untrusted(hint).line(SENTENCE_CHARS_MAX)),
+        None => sentence,
+    })
+}
+
+/// A command that would have worked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// What the button says: "Call Database team".
+    pub label: String,
+    /// `/escalate`.
+    pub command: String,
+    /// What follows the command: `db-team shop is slow`.
+    pub text: String,
+}
+
+/// "I don't know “db-taem”. Did you mean db-team?", with a button for each near match.
+pub fn did_you_mean(problem: &str, suggestions: &[Suggestion]) -> Message {
+    let problem = Untrusted(problem).line(SENTENCE_CHARS_MAX);
+    let typed: Vec<Mrkdwn> = suggestions
+        .iter()
+        .take(SUGGESTIONS_MAX)
+        .map(|one| mrkdwn!("{} {}", escape::name(&one.command), escape::name(&one.text)))
+        .collect();
+    if typed.is_empty() {
+        return Message::sentence(mrkdwn!("{} /incident help shows what there is.", problem));
+    }
+    let sentence = mrkdwn!("{} Did you mean {}?", problem, Mrkdwn::join(typed, " or "));
+    let buttons: Vec<_> = suggestions.iter().take(SUGGESTIONS_MAX).enumerate().filter_map(run_button).collect();
+    let mut shown = vec![blocks::section(sentence.clone())];
+    if !buttons.is_empty() {
+        shown.push(blocks::actions(buttons));
+    }
+    Message::new(sentence, shown)
+}
+
+/// Longest value of a button, in characters.
+const BUTTON_VALUE_MAX: usize = 2000;
+/// Longest label of a button that reads well on a phone, in characters.
+const BUTTON_LABEL_MAX: usize = 24;
+
+/// A button that runs the suggestion; `None` if its text is too long to carry.
+fn run_button((n, one): (usize, &Suggestion)) -> Option<serde_json::Value> {
+    let action = ButtonAction::Run { command: one.command.clone(), text: one.text.clone() };
+    if action.value().chars().count() > BUTTON_VALUE_MAX {
+        return None;
+    }
+    let label = Untrusted(&one.label).plain(BUTTON_LABEL_MAX);
+    let mut button: serde_json::Value = Button::new(&label, &format!("{} instead", one.label), &action).into();
+    // Ids within one row must differ.
+    button["action_id"] = serde_json::json!(format!("{}:{n}", action.action_id()));
+    Some(button)
+}
+
+/// Firebell itself failed: what still works, and the reference under which it is logged.
+pub fn failure(still_works: &'static str, reference: &str) -> Message {
+    let reference = escape::name(reference);
+    Message::sentence(mrkdwn!(
+        "That was not written down: the database did not answer. {} Try again; reference {}.",
+        still_works,
+        reference
+    ))
+}

@@ -1,0 +1,257 @@
+//! What comes in from Slack, turned into commands, and their answers turned into what people see.
+//!
+//! A command is acknowledged after its commit. The only call made while Slack waits is `views.open`, because its trigger
+//! lives three seconds; everything else that must be told is told after the acknowledgement.
+
+mod buttons;
+mod commands;
+mod events;
+mod forms;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+
+use super::actions::Carried;
+use super::answers::{self, Reader};
+use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
+use super::message::Message;
+use super::{Response, Slack, modals};
+use crate::app::{App, Error, Request, Target};
+use crate::domain::answer::{Answer, Said};
+use crate::domain::civil::{self, Zone};
+use crate::domain::command::Command;
+use crate::domain::event::Actor;
+use crate::domain::incident::Incident;
+use crate::domain::rejection::Rejection;
+use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
+use crate::store;
+
+/// How long a command waits for Slack to describe somebody we have never met.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_millis(800);
+/// How long `views.open` may take: the trigger's three seconds less what went before.
+const OPEN_VIEW_TIMEOUT: Duration = Duration::from_millis(2_400);
+/// Incidents offered in a choice.
+const CHOICES_MAX: u32 = 50;
+
+/// The receiving end of the Slack connection; cheap to clone.
+#[derive(Clone)]
+pub struct Dispatch {
+    app: App,
+    slack: Slack,
+    /// Such as `https://shopfront.slack.com`, for links to messages; from `auth.test`.
+    workspace_url: Option<Arc<str>>,
+}
+
+/// One command on its way: who asks, and under which key a repetition is known.
+#[derive(Clone, Debug)]
+struct Asking {
+    user: UserId,
+    key: String,
+    /// From within the incident's channel, or by a button that only those inside see.
+    inside: bool,
+}
+
+impl Dispatch {
+    pub fn new(app: App, slack: Slack, workspace_url: Option<String>) -> Self {
+        Self { app, slack, workspace_url: workspace_url.map(|url| Arc::from(url.trim_end_matches('/'))) }
+    }
+
+    /// As the function that HTTP and Socket Mode call.
+    pub fn receiver(&self) -> Receive {
+        let dispatch = self.clone();
+        Arc::new(move |inbound, meta| {
+            let dispatch = dispatch.clone();
+            async move { dispatch.receive(inbound, meta).await }.boxed()
+        })
+    }
+
+    async fn receive(&self, inbound: Inbound, meta: Meta) -> Ack {
+        match inbound {
+            Inbound::Command(command) => self.command(command, &meta).await,
+            Inbound::Event(envelope) => self.event(envelope, &meta).await,
+            Inbound::Interaction(interaction) => match interaction {
+                Interaction::BlockActions(actions) => self.pressed(actions, &meta).await,
+                Interaction::ViewSubmission(submission) => self.submitted(submission, &meta).await,
+                Interaction::MessageShortcut(shortcut) => self.message_shortcut(shortcut, &meta).await,
+                Interaction::GlobalShortcut(shortcut) => self.global_shortcut(shortcut).await,
+                Interaction::BlockSuggestion(_) => Ack::Options(json!({ "options": [] })),
+                Interaction::ViewClosed(_) => Ack::Empty,
+                Interaction::Unknown { kind, .. } => {
+                    tracing::info!(kind, "an interaction that Firebell does not know was acknowledged");
+                    Ack::Empty
+                }
+            },
+        }
+    }
+
+    /// Runs a command; a failure of our own is put into words with a reference to the log.
+    async fn ask(&self, asking: &Asking, target: Target, command: Command) -> Result<Answer, Message> {
+        let request = Request {
+            key: Some(asking.key.clone()),
+            actor: Actor::Person { user: asking.user.clone() },
+            target,
+            command,
+            inside: asking.inside,
+        };
+        self.app.try_handle(request).await.map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &Error) -> Message {
+        let reference = random_id()[..8].to_owned();
+        tracing::error!(%error, reference, "a command was not kept");
+        answers::failure("Pages that are on their way still go out.", &reference)
+    }
+
+    fn unreadable(&self, error: &store::Error) -> Message {
+        let reference = random_id()[..8].to_owned();
+        tracing::error!(%error, reference, "the database could not be read");
+        answers::failure("Pages that are on their way still go out.", &reference)
+    }
+
+    /// The answer in words, with the incident's state after it.
+    async fn words(&self, user: &UserId, answer: &Answer) -> Option<Message> {
+        let incident = match answer.incident {
+            Some(id) => self.app.incident(id).await.ok().flatten(),
+            None => None,
+        };
+        let (roster, directory) = (self.app.roster(), self.app.directory());
+        let reader = Reader { user, roster: &roster, directory: &directory, now: self.app.clock().now() };
+        answers::answer(answer, &reader, incident.as_ref())
+    }
+
+    /// Makes sure that we know who somebody is, as far as Slack says so in time.
+    async fn meet(&self, user: &UserId) {
+        if user.as_str().is_empty() || self.app.directory().people.contains_key(user) {
+            return;
+        }
+        if let Ok(Ok(person)) = tokio::time::timeout(INTRODUCTION_TIMEOUT, self.slack.user_info(user)).await {
+            self.app.update_directory(|directory| {
+                directory.people.insert(person.id.clone(), person);
+            });
+        }
+    }
+
+    /// The zone in which this person types times.
+    fn zone(&self, user: &UserId) -> Zone {
+        let (roster, directory) = (self.app.roster(), self.app.directory());
+        let named = directory.people.get(user).and_then(|person| person.zone.as_deref()).unwrap_or(&roster.zone);
+        civil::zone(named).or_else(|_| civil::zone(&roster.zone)).unwrap_or_else(|_| Zone::utc())
+    }
+
+    /// Open incidents that this person may know of, newest first.
+    async fn visible(&self, user: &UserId, all: bool, limit: u32) -> Result<Vec<Incident>, store::Error> {
+        let filter = store::incidents::Filter { open_only: !all, include_private: true, limit, ..Default::default() };
+        let mut tx = self.app.db().read().await?;
+        let mut incidents = store::incidents::list(&mut tx, self.app.workspace(), &filter).await?;
+        incidents.retain(|incident| self.may_see(user, incident));
+        Ok(incidents)
+    }
+
+    fn may_see(&self, user: &UserId, incident: &Incident) -> bool {
+        let (roster, directory) = (self.app.roster(), self.app.directory());
+        !incident.private
+            || incident.involves(user)
+            || roster.permissions.lists(crate::domain::permission::Action::SeePrivate, user, &directory)
+    }
+
+    /// Opens a form for a person; `None` if Slack did not open it in time, with the reason in the log.
+    async fn open_form(&self, trigger_id: Option<&str>, view: &Value) -> Option<()> {
+        let opened = tokio::time::timeout(OPEN_VIEW_TIMEOUT, self.slack.open_view(trigger_id?, view)).await;
+        match opened {
+            Ok(Ok(_)) => Some(()),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a form could not be opened");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("Slack did not open a form in time");
+                None
+            }
+        }
+    }
+
+    /// Asks which incident a command means that was typed outside of one.
+    async fn ask_which(&self, user: &UserId, trigger_id: Option<&str>, carried: &Carried) -> Ack {
+        match self.visible(user, false, CHOICES_MAX).await {
+            Err(error) => shown(self.unreadable(&error)),
+            Ok(incidents) => {
+                let choices: Vec<&Incident> = incidents.iter().collect();
+                let view = modals::which_incident_modal(&choices, carried);
+                match self.open_form(trigger_id, &view).await {
+                    Some(()) => Ack::Empty,
+                    None => shown(answers::refusal(&outside())),
+                }
+            }
+        }
+    }
+
+    /// Tells a person something after the acknowledgement: by the address Slack gave, else beside where they are.
+    fn tell(&self, user: &UserId, response_url: Option<String>, channel: Option<ChannelId>, message: Message) {
+        let (slack, user) = (self.slack.clone(), user.clone());
+        tokio::spawn(async move {
+            let told = match (response_url, channel) {
+                (Some(url), _) => {
+                    let response = Response { text: message.text, blocks: message.blocks, ..Response::default() };
+                    slack.respond(&url, &response).await
+                }
+                (None, Some(channel)) => {
+                    slack.post_ephemeral(&channel, &user, &message.text, &message.blocks, None).await
+                }
+                (None, None) => {
+                    let post = super::Message { text: message.text, blocks: message.blocks, ..Default::default() };
+                    slack.post_message(&ChannelId::new(user.as_str()), &post).await.map(drop)
+                }
+            };
+            if let Err(error) = told {
+                tracing::warn!(%error, "an answer could not be shown");
+            }
+        });
+    }
+
+    /// The address of a message, made without asking Slack.
+    fn permalink(&self, message: &MessageRef) -> Option<String> {
+        let url = self.workspace_url.as_ref()?;
+        Some(format!("{url}/archives/{}/p{}", message.channel, message.ts.as_str().replace('.', "")))
+    }
+
+    async fn incident(&self, id: IncidentId) -> Result<Incident, Message> {
+        match self.app.incident(id).await {
+            Ok(Some(incident)) => Ok(incident),
+            Ok(None) => Err(answers::refusal(&unknown())),
+            Err(error) => Err(self.unreadable(&error)),
+        }
+    }
+}
+
+impl Asking {
+    /// One of several commands that came with one delivery.
+    fn part(&self, part: usize) -> Self {
+        Self { key: format!("{}#{part}", self.key), ..self.clone() }
+    }
+}
+
+/// A message that only the person sees, as the answer to a slash command.
+fn shown(message: Message) -> Ack {
+    Ack::Message(json!({ "response_type": "ephemeral", "text": message.text, "blocks": message.blocks }))
+}
+
+fn outside() -> Rejection {
+    Rejection::new(crate::domain::rejection::RejectionKind::NotFound, "This is no incident's channel.")
+        .hint("Type it in the channel of an incident, or name one: /incident INC-42 note …")
+}
+
+fn unknown() -> Rejection {
+    Rejection::new(crate::domain::rejection::RejectionKind::NotFound, "That incident does not exist.")
+        .hint("/incident list shows the open ones.")
+}
+
+/// The refusal in an answer, if it is one.
+fn rejection(answer: &Answer) -> Option<&Rejection> {
+    match &answer.said {
+        Said::Refused { rejection } => Some(rejection),
+        _ => None,
+    }
+}

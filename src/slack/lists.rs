@@ -1,0 +1,279 @@
+//! Answers that show something: open incidents, one incident, its timeline, who was called and why, what a policy
+//! would do.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::actions::ButtonAction;
+use super::blocks::{self, Button};
+use super::card;
+use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
+use super::message::Message;
+use super::reasons::reason;
+use super::scene::{self, Scene};
+use super::{pages, story};
+use crate::domain::escalation::{Escalation, Phase};
+use crate::domain::event::{Recipient, Recorded};
+use crate::domain::incident::{Field, Incident, Page};
+use crate::domain::policy::Tier;
+use crate::domain::recipients;
+use crate::domain::roster::{Directory, Roster, Team};
+
+/// Most incidents, entries or tasks in one answer; the page has the rest.
+const ROWS_MAX: usize = 20;
+/// Most lines of a previewed call.
+const PREVIEW_LINES_MAX: usize = 30;
+
+/// The open incidents that the reader may see, newest last as given.
+pub fn open_incidents(incidents: &[&Incident], roster: &Roster, directory: &Directory, now: DateTime<Utc>) -> Message {
+    if incidents.is_empty() {
+        let sentence: Mrkdwn = "No open incidents.".into();
+        let open = Button::new("Open incident", "Open an incident", &ButtonAction::OpenForm);
+        return Message::new(sentence.clone(), vec![blocks::section(sentence), blocks::actions([open.into()])]);
+    }
+    let rows = incidents.iter().take(ROWS_MAX).map(|incident| row(&Scene::new(incident, roster, directory, now)));
+    let first = mrkdwn!("{}:", scene::count(incidents.len(), "open incident", "open incidents"));
+    let names: Vec<Mrkdwn> = incidents
+        .iter()
+        .take(ROWS_MAX)
+        .map(|incident| mrkdwn!("INC-{} ({})", incident.number, incident.severity))
+        .collect();
+    let mut shown = vec![blocks::section(mrkdwn!("*{}*", first))];
+    shown.extend(blocks::sections(rows));
+    if incidents.len() > ROWS_MAX {
+        shown.push(blocks::context([mrkdwn!("{} more are on the page.", incidents.len() - ROWS_MAX)]));
+    }
+    Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(names, ", ")), shown)
+}
+
+/// "● SEV2 INC-42 Shop is very slow · investigating · 2 h ago · lead: Ana · #inc-42".
+pub fn row(scene: &Scene<'_>) -> Mrkdwn {
+    let incident = scene.incident;
+    let mut parts = vec![
+        mrkdwn!("● {} *{}*", incident.severity, scene.title()),
+        mrkdwn!("{}", incident.status.word()),
+        scene.ago(incident.opened_at),
+    ];
+    if incident.private {
+        parts.push("private".into());
+    }
+    parts.push(scene.commander().map_or("no lead".into(), |user| mrkdwn!("lead: {}", scene.name(user))));
+    parts.extend(scene.channel());
+    Mrkdwn::join(parts, " · ")
+}
+
+/// Everything about one incident that fits: the card, who is on it, tasks and answers.
+pub fn details(scene: &Scene<'_>) -> Message {
+    let incident = scene.incident;
+    let mut message = card::card(scene);
+    let mut lines = Vec::new();
+    if let Some(people) = scene::some_of(incident.responders.iter().map(|user| scene.name(user)).collect()) {
+        lines.push(mrkdwn!("Responders: {}", people));
+    }
+    for field in [Field::RootCause, Field::Resolution, Field::Affected, Field::AffectedDetail] {
+        if let Some(value) = incident.fields.get(&field) {
+            lines.push(mrkdwn!("{}: {}", field_name(field), Untrusted(value).line(escape::QUOTE_CHARS_MAX)));
+        }
+    }
+    for task in incident.tasks.iter().take(ROWS_MAX) {
+        let mark = if task.done { "✓" } else { "○" };
+        let owner = task.owner.as_ref().map_or("no owner".into(), |user| scene.name(user));
+        let due = task
+            .due_on
+            .map_or(Mrkdwn::default(), |day| mrkdwn!(", due {}", escape::name(&day.format("%a %-d %b").to_string())));
+        lines.push(mrkdwn!(
+            "{} Task {}: {} ({}{})",
+            mark,
+            task.number,
+            Untrusted(&task.text).line(escape::QUOTE_CHARS_MAX),
+            owner,
+            due
+        ));
+    }
+    if lines.is_empty() {
+        return message;
+    }
+    let buttons = message.blocks.pop();
+    message.blocks.extend(blocks::sections(lines));
+    message.blocks.extend(buttons);
+    message
+}
+
+/// Where the documents of an incident are.
+pub fn documents(scene: &Scene<'_>) -> Message {
+    let Some(url) = scene.page_url() else {
+        return Message::sentence(mrkdwn!(
+            "The documents of {} are written to the export directory of the machine that runs Firebell. Set server.public_url in firebell.toml to read them in a browser.",
+            scene.number()
+        ));
+    };
+    let link = |label: &'static str, path: &str| escape::link(&format!("{url}{path}"), label);
+    Message::sentence(mrkdwn!(
+        "{}: {}, {}, {}, {}.",
+        scene.number(),
+        link("page", ""),
+        link("postmortem", "/postmortem"),
+        link("Markdown", "/postmortem.md"),
+        link("JSON", "/postmortem.json")
+    ))
+}
+
+/// "Root cause".
+pub fn field_name(field: Field) -> &'static str {
+    match field {
+        Field::Impact => "Impact",
+        Field::ImpactKind => "Kind of impact",
+        Field::Affected => "Affected",
+        Field::AffectedDetail => "What users saw",
+        Field::Service => "Service",
+        Field::DetectedBy => "Detected by",
+        Field::RootCause => "Root cause",
+        Field::Resolution => "How it was fixed",
+    }
+}
+
+/// The last `entries_max` entries of the timeline, oldest first.
+pub fn timeline(scene: &Scene<'_>, history: &[Recorded], entries_max: usize) -> Message {
+    let mut lines: Vec<Mrkdwn> = story::standing(history).iter().filter_map(|told| story::line(scene, told)).collect();
+    let all = lines.len();
+    lines.drain(..all.saturating_sub(entries_max.min(ROWS_MAX)));
+    let first = if lines.len() < all {
+        mrkdwn!("The last {} of {} entries of {}:", lines.len(), all, scene.number())
+    } else {
+        mrkdwn!("{} of {}:", scene::count(all, "entry", "entries"), scene.number())
+    };
+    let mut shown = vec![blocks::section(mrkdwn!("*{}*", first))];
+    shown.extend(blocks::sections(lines.iter().map(|line| mrkdwn!("• {}", line))));
+    if let Some(url) = scene.page_url() {
+        shown.push(blocks::context([escape::link(&url, "Whole timeline")]));
+    }
+    Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(lines, " ")), shown)
+}
+
+/// Where each call stands: who was paged, by which way and why, and what happens next.
+pub fn why(scene: &Scene<'_>, history: &[Recorded]) -> Message {
+    let escalations: Vec<&Escalation> = scene.incident.escalations.values().collect();
+    if escalations.is_empty() {
+        return Message::sentence(mrkdwn!(
+            "Nobody was called to {} yet. /escalate and a team's name calls one.",
+            scene.number()
+        ));
+    }
+    let mut shown = Vec::new();
+    let mut sentences = Vec::new();
+    // The newest calls are the ones that people ask about.
+    for escalation in escalations.iter().rev().take(ROWS_MAX) {
+        let first = standing(scene, escalation);
+        let mut lines = vec![mrkdwn!("*{}*", first), called_by(scene, escalation)];
+        lines.extend(scene.pages_of(escalation.id).map(|page| page_line(scene, page, escalation, history)));
+        shown.extend(blocks::sections(lines));
+        sentences.push(first);
+    }
+    Message::new(Mrkdwn::join(sentences, " "), shown)
+}
+
+fn standing(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
+    let team = scene.team(&escalation.team);
+    match &escalation.phase {
+        Phase::Active { next_due_at } => {
+            let (tier, tiers) = (escalation.step.tier, escalation.policy.tiers.len());
+            let (round, rounds) = (escalation.step.round, escalation.policy.rounds);
+            let next = scene.next_called(escalation).unwrap_or("nobody else is called".into());
+            let when = scene.time(*next_due_at);
+            mrkdwn!("{}: tier {} of {}, round {} of {}. Next at {}: {}.", team, tier, tiers, round, rounds, when, next)
+        }
+        Phase::Acknowledged { by, at, lapses_at } => {
+            let who = by.as_ref().map_or(Mrkdwn::from("Somebody"), |user| scene.name(user));
+            let first = mrkdwn!("{}: {} has it since {}.", team, who, scene.time(*at));
+            match lapses_at {
+                Some(at) => mrkdwn!("{} Without activity the call goes on at {}.", first, scene.time(*at)),
+                None => mrkdwn!("{} Nobody else is called.", first),
+            }
+        }
+        Phase::Stopped => mrkdwn!("{}: the call was stopped. Nobody else is called.", team),
+        Phase::Exhausted => mrkdwn!("{}: nobody answered, and every tier was called.", team),
+    }
+}
+
+fn called_by(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
+    let called = mrkdwn!("Called by {} at {}", scene.actor(&escalation.called_by), scene.time(escalation.started_at));
+    match &escalation.reason {
+        Some(reason) => mrkdwn!("{}: {}", called, escape::quoted_end(reason)),
+        None => mrkdwn!("{}.", called),
+    }
+}
+
+fn page_line(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &[Recorded]) -> Mrkdwn {
+    let way = match page.to {
+        Recipient::User { .. } => "direct message",
+        Recipient::Channel { .. } => "post in the channel",
+    };
+    let outcome = match (&escalation.phase, &page.to) {
+        (Phase::Acknowledged { by: Some(by), .. }, Recipient::User { user }) if by == user => "has it".into(),
+        _ if page.declined => "can't".into(),
+        _ if page.dead => match pages::last_error(page, history) {
+            Some(error) => mrkdwn!("not reached: {}", reason(error)),
+            None => "not reached".into(),
+        },
+        _ if page.message.is_none() => "on its way".into(),
+        _ => "no answer".into(),
+    };
+    let because = Untrusted(&page.because).line(escape::QUOTE_CHARS_MAX);
+    let tier = if page.step.tier == 0 { "fallback".into() } else { mrkdwn!("tier {}", page.step.tier) };
+    mrkdwn!(
+        "• {} {}, {} by {} ({}): {}",
+        scene.time(page.due_at),
+        scene.recipient(&page.to),
+        tier,
+        way,
+        because,
+        outcome
+    )
+}
+
+/// Who would be paged when, if the team were called at `start` and nobody answered.
+pub fn preview(
+    team: &Team,
+    start: DateTime<Utc>,
+    zone: &str,
+    roster: &Roster,
+    directory: &Directory,
+    now: DateTime<Utc>,
+) -> Message {
+    let name = escape::name(&team.name);
+    let first = mrkdwn!("{}, called at {}, if nobody answers:", name, scene::moment(start, zone, now));
+    let mut lines = Vec::new();
+    let mut at = start;
+    for round in 1..=team.policy.rounds {
+        for (n, tier) in team.policy.tiers.iter().enumerate() {
+            let time = scene::moment(at, zone, now);
+            match tier_people(directory, tier) {
+                Some(who) => {
+                    let again = if round > 1 { mrkdwn!(", round {}", round) } else { Mrkdwn::default() };
+                    lines.push(mrkdwn!("• {}: {}, tier {}{}", time, who, n + 1, again));
+                    at += TimeDelta::seconds(i64::from(tier.wait_s));
+                }
+                None => lines.push(mrkdwn!("• {}: nobody in tier {}, skipped at once", time, n + 1)),
+            }
+        }
+    }
+    let left_out = lines.len().saturating_sub(PREVIEW_LINES_MAX);
+    lines.truncate(PREVIEW_LINES_MAX);
+    if left_out > 0 {
+        lines.push(mrkdwn!("• and {} in the same way", scene::count(left_out, "more step", "more steps")));
+    }
+    let targets = scene::some_of(roster.fallback.iter().map(|target| scene::target_name(directory, target)).collect());
+    let time = scene::moment(at, zone, now);
+    lines.push(match targets {
+        Some(who) => mrkdwn!("• {}: the fallback, {}. Then nobody else is called.", time, who),
+        None => mrkdwn!("• {}: nobody else is called; there is no fallback.", time),
+    });
+    let mut shown = vec![blocks::section(mrkdwn!("*{}*", first))];
+    shown.extend(blocks::sections(lines.iter().cloned()));
+    Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(lines, " ")), shown)
+}
+
+/// The targets of a tier that somebody stands behind; `None` if there is nobody.
+fn tier_people(directory: &Directory, tier: &Tier) -> Option<Mrkdwn> {
+    let reachable = tier.targets.iter().filter(|target| recipients(target, directory).is_ok());
+    scene::some_of(reachable.map(|target| scene::target_name(directory, target)).collect())
+}

@@ -1,0 +1,260 @@
+//! Posting, editing, finding and marking messages.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::malformed;
+use crate::ids::{ChannelId, MessageRef, MessageTs, UserId};
+use crate::slack::client::{Args, Slack};
+use crate::slack::error::{Class, Error};
+use crate::slack::fields;
+use crate::slack::inbound::SeenMessage;
+use crate::slack::limits::{HISTORY_PAGE_SIZE, HISTORY_PAGES_MAX, Method};
+
+/// The key under which a message's metadata carries the effect that posted it.
+pub const EFFECT_KEY: &str = "effect";
+
+/// A message to post.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// What notifications and screen readers say, and all there is without blocks. At most 4,000 characters.
+    pub text: String,
+    pub blocks: Vec<Value>,
+    /// Posts into the thread of this message.
+    pub thread_ts: Option<MessageTs>,
+    pub metadata: Option<Metadata>,
+    /// The same id for the same message lets Slack drop a repetition; a courtesy, not a promise of Slack's.
+    pub client_msg_id: Option<Uuid>,
+}
+
+/// What a message carries for programs. Texts only: other types in it make slack-morphism, and so other apps, lose the
+/// whole message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    pub event_type: String,
+    pub payload: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// The mark by which [`Slack::find_posted`] knows a message again.
+    pub fn effect(effect_id: impl Into<String>) -> Self {
+        let payload = BTreeMap::from([(EFFECT_KEY.to_owned(), effect_id.into())]);
+        Self { event_type: "firebell_effect".to_owned(), payload }
+    }
+}
+
+/// An answer to a command or a button through its `response_url`, which works five times within 30 minutes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    pub text: String,
+    pub blocks: Vec<Value>,
+    /// For everybody in the channel; otherwise only the person sees it.
+    pub in_channel: bool,
+    pub replace_original: bool,
+    pub delete_original: bool,
+    pub thread_ts: Option<MessageTs>,
+}
+
+impl Response {
+    /// Plain text that only the person sees.
+    pub fn ephemeral(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    fn body(&self) -> Value {
+        let mut body = json!({
+            "response_type": if self.in_channel { "in_channel" } else { "ephemeral" },
+            "replace_original": self.replace_original,
+        });
+        if self.delete_original {
+            body["delete_original"] = true.into();
+        } else {
+            body["text"] = self.text.clone().into();
+        }
+        if !self.blocks.is_empty() {
+            body["blocks"] = self.blocks.clone().into();
+        }
+        if let Some(thread) = &self.thread_ts {
+            body["thread_ts"] = thread.as_str().into();
+        }
+        body
+    }
+}
+
+impl Slack {
+    /// Posts a message; `channel` may also be a user, whose direct messages it then goes to.
+    pub async fn post_message(&self, channel: &ChannelId, message: &Message) -> Result<MessageRef, Error> {
+        let method = Method::ChatPostMessage;
+        let args = content(channel, &message.text, &message.blocks)
+            .with("unfurl_links", false)
+            .with("unfurl_media", false)
+            .maybe("thread_ts", message.thread_ts.as_ref().map(MessageTs::as_str))
+            .maybe("metadata", message.metadata.as_ref().map(metadata))
+            .maybe("client_msg_id", message.client_msg_id.map(|id| id.to_string()));
+        posted(method, channel, &self.post(method, args, &[]).await?)
+    }
+
+    /// Replaces text and blocks of a message of ours.
+    pub async fn update_message(&self, message: &MessageRef, text: &str, blocks: &[Value]) -> Result<(), Error> {
+        // An empty list, not an absent one: otherwise the old blocks would stay.
+        let args =
+            content(&message.channel, text, blocks).with("ts", message.ts.as_str()).with("blocks", blocks.to_vec());
+        self.post(Method::ChatUpdate, args, &[]).await.map(drop)
+    }
+
+    /// Removes a message of ours; one that is gone already counts as removed.
+    pub async fn delete_message(&self, message: &MessageRef) -> Result<(), Error> {
+        let args = Args::new().with("channel", message.channel.as_str()).with("ts", message.ts.as_str());
+        self.post(Method::ChatDelete, args, &["message_not_found"]).await.map(drop)
+    }
+
+    /// Shows a message to one member of a channel, until their client is restarted.
+    pub async fn post_ephemeral(
+        &self,
+        channel: &ChannelId,
+        user: &UserId,
+        text: &str,
+        blocks: &[Value],
+        thread_ts: Option<&MessageTs>,
+    ) -> Result<(), Error> {
+        let args = content(channel, text, blocks)
+            .with("user", user.as_str())
+            .maybe("thread_ts", thread_ts.map(MessageTs::as_str));
+        self.post(Method::ChatPostEphemeral, args, &[]).await.map(drop)
+    }
+
+    /// Answers through a `response_url`.
+    pub async fn respond(&self, response_url: &str, response: &Response) -> Result<(), Error> {
+        self.post_to_url(response_url, &response.body()).await
+    }
+
+    /// Pins a message to its channel.
+    pub async fn pin(&self, message: &MessageRef) -> Result<(), Error> {
+        self.post(Method::PinsAdd, place(message), &["already_pinned"]).await.map(drop)
+    }
+
+    /// Adds an emoji (its name without colons) to a message.
+    pub async fn add_reaction(&self, message: &MessageRef, emoji: &str) -> Result<(), Error> {
+        let args = place(message).with("name", emoji);
+        self.post(Method::ReactionsAdd, args, &["already_reacted"]).await.map(drop)
+    }
+
+    /// Takes our emoji off a message.
+    pub async fn remove_reaction(&self, message: &MessageRef, emoji: &str) -> Result<(), Error> {
+        let args = place(message).with("name", emoji);
+        self.post(Method::ReactionsRemove, args, &["no_reaction"]).await.map(drop)
+    }
+
+    /// The address under which people open a message.
+    pub async fn permalink(&self, message: &MessageRef) -> Result<String, Error> {
+        let method = Method::ChatGetPermalink;
+        let args = Args::new().with("channel", message.channel.as_str()).with("message_ts", message.ts.as_str());
+        fields::text(&self.get(method, args).await?, "permalink").ok_or_else(|| malformed(method, "permalink"))
+    }
+
+    /// Looks for the message that an effect posted, after an attempt of unknown outcome. `since` is a moment before the
+    /// first attempt; `thread` is set if it was to go into one. Needs the history scope of the kind of channel.
+    pub async fn find_posted(
+        &self,
+        channel: &ChannelId,
+        thread: Option<&MessageTs>,
+        since: DateTime<Utc>,
+        effect_id: &str,
+    ) -> Result<Option<MessageRef>, Error> {
+        // A minute of grace, because Slack's clock stamps the messages.
+        let oldest = format!("{}.000000", since.timestamp() - 60);
+        let method = if thread.is_some() { Method::ConversationsReplies } else { Method::ConversationsHistory };
+        let args = || {
+            Args::new()
+                .with("channel", channel.as_str())
+                .with("oldest", oldest.clone())
+                .with("inclusive", true)
+                .with("include_all_metadata", true)
+                .with("limit", HISTORY_PAGE_SIZE)
+                .maybe("ts", thread.map(MessageTs::as_str))
+        };
+        let mut found = None;
+        self.each_page(method, HISTORY_PAGES_MAX, args, |answer| {
+            found = fields::list(answer, "messages")
+                .iter()
+                .find(|message| {
+                    message
+                        .pointer("/metadata/event_payload")
+                        .and_then(|payload| fields::text(payload, EFFECT_KEY))
+                        .as_deref()
+                        == Some(effect_id)
+                })
+                .and_then(|message| fields::text(message, "ts"));
+            found.is_some()
+        })
+        .await?;
+        Ok(found.map(|ts| MessageRef { channel: channel.clone(), ts: MessageTs(ts) }))
+    }
+
+    /// Fetches one message, also one of a thread, with its address; `None` if there is none or it was deleted.
+    pub async fn message(&self, message: &MessageRef) -> Result<Option<SeenMessage>, Error> {
+        let ts = message.ts.as_str();
+        let around = Args::new()
+            .with("channel", message.channel.as_str())
+            .with("latest", ts)
+            .with("oldest", ts)
+            .with("inclusive", true)
+            .with("limit", 1);
+        let mut seen = find(&self.get(Method::ConversationsHistory, around).await?, ts);
+        if seen.is_none() {
+            let args = Args::new().with("channel", message.channel.as_str()).with("ts", ts).with("limit", 1);
+            seen = match self.get(Method::ConversationsReplies, args).await {
+                Ok(answer) => find(&answer, ts),
+                Err(error) if matches!(error.code(), Some("thread_not_found" | "message_not_found")) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        if let Some(seen) = &mut seen
+            && seen.permalink.is_none()
+        {
+            // The address is a convenience; the text must not be lost for it, unless the token is at fault.
+            match self.permalink(message).await {
+                Ok(link) => seen.permalink = Some(link),
+                Err(error) if matches!(error.class(), Class::Auth { .. }) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(seen)
+    }
+}
+
+fn find(answer: &Value, ts: &str) -> Option<SeenMessage> {
+    fields::list(answer, "messages").iter().map(SeenMessage::read).find(|message| message.ts.as_str() == ts)
+}
+
+/// Reads the answer of `chat.postMessage`; `asked` stands in for a channel that the answer leaves out.
+pub fn posted(method: Method, asked: &ChannelId, answer: &Value) -> Result<MessageRef, Error> {
+    let ts = fields::text(answer, "ts").or_else(|| fields::text_at(answer, "/message/ts"));
+    let channel = fields::id(answer, "channel").map_or_else(|| asked.clone(), ChannelId);
+    Ok(MessageRef { channel, ts: MessageTs(ts.ok_or_else(|| malformed(method, "ts"))?) })
+}
+
+fn content(channel: &ChannelId, text: &str, blocks: &[Value]) -> Args {
+    Args::new()
+        .with("channel", channel.as_str())
+        .with("text", text)
+        .maybe("blocks", (!blocks.is_empty()).then(|| blocks.to_vec()))
+}
+
+fn metadata(metadata: &Metadata) -> Value {
+    json!({"event_type": metadata.event_type, "event_payload": metadata.payload})
+}
+
+fn place(message: &MessageRef) -> Args {
+    Args::new().with("channel", message.channel.as_str()).with("timestamp", message.ts.as_str())
+}
+
+/// When a message was written: its id is the second and a counter within it, read as microseconds.
+pub fn written_at(ts: &MessageTs) -> Option<DateTime<Utc>> {
+    let (second, fraction) = ts.as_str().split_once('.').unwrap_or((ts.as_str(), "0"));
+    let micros: u32 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    DateTime::from_timestamp(second.parse().ok()?, micros * 1_000)
+}

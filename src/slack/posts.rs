@@ -1,0 +1,286 @@
+//! What the incident's channel is told of an event, of what it missed, and of the postmortem.
+
+use super::actions::ButtonAction;
+use super::blocks::{self, Button};
+use super::card::complete_button;
+use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
+use super::message::Message;
+use super::reasons::reason;
+use super::scene::{self, Scene};
+use super::story;
+use crate::domain::event::{Actor, Event, Recorded};
+use crate::domain::incident::{Role, Status};
+
+/// Longest update that is shown in full, in characters; the page has the rest.
+const UPDATE_CHARS_MAX: usize = 2500;
+/// Most lines of a catch-up.
+const CATCH_UP_LINES_MAX: usize = 12;
+/// Most open fields that the postmortem's message names.
+const FIELDS_NAMED_MAX: usize = 4;
+
+/// The post for an event; `None` for events that the card, a call's message or only the timeline shows.
+pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
+    let occurrence = &recorded.occurrence;
+    let who = scene.actor_first(&occurrence.actor);
+    Some(match &occurrence.event {
+        Event::UpdatePosted { text } => update(&who, text),
+        Event::StatusChanged { to, text, .. } => {
+            let first = mrkdwn!("{} set the status to {}", who, to.word());
+            Message::sentence(with_text(&first, text.as_deref()))
+        }
+        Event::Mitigated { text, .. } => mitigated(scene, &who, text),
+        Event::Resolved { text, .. } => resolved(scene, &who, text.as_deref()),
+        Event::Reopened { text, because } => reopened(scene, &occurrence.actor, text.as_deref().or(because.as_deref())),
+        Event::Canceled { text } => {
+            let first = mrkdwn!("{} canceled {}: it was not an incident", who, scene.number());
+            Message::sentence(mrkdwn!("{} The calls are over.", with_text(&first, text.as_deref())))
+        }
+        Event::SeverityChanged { from, to } => Message::sentence(story::severity_changed(&who, *from, *to)),
+        Event::TitleChanged { to, .. } => {
+            Message::sentence(mrkdwn!("{} changed the title to {}.", who, escape::quoted(to)))
+        }
+        Event::RoleAssigned { role, user } => role_assigned(scene, &occurrence.actor, *role, user),
+        Event::TaskAdded { task, text, owner, due_on } => {
+            let text = Untrusted(text).line(escape::QUOTE_CHARS_MAX);
+            let owner = match owner {
+                Some(user) if occurrence.actor == (Actor::Person { user: user.clone() }) => scene.name(user),
+                Some(user) => escape::mention(user.as_str()),
+                None => "nobody yet".into(),
+            };
+            let due = due_on.map_or(Mrkdwn::default(), |day| {
+                mrkdwn!(", due {}", escape::name(&day.format("%a %-d %b").to_string()))
+            });
+            Message::sentence(mrkdwn!("Task {}: {} · owner: {}{}", task, text, owner, due))
+        }
+        Event::EscalationExhausted { escalation, .. } => {
+            let team = scene.incident.escalations.get(escalation).map(|found| scene.team(&found.team));
+            exhausted(scene, team, recorded)
+        }
+        Event::AcknowledgementLapsed { user, escalation } => {
+            let who = user.as_ref().map_or(Mrkdwn::from("Somebody"), |user| escape::mention(user.as_str()));
+            let team =
+                scene.incident.escalations.get(escalation).map_or("the team".into(), |found| scene.team(&found.team));
+            Message::sentence(mrkdwn!("{} showed no activity, so the call for {} goes on.", who, team))
+        }
+        Event::AlertCleared { text, .. } => alert_cleared(scene, text),
+        Event::AlertRepeated { text, .. } => {
+            Message::sentence(mrkdwn!("The alert repeats: {}", Untrusted(text).line(escape::QUOTE_CHARS_MAX)))
+        }
+        Event::Detected { .. }
+        | Event::Declared { .. }
+        | Event::Opened { .. }
+        | Event::Noted { .. }
+        | Event::TextEdited { .. }
+        | Event::EntryRemoved { .. }
+        | Event::ImpactStartSet { .. }
+        | Event::ImpactEndSet { .. }
+        | Event::FieldSet { .. }
+        | Event::MeasureAdded { .. }
+        | Event::MeasureRemoved { .. }
+        | Event::TaskDone { .. }
+        | Event::TaskRemoved { .. }
+        | Event::ProseWritten { .. }
+        | Event::Escalated { .. }
+        | Event::TierStarted { .. }
+        | Event::TierSkipped { .. }
+        | Event::PageAttempted { .. }
+        | Event::Acknowledged { .. }
+        | Event::JoinedAcknowledged { .. }
+        | Event::Declined { .. }
+        | Event::EscalationAdvanced { .. }
+        | Event::EscalationStopped { .. }
+        | Event::ChannelCreated { .. }
+        | Event::ChannelFailed { .. }
+        | Event::CardPosted { .. }
+        | Event::AnnouncementPosted { .. }
+        | Event::EscalationPosted { .. }
+        | Event::ActivitySeen { .. }
+        | Event::AlertFiring { .. }
+        | Event::CaptureRequested { .. }
+        | Event::PostmortemPosted { .. } => return None,
+    })
+}
+
+fn with_text(first: &Mrkdwn, text: Option<&str>) -> Mrkdwn {
+    match text {
+        Some(text) => mrkdwn!("{}: {}", first, escape::quoted_end(text)),
+        None => mrkdwn!("{}.", first),
+    }
+}
+
+fn update(who: &Mrkdwn, text: &str) -> Message {
+    let said = Untrusted(text).text(UPDATE_CHARS_MAX);
+    Message::new(
+        mrkdwn!("Update from {}: {}", who, said),
+        vec![blocks::prose(mrkdwn!("*Update from {}*\n{}", who, said))],
+    )
+}
+
+fn mitigated(scene: &Scene<'_>, who: &Mrkdwn, text: &str) -> Message {
+    let said = escape::quoted_end(text);
+    let first = mrkdwn!("Mitigated after {}.", scene::duration(scene.now - scene.since()));
+    let second = mrkdwn!("{}: {} Next: resolve it once the work is done.", who, said);
+    let action = ButtonAction::ResolveForm { incident: scene.incident.id };
+    let button = Button::new("Resolve", &format!("Resolve {}", scene.incident.name()), &action);
+    Message::new(
+        mrkdwn!("{} {}", first, second),
+        vec![blocks::section(mrkdwn!("*{}*\n{}", first, second)), blocks::actions([button.into()])],
+    )
+}
+
+fn resolved(scene: &Scene<'_>, who: &Mrkdwn, text: Option<&str>) -> Message {
+    let incident = scene.incident;
+    let at = incident.resolved_at.unwrap_or(scene.now);
+    let first =
+        mrkdwn!("{} resolved {} after {}.", scene.number(), scene.time(at), scene::duration(at - scene.since()));
+    let said = text.map_or(mrkdwn!("By {}.", who), |text| mrkdwn!("{}: {}", who, escape::quoted_end(text)));
+    let second = mrkdwn!("{} The calls are over; the postmortem draft follows.", said);
+    let reopen =
+        Button::new("Reopen", &format!("Reopen {}", incident.name()), &ButtonAction::Reopen { incident: incident.id });
+    Message::new(
+        mrkdwn!("{} {}", first, second),
+        vec![blocks::section(mrkdwn!("*✓ {}*\n{}", first, second)), blocks::actions([reopen.into()])],
+    )
+}
+
+fn reopened(scene: &Scene<'_>, actor: &Actor, text: Option<&str>) -> Message {
+    let first = with_text(&mrkdwn!("{} reopened {}", scene.actor_first(actor), scene.number()), text);
+    let next = match scene.commander() {
+        Some(user) => mrkdwn!("{} leads it again.", escape::mention(user.as_str())),
+        None => "Nobody leads it yet.".into(),
+    };
+    Message::sentence(mrkdwn!("{} {}", first, next))
+}
+
+/// Mentions the person who was asked by somebody else, because that person must know.
+fn role_assigned(scene: &Scene<'_>, by: &Actor, role: Role, user: &crate::ids::UserId) -> Message {
+    let own = matches!(by, Actor::Person { user: asked } if asked == user);
+    if own {
+        return Message::sentence(story::role_assigned(scene, by, role, user));
+    }
+    let (who, person) = (scene.actor_first(by), escape::mention(user.as_str()));
+    Message::sentence(match role {
+        Role::Commander => mrkdwn!("{} leads {} now, asked by {}.", person, scene.number(), who),
+        Role::Scribe | Role::CommunicationsLead => mrkdwn!("{} is {} now, asked by {}.", person, role.name(), who),
+    })
+}
+
+fn exhausted(scene: &Scene<'_>, team: Option<Mrkdwn>, recorded: &Recorded) -> Message {
+    let Event::EscalationExhausted { pages, .. } = &recorded.occurrence.event else {
+        return Message::sentence("Nobody answered the call.".into());
+    };
+    let first = mrkdwn!("Nobody answered the call for {}.", team.unwrap_or("the team".into()));
+    let next = match scene.recipients(pages.iter().map(|page| &page.to)) {
+        Some(fallback) => mrkdwn!("Called the fallback: {}.", fallback),
+        None => "There is no fallback: call somebody by other means.".into(),
+    };
+    let lead = scene
+        .commander()
+        .map_or(Mrkdwn::default(), |user| mrkdwn!(" {}, who else can help?", escape::mention(user.as_str())));
+    let action = ButtonAction::EscalateForm { incident: scene.incident.id };
+    let button = Button::new("Call a team", &format!("Call a team to {}", scene.incident.name()), &action).primary();
+    Message::new(
+        mrkdwn!("{} {}{}", first, next, lead),
+        vec![blocks::section(mrkdwn!("*● {}*\n{}{}", first, next, lead)), blocks::actions([button.into()])],
+    )
+}
+
+fn alert_cleared(scene: &Scene<'_>, text: &str) -> Message {
+    let said = Untrusted(text).line(escape::QUOTE_CHARS_MAX);
+    let first = mrkdwn!("The alert cleared: {}", said);
+    if !scene.incident.is_open() {
+        return Message::sentence(first);
+    }
+    let action = ButtonAction::ResolveForm { incident: scene.incident.id };
+    let button = Button::new("Resolve", &format!("Resolve {}", scene.incident.name()), &action);
+    Message::new(
+        mrkdwn!("{}. Resolve {} if users are fine.", first, scene.number()),
+        vec![
+            blocks::section(mrkdwn!("{}\nResolve {} if users are fine.", first, scene.number())),
+            blocks::actions([button.into()]),
+        ],
+    )
+}
+
+/// For a channel that came later than the incident: what it missed. `None` if that is nothing.
+pub fn catch_up(scene: &Scene<'_>, history: &[Recorded]) -> Option<Message> {
+    let mut lines: Vec<Mrkdwn> = story::standing(history).iter().filter_map(|told| story::line(scene, told)).collect();
+    if lines.len() < 2 {
+        return None;
+    }
+    let left_out = lines.len().saturating_sub(CATCH_UP_LINES_MAX);
+    lines.drain(..left_out);
+    let first = mrkdwn!("So far in {}, since {}:", scene.number(), scene.time(scene.incident.opened_at));
+    let mut shown = vec![blocks::section(mrkdwn!("*{}*", first))];
+    if left_out > 0 {
+        shown.push(blocks::context([mrkdwn!(
+            "{} before these: /incident timeline",
+            scene::count(left_out, "entry", "entries")
+        )]));
+    }
+    shown.extend(blocks::sections(lines.iter().map(|line| mrkdwn!("• {}", line))));
+    Some(Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(lines, " ")), shown))
+}
+
+/// How far a postmortem has come, as the document counts it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostmortemStanding {
+    pub timeline_entries: usize,
+    /// What a person must still say, each as a few words: "root cause".
+    pub still_open: Vec<String>,
+}
+
+/// The message with the draft, edited in place as the draft is completed.
+pub fn postmortem(scene: &Scene<'_>, standing: &PostmortemStanding) -> Message {
+    let incident = scene.incident;
+    let open = standing.still_open.len();
+    let first = if open == 0 {
+        mrkdwn!("Postmortem of {}: every field is filled in.", scene.number())
+    } else {
+        mrkdwn!("Postmortem draft of {}: {} still open.", scene.number(), scene::count(open, "field", "fields"))
+    };
+    let lasted =
+        incident.resolved_at.map_or(Mrkdwn::default(), |at| mrkdwn!("{}, ", scene::duration(at - scene.since())));
+    let figures = mrkdwn!(
+        "{}{}, {}, {}.",
+        lasted,
+        scene::count(incident.teams.len(), "team", "teams"),
+        scene::count(standing.timeline_entries, "timeline entry", "timeline entries"),
+        scene::count(incident.tasks.len(), "task", "tasks"),
+    );
+    let mut lines = vec![mrkdwn!("*{}*", first), figures.clone()];
+    let mut named: Vec<Mrkdwn> =
+        standing.still_open.iter().take(FIELDS_NAMED_MAX).map(|field| escape::name(field)).collect();
+    if open > FIELDS_NAMED_MAX {
+        named.push(mrkdwn!("{} more", open - FIELDS_NAMED_MAX));
+    }
+    if let Some(named) = Mrkdwn::list(named) {
+        lines.push(mrkdwn!("Open: {}.", named));
+    }
+    let mut buttons = Vec::new();
+    if let Some(url) = scene.page_url() {
+        buttons.extend(
+            Button::link("Open the draft", &format!("Open the postmortem of {}", incident.name()), &url)
+                .map(Into::into),
+        );
+    }
+    let complete = complete_button(scene);
+    buttons.push(if open == 0 { complete.into() } else { complete.primary().into() });
+    let action = ButtonAction::TaskForm { incident: incident.id };
+    buttons.push(Button::new("Add task", &format!("Add a task to {}", incident.name()), &action).into());
+    Message::new(
+        mrkdwn!("{} {}", first, figures),
+        vec![blocks::section(Mrkdwn::join(lines, "\n")), blocks::actions(buttons)],
+    )
+}
+
+/// Told to the opener and to those who were called when the channel could not be made.
+pub fn channel_failed(scene: &Scene<'_>, error: &str) -> Message {
+    let next = match scene.incident.status {
+        Status::Investigating | Status::Identified | Status::Monitoring => {
+            "Pages still go out; talk in this conversation or in a channel of your own."
+        }
+        Status::Resolved | Status::Canceled => "The record stays on its page.",
+    };
+    Message::sentence(mrkdwn!("{} has no channel: {}. {}", scene.discreet_title(), reason(error), next))
+}

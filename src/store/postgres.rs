@@ -1,0 +1,175 @@
+//! Opens a PostgreSQL database, listens on it, and compares its clock with ours.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction};
+
+use super::error::Error;
+use super::sqlite::explain_migration;
+use super::{BUSY_MAX, wake};
+use crate::clock::{Clock, instant_now};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The oldest release that its makers still mend.
+const VERSION_MIN: u32 = 14;
+const CONNECTIONS_MAX: u32 = 10;
+/// How often the clocks are compared at a time; the quickest answer is the most exact.
+const CLOCK_SAMPLES: u32 = 3;
+
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    name: String,
+    pool: PgPool,
+}
+
+impl Server {
+    pub(super) async fn open(url: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| match error {
+                sqlx::Error::Configuration(why) => Error::BadUrl { why: why.to_string() },
+                error => Error::BadUrl { why: error.to_string() },
+            })?
+            .application_name("firebell")
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let name = name(&options);
+        let mut conn = connect(&name, &options).await?;
+        refuse_old(&name, &mut conn).await?;
+        // The migrator takes an advisory lock: replicas that start together take turns.
+        MIGRATIONS.run_direct(None, &mut conn, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
+        conn.close().await?;
+        let pool = PgPoolOptions::new()
+            .min_connections(1)
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(BUSY_MAX)
+            .connect_with(options)
+            .await
+            .map_err(|error| explain(&name, error))?;
+        Ok(Self { name, pool })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        self.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+    }
+
+    async fn begin(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
+        self.pool.begin_with(statement).await.map_err(|error| explain(&self.name, error))
+    }
+
+    pub(super) async fn listener(&self) -> Result<PgListener, Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(wake::CHANNEL).await?;
+        Ok(listener)
+    }
+
+    /// Half of the round trip is taken for the way there; the error is at most that half.
+    pub(super) async fn clock_offset(&self, clock: &Clock) -> Result<TimeDelta, Error> {
+        let mut conn = self.pool.acquire().await?;
+        let mut best = None;
+        for _ in 0..CLOCK_SAMPLES {
+            let (before, started) = (clock.now(), instant_now());
+            let (theirs,): (DateTime<Utc>,) = sqlx::query_as("SELECT clock_timestamp()").fetch_one(&mut *conn).await?;
+            let trip = started.elapsed();
+            let half = TimeDelta::from_std(trip / 2).unwrap_or_default();
+            if best.is_none_or(|(quickest, _)| trip < quickest) {
+                best = Some((trip, theirs - (before + half)));
+            }
+        }
+        Ok(best.map_or_else(TimeDelta::zero, |(_, offset)| offset))
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let mut conn = self.pool.acquire().await.map_err(|error| explain(&self.name, error))?;
+        conn.ping().await.map_err(|error| explain(&self.name, error))
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// `user@host:port/database`.
+fn name(options: &PgConnectOptions) -> String {
+    let place = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let database = options.get_database().unwrap_or_else(|| options.get_username());
+    format!("{}@{place}/{database}", options.get_username())
+}
+
+async fn connect(name: &str, options: &PgConnectOptions) -> Result<PgConnection, Error> {
+    match tokio::time::timeout(BUSY_MAX, options.connect()).await {
+        Ok(connected) => connected.map_err(|error| explain(name, error)),
+        Err(_) => Err(Error::Unreachable { server: name.to_owned(), why: "no answer within 5 s".into() }),
+    }
+}
+
+async fn refuse_old(name: &str, conn: &mut PgConnection) -> Result<(), Error> {
+    let (found, number): (String, i32) =
+        sqlx::query_as("SELECT current_setting('server_version'), current_setting('server_version_num')::int")
+            .fetch_one(conn)
+            .await
+            .map_err(|error| explain(name, error))?;
+    if is_old(number) {
+        return Err(Error::PostgresTooOld { server: name.to_owned(), found, needed: VERSION_MIN });
+    }
+    Ok(())
+}
+
+/// Whether a `server_version_num`, such as 150004 for 15.4, is below [`VERSION_MIN`].
+fn is_old(version_number: i32) -> bool {
+    u32::try_from(version_number / 10_000).unwrap_or(0) < VERSION_MIN
+}
+
+/// Says what a failure to connect means.
+fn explain(name: &str, error: sqlx::Error) -> Error {
+    let server = name.to_owned();
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
+    let why = error.as_database_error().map(|error| error.message().to_owned());
+    match (code.as_deref(), why) {
+        (Some("28P01" | "28000"), Some(why)) => Error::LoginRefused { server, why },
+        (Some("3D000"), _) => {
+            let database = name.rsplit('/').next().unwrap_or_default().to_owned();
+            Error::NoSuchDatabase { server, database }
+        }
+        (Some(code), Some(why)) if code.starts_with("57P") || code.starts_with("53") => {
+            Error::Unreachable { server, why }
+        }
+        _ => match error {
+            sqlx::Error::Io(why) => Error::Unreachable { server, why: why.to_string() },
+            sqlx::Error::Tls(why) => Error::Unreachable { server, why: why.to_string() },
+            sqlx::Error::PoolTimedOut => Error::Unreachable { server, why: "no free connection within 5 s".into() },
+            error => Error::from(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_no_longer_mended_is_refused() {
+        assert!(is_old(90_624) && is_old(130_020));
+        assert!(!is_old(140_000) && !is_old(180_001));
+    }
+
+    #[test]
+    fn the_name_of_a_server_shows_no_password() {
+        let options = PgConnectOptions::from_str("postgres://ana:hunter2@db.example:5433/bell").expect("a URL");
+        assert_eq!(name(&options), "ana@db.example:5433/bell");
+    }
+}

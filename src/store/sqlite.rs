@@ -1,0 +1,285 @@
+//! Opens a SQLite file: one connection that writes, several that read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+
+use super::error::{Error, primary_code};
+use super::{BUSY_MAX, BUSY_MS_MAX};
+use crate::clock::real_sleep;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// The first SQLite without the error by which a WAL that is reset and written at once corrupts the file.
+const VERSION_MIN: [u32; 3] = [3, 51, 3];
+const READERS: u32 = 4;
+/// Pages in the WAL before it is copied into the file: 8 MB.
+const CHECKPOINT_PAGES: &str = "2000";
+/// The WAL is written over from its start, and cut only if it grew beyond this: 64 MB.
+const WAL_BYTES_KEPT: &str = "67108864";
+/// Files up to this size are checked in full at each start, which takes well under a second.
+const FULL_CHECK_BYTES_MAX: u64 = 64 << 20;
+/// How long to wait before a lock that SQLite itself does not wait for is asked for again.
+const LOCK_POLL_MS: u64 = 50;
+
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    path: PathBuf,
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// The path in a URL `sqlite:<path>` or `sqlite://<path>`; `None` if it is no URL of SQLite.
+pub(super) fn path_in(url: &str) -> Option<Result<PathBuf, Error>> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    Some(match path {
+        "" => Err(Error::BadUrl { why: "the path is missing".into() }),
+        ":memory:" => Err(Error::BadUrl { why: "an incident must survive the process, so memory is no place".into() }),
+        path if path.contains('?') => Err(Error::BadUrl { why: "options after \"?\" are not supported".into() }),
+        path => Ok(PathBuf::from(path)),
+    })
+}
+
+impl Files {
+    pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
+        touch(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_MAX)
+            .statement_cache_capacity(256)
+            .pragma("cache_size", "-32000")
+            .disable_statement_logging();
+        let writing = options
+            .clone()
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", WAL_BYTES_KEPT);
+        prepare(&path, &writing).await?;
+        let pool = || {
+            SqlitePoolOptions::new()
+                .min_connections(1)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .acquire_timeout(BUSY_MAX)
+        };
+        let at_open = |error| explain(&path, error);
+        let writer = pool().max_connections(1).connect_with(writing).await.map_err(at_open)?;
+        let readers =
+            pool().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(at_open)?;
+        Ok(Self { path, writer, readers })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        Ok(self.readers.begin().await?)
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let mut reader = self.readers.acquire().await?;
+        quick_check(&self.path, &mut reader).await
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        // Last, so that it folds the WAL into the file.
+        self.writer.close().await;
+    }
+}
+
+/// Opens the file, and makes it if it is missing, before SQLite does, whose own words would not help.
+fn touch(path: &Path) -> Result<(), Error> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    if !directory.is_dir() {
+        return Err(Error::DirectoryMissing { directory: directory.to_owned(), path: path.to_owned() });
+    }
+    if path.is_dir() {
+        return Err(Error::IsDirectory { path: path.to_owned() });
+    }
+    let mut asked = std::fs::OpenOptions::new();
+    asked.read(true).write(true).create(true);
+    // What is in it is nobody else's business. SQLite gives the files beside it the same permissions.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut asked, 0o600);
+    let known = path.exists();
+    match asked.open(path) {
+        Ok(_) => Ok(()),
+        Err(error)
+            if known
+                && matches!(
+                    error.kind(),
+                    std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+        {
+            Err(Error::ReadOnly { path: path.to_owned() })
+        }
+        Err(error) => Err(Error::CannotOpen { path: path.to_owned(), why: error.to_string() }),
+    }
+}
+
+/// Checks the file and brings its schema up to date, on a connection of its own.
+async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), Error> {
+    let at_open = |error| explain(path, error);
+    let mut conn = options.connect().await.map_err(at_open)?;
+    let (version,): (String,) =
+        sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
+    refuse_old(&version)?;
+    refuse_foreign(path, &mut conn).await?;
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    if bytes <= FULL_CHECK_BYTES_MAX {
+        quick_check(path, &mut conn).await?;
+    }
+    enter_wal(path, &mut conn).await?;
+    migrate(path, &mut conn).await?;
+    conn.close().await.map_err(at_open)
+}
+
+/// Refuses a library that is known to corrupt files in WAL mode.
+fn refuse_old(version: &str) -> Result<(), Error> {
+    let numbers: Vec<u32> = version.split('.').filter_map(|number| number.parse().ok()).collect();
+    if numbers.as_slice() < VERSION_MIN.as_slice() {
+        return Err(Error::SqliteTooOld { found: version.to_owned() });
+    }
+    Ok(())
+}
+
+/// Refuses the file of another program before anything is written to it.
+async fn refuse_foreign(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    let (foreign,): (bool,) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite%')
+            AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(|error| explain(path, error))?;
+    if foreign {
+        return Err(Error::Foreign { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+/// Switches to WAL. SQLite's own time-out does not cover that lock, so two processes at once take turns here.
+async fn enter_wal(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    let mut waited_ms = 0;
+    loop {
+        let entered: Result<(String,), _> = sqlx::query_as("PRAGMA journal_mode = WAL").fetch_one(&mut *conn).await;
+        match entered {
+            Ok((mode,)) if mode == "wal" => return Ok(()),
+            Ok(_) => {
+                let why = "its file system does not support a write-ahead log (is it a network share?)".into();
+                return Err(Error::CannotOpen { path: path.to_owned(), why });
+            }
+            Err(error) if primary_code(&error) == Some(5) && waited_ms < BUSY_MS_MAX => {
+                real_sleep(Duration::from_millis(LOCK_POLL_MS)).await;
+                waited_ms += LOCK_POLL_MS;
+            }
+            Err(error) => return Err(explain(path, error)),
+        }
+    }
+}
+
+async fn quick_check(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    let (found,): (String,) =
+        sqlx::query_as("PRAGMA quick_check(1)").fetch_one(conn).await.map_err(|error| explain(path, error))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(Error::DamagedFile { path: path.to_owned(), why: found.replace('\n', " ") })
+}
+
+/// Applies the migrations, all of them or none: in one transaction, so that a second process waits for the first.
+async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    let at_open = |error| explain(path, error);
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(at_open)?;
+    MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
+    tx.commit().await.map_err(at_open)
+}
+
+/// Says what a failed migration means.
+pub(super) fn explain_migration(error: MigrateError, known: &Migrator) -> Error {
+    let newest = known.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match error {
+        MigrateError::VersionMissing(found) if found > newest => Error::NewerSchema { found, known: newest },
+        MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => {
+            Error::ForeignSchema { version }
+        }
+        MigrateError::Execute(error) => Error::from(error),
+        error => Error::Migration(Box::new(error)),
+    }
+}
+
+/// Says what a failure to open the file means.
+fn explain(path: &Path, error: sqlx::Error) -> Error {
+    let path = path.to_owned();
+    match primary_code(&error) {
+        Some(5 | 6) => Error::Locked { path },
+        Some(8) => Error::ReadOnly { path },
+        Some(11) => Error::DamagedFile { path, why: plain(&error) },
+        Some(14) if path.exists() => Error::ReadOnly { path },
+        Some(14) => Error::CannotOpen { path, why: plain(&error) },
+        Some(26) => Error::NotADatabase { path },
+        _ => Error::from(error),
+    }
+}
+
+/// The database's own sentence, without codes.
+fn plain(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Retry;
+
+    #[test]
+    fn a_library_that_corrupts_files_is_refused() {
+        for old in ["3.51.2", "3.50.9", "3.7.0", "2.8.17"] {
+            assert!(refuse_old(old).is_err(), "{old}");
+        }
+        for new in ["3.51.3", "3.52.0", "4.0.0"] {
+            assert!(refuse_old(new).is_ok(), "{new}");
+        }
+    }
+
+    #[test]
+    fn a_url_with_options_or_without_a_path_is_refused() {
+        assert!(path_in("sqlite:firebell.db").expect("sqlite").is_ok());
+        assert_eq!(path_in("sqlite:///var/lib/f.db").expect("sqlite").expect("good"), Path::new("/var/lib/f.db"));
+        for bad in ["sqlite:", "sqlite::memory:", "sqlite:f.db?mode=ro"] {
+            assert!(path_in(bad).expect("sqlite").is_err(), "{bad}");
+        }
+        assert!(path_in("postgres://localhost/f").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_apart_from_other_failures() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteConnectOptions::new().filename(directory.path().join("f.db")).create_if_missing(true);
+        let mut conn = options.connect().await.expect("opens");
+        sqlx::raw_sql("PRAGMA max_page_count = 4; CREATE TABLE t (x BLOB)").execute(&mut conn).await.expect("fits");
+        let full = sqlx::query("INSERT INTO t VALUES (zeroblob(100000))").execute(&mut conn).await;
+        let full = Error::from(full.expect_err("does not fit"));
+        assert!(matches!(full, Error::Full), "{full:?}");
+        assert!(matches!(full.retry(), Retry::After(_)));
+        let other = sqlx::query("INSERT INTO nowhere VALUES (1)").execute(&mut conn).await;
+        let other = Error::from(other.expect_err("there is no such table"));
+        assert_eq!(other.retry(), Retry::Never);
+        sqlx::query("SELECT count(*) FROM t").execute(&mut conn).await.expect("reading goes on");
+    }
+}

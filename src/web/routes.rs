@@ -1,0 +1,189 @@
+//! The addresses of the pages, and who may see what.
+//!
+//! Whoever reaches the server may read incidents that are not private; a private one is not there, by any address.
+//! Nothing can be changed here.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::pages::{self, List, ListRow, Site};
+use super::{CONTENT_SECURITY_POLICY, STYLESHEET};
+use crate::app::App;
+use crate::domain::civil::format::{LocalZone, date};
+use crate::domain::incident::{Incident, Severity, Status};
+use crate::domain::postmortem::{Postmortem, json, markdown};
+use crate::store;
+use crate::worker::Documents;
+
+/// Incidents on one page of the list.
+const LIST_MAX: u32 = 50;
+
+#[derive(Clone)]
+struct Pages {
+    app: App,
+    documents: Documents,
+}
+
+/// Why a page is not shown.
+enum Missing {
+    NotFound,
+    Unavailable(store::Error),
+}
+
+impl From<store::Error> for Missing {
+    fn from(error: store::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// All pages and the two probes: `/healthz` says that the process answers, `/readyz` that the database does too.
+pub fn router(app: App, documents: Documents) -> Router {
+    Router::new()
+        .route("/", get(list))
+        .route("/incidents", get(list))
+        .route("/incidents/{number}", get(incident))
+        .route("/incidents/{number}/{document}", get(document))
+        .route("/static/firebell.css", get(stylesheet))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { Missing::NotFound.into_response() })
+        .with_state(Pages { app, documents })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    q: String,
+    severity: String,
+    status: String,
+    /// Only incidents with a smaller number: the next page.
+    before: Option<i64>,
+}
+
+async fn list(State(pages): State<Pages>, Query(asked): Query<Asked>) -> Result<Response, Missing> {
+    let severity = Severity::parse(&asked.severity);
+    let status = Status::parse(&asked.status);
+    let filter = store::incidents::Filter {
+        text: Some(asked.q.trim().to_owned()).filter(|text| !text.is_empty()),
+        limit: LIST_MAX,
+        before: asked.before,
+        ..Default::default()
+    };
+    let mut tx = pages.app.db().read().await?;
+    let found = store::incidents::list(&mut tx, pages.app.workspace(), &filter).await?;
+    let next = (found.len() == LIST_MAX as usize).then(|| found.last().map(|incident| incident.number)).flatten();
+    let now = pages.app.clock().now();
+    let fits = |incident: &&Incident| {
+        severity.is_none_or(|severity| incident.severity == severity)
+            && status.is_none_or(|status| incident.status == status)
+    };
+    let rows = found.iter().filter(fits).map(|incident| row(incident, now)).collect();
+    let list = List {
+        rows,
+        query: asked.q,
+        severity,
+        status,
+        previous: asked.before.map(|_| String::new()),
+        next: next.map(|number| format!("before={number}")),
+    };
+    Ok(html(pages::list_page(&Site::default(), &list)))
+}
+
+fn row(incident: &Incident, now: chrono::DateTime<chrono::Utc>) -> ListRow {
+    let zone = LocalZone::new(&incident.zone, None);
+    let until = match incident.status {
+        Status::Canceled => None,
+        Status::Resolved => incident.resolved_at,
+        Status::Investigating | Status::Identified | Status::Monitoring => Some(now),
+    };
+    let since = incident.impact_start_at.unwrap_or(incident.opened_at);
+    ListRow {
+        number: incident.number,
+        title: incident.title.clone(),
+        severity: incident.severity,
+        status: incident.status,
+        private: incident.private,
+        opened_at: incident.opened_at,
+        opened: format!("{}, {}", date(zone.day(incident.opened_at)), zone.time_with_zone(incident.opened_at)),
+        lasted_s: until.map(|until| (until - since).num_seconds()),
+    }
+}
+
+async fn incident(State(pages): State<Pages>, Path(number): Path<i64>) -> Result<Response, Missing> {
+    let document = pages.document(number).await?;
+    Ok(html(pages::incident_page(&Site::default(), &document)))
+}
+
+async fn document(State(pages): State<Pages>, Path((number, name)): Path<(i64, String)>) -> Result<Response, Missing> {
+    let document = pages.document(number).await?;
+    Ok(match name.as_str() {
+        "postmortem" => html(pages::postmortem_page(&Site::default(), &document)),
+        "postmortem.md" => text("text/markdown; charset=utf-8", markdown::markdown(&document)),
+        "postmortem.json" => text("application/json", json::json(&document)),
+        "postmortem.html" => html(super::document::html(&document)),
+        _ => return Err(Missing::NotFound),
+    })
+}
+
+impl Pages {
+    /// The document of an incident that anybody may read.
+    async fn document(&self, number: i64) -> Result<Postmortem, Missing> {
+        let found = self.app.incident_by_number(number).await?;
+        let Some(incident) = found.filter(|incident| !incident.private) else { return Err(Missing::NotFound) };
+        let history = self.app.history(incident.id).await?;
+        Ok(self.documents.postmortem(&incident, &history, &self.app.directory(), self.app.clock().now()))
+    }
+}
+
+async fn stylesheet() -> Response {
+    text("text/css; charset=utf-8", STYLESHEET.to_owned())
+}
+
+async fn ready(State(pages): State<Pages>) -> Response {
+    let answer = async {
+        let mut tx = pages.app.db().read().await?;
+        store::settings::get(&mut tx, "workspace").await
+    };
+    match answer.await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready: the database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. The log says why.\n").into_response()
+        }
+    }
+}
+
+fn html(page: String) -> Response {
+    let mut response = text("text/html; charset=utf-8", page);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn text(kind: &'static str, body: String) -> Response {
+    const NO_SNIFFING: (HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    ([(header::CONTENT_TYPE, kind), NO_SNIFFING], body).into_response()
+}
+
+impl IntoResponse for Missing {
+    fn into_response(self) -> Response {
+        let site = Site::default();
+        let (status, page) = match self {
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                pages::error_page(&site, "Not found", "There is no such page. The list of incidents may have it."),
+            ),
+            Self::Unavailable(error) => {
+                tracing::error!(%error, "a page could not be read from the database");
+                let sentence = "The database does not answer. Pages that are on their way still go out; try again.";
+                (StatusCode::SERVICE_UNAVAILABLE, pages::error_page(&site, "Not available", sentence))
+            }
+        };
+        (status, html(page)).into_response()
+    }
+}

@@ -1,0 +1,131 @@
+//! The documents: written to the export directory, and counted for the message about them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::Worker;
+use super::outcome::back_off;
+use crate::app::{Request, Settled, Target, Work};
+use crate::config::{self, Config};
+use crate::domain::civil::format::ClockStyle;
+use crate::domain::command::Command;
+use crate::domain::event::{Actor, Recorded};
+use crate::domain::incident::Incident;
+use crate::domain::postmortem::{Options, Postmortem};
+use crate::domain::roster::Directory;
+use crate::domain::timeline::people::PeopleStyle;
+use crate::export::{self, ProseEdit};
+use crate::slack::posts::PostmortemStanding;
+
+/// How documents are written, and where; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    inner: Arc<Settings>,
+}
+
+#[derive(Debug, Default)]
+struct Settings {
+    options: Options,
+    /// `None`: nothing is written by itself.
+    dir: Option<PathBuf>,
+    private: bool,
+}
+
+impl Documents {
+    /// As the configuration says; a relative directory starts from the folder of the file.
+    pub fn new(config: &Config) -> Self {
+        let settings = &config.settings;
+        let clock = match settings.clock {
+            config::ClockStyle::Auto => None,
+            config::ClockStyle::Twelve => Some(ClockStyle::Twelve),
+            config::ClockStyle::TwentyFour => Some(ClockStyle::TwentyFour),
+        };
+        let people = match settings.export.people {
+            config::People::Roles => PeopleStyle::Roles,
+            config::People::Initials => PeopleStyle::Initials,
+            config::People::Names => PeopleStyle::Names,
+        };
+        let inner = Settings {
+            options: Options { clock, people },
+            dir: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
+            private: settings.export.private,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The document as it stands now.
+    pub fn postmortem(
+        &self,
+        incident: &Incident,
+        history: &[Recorded],
+        directory: &Directory,
+        now: DateTime<Utc>,
+    ) -> Postmortem {
+        Postmortem::new(incident, history, directory, now, self.inner.options)
+    }
+
+    pub(super) fn standing(
+        &self,
+        incident: &Incident,
+        history: &[Recorded],
+        directory: &Directory,
+        now: DateTime<Utc>,
+    ) -> PostmortemStanding {
+        let document = self.postmortem(incident, history, directory, now);
+        PostmortemStanding {
+            timeline_entries: document.figures.entries,
+            still_open: document.still_open.iter().map(|sentence| sentence.plain()).collect(),
+        }
+    }
+}
+
+impl Worker {
+    /// Writes the documents; what people have written into the files meanwhile becomes part of the record first.
+    pub(super) async fn export(&self, work: &Work) -> Settled {
+        let documents = self.inner.documents.clone();
+        let Some(dir) = documents.inner.dir.clone() else { return Self::done() };
+        let history = match self.history(work).await {
+            Ok(history) => history,
+            Err(error) => return self.unread(work, &error),
+        };
+        let (directory, now, incident) = (self.inner.app.directory(), self.now(), Arc::clone(&work.incident));
+        let written = tokio::task::spawn_blocking(move || {
+            let document = documents.postmortem(&incident, &history, &directory, now);
+            export::export(&dir, &document, documents.inner.private)
+        })
+        .await;
+        match written {
+            Ok(Ok(exported)) => {
+                self.keep_prose(work, exported.map(|exported| exported.prose_edits).unwrap_or_default()).await;
+                Self::done()
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, incident = work.incident.number, "the documents could not be written");
+                let at = now + back_off(work.attempt);
+                Settled::Again { at, error: error.to_string(), uncertain: false, finished: None }
+            }
+            Err(panicked) => {
+                tracing::error!(%panicked, incident = work.incident.number, "writing the documents failed");
+                Self::done()
+            }
+        }
+    }
+
+    /// What people wrote into an exported file belongs to the record, so that every format shows it.
+    async fn keep_prose(&self, work: &Work, prose: Vec<ProseEdit>) {
+        for ProseEdit { section, text } in prose {
+            let request = Request {
+                key: None,
+                actor: Actor::Operator,
+                target: Target::Incident(work.incident.id),
+                command: Command::WriteProse { section, text: Some(text) },
+                inside: true,
+            };
+            if let Err(error) = self.inner.app.handle(request).await {
+                tracing::error!(%error, "what somebody wrote into a document was not kept in the record yet");
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Messages in channels: posted once, then edited in place.
+
+use uuid::Uuid;
+
+use super::{Worker, effect_mark};
+use crate::app::{Settled, Work};
+use crate::domain::command::Finished;
+use crate::domain::effect::Effect;
+use crate::domain::event::{File, NoteKind, Recorded, Source};
+use crate::domain::incident::Incident;
+use crate::ids::{ChannelId, MessageRef, UserId};
+use crate::slack::message::Message;
+use crate::slack::{self, calls, card, posts};
+
+/// The sign on a message that has been taken into the timeline.
+const TAKEN_EMOJI: &str = "pencil2";
+/// Names of messages in Slack's eyes; any fixed value will do.
+const MARK_NAMESPACE: Uuid = Uuid::from_u128(0x0f1e_bde1_1c0f_4d5e_9c1d_7a6b_3e0d_2b41);
+
+impl Worker {
+    /// Posts a message with the mark of its effect.
+    pub(super) async fn send(&self, work: &Work, to: &ChannelId, message: Message) -> Result<MessageRef, slack::Error> {
+        let mark = effect_mark(work);
+        let post = slack::Message {
+            text: message.text,
+            blocks: message.blocks,
+            thread_ts: None,
+            client_msg_id: Some(Uuid::new_v5(&MARK_NAMESPACE, mark.as_bytes())),
+            metadata: Some(slack::Metadata::effect(mark)),
+        };
+        self.inner.slack.post_message(to, &post).await
+    }
+
+    /// Posts what the effect asks for, unless an earlier attempt has done so without anybody knowing.
+    pub(super) async fn post(&self, work: &Work) -> Settled {
+        let Some(to) = self.place(work) else { return Self::done() };
+        let history = match self.history(work).await {
+            Ok(history) => history,
+            Err(error) => return self.unread(work, &error),
+        };
+        let Some(message) = self.text(work, &history) else { return Self::done() };
+        let found = match work.uncertain {
+            true => self.inner.slack.find_posted(&to, None, work.created_at, &effect_mark(work)).await,
+            false => Ok(None),
+        };
+        let posted = match found {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => self.send(work, &to, message).await,
+            Err(error) => Err(error),
+        };
+        match posted {
+            Ok(message) => Settled::Done(posted_as(&work.effect, message)),
+            Err(error) if is_gone(&error) && Some(&to) == work.incident.channel_id() => {
+                Settled::Done(Finished::ChannelFailed { error: error.to_string() })
+            }
+            Err(error) => self.failed(work, &error, Some(&to)),
+        }
+    }
+
+    /// Edits a message that was posted before.
+    pub(super) async fn update(&self, work: &Work) -> Settled {
+        let Some(message) = standing(&work.effect, &work.incident) else { return Self::done() };
+        let history = match self.history(work).await {
+            Ok(history) => history,
+            Err(error) => return self.unread(work, &error),
+        };
+        let Some(text) = self.text(work, &history) else { return Self::done() };
+        match self.inner.slack.update_message(&message, &text.text, &text.blocks).await {
+            Ok(()) => Self::done(),
+            Err(error) => self.failed(work, &error, Some(&message.channel)),
+        }
+    }
+
+    fn place(&self, work: &Work) -> Option<ChannelId> {
+        match &work.effect {
+            Effect::Announce => self.inner.app.roster().announce_in.clone(),
+            _ => work.incident.channel_id().cloned(),
+        }
+    }
+
+    fn text(&self, work: &Work, history: &[Recorded]) -> Option<Message> {
+        let around = self.around();
+        let scene = self.view(work, &around);
+        match &work.effect {
+            Effect::PostCard | Effect::UpdateCard => Some(card::card(&scene)),
+            Effect::Announce | Effect::UpdateAnnouncement => card::announcement(&scene),
+            Effect::PostEscalation { escalation } | Effect::UpdateEscalation { escalation } => {
+                work.incident.escalations.get(escalation).map(|found| calls::call(&scene, found, history))
+            }
+            Effect::Post { seq } => {
+                history.iter().find(|recorded| recorded.seq == *seq).and_then(|recorded| posts::post(&scene, recorded))
+            }
+            Effect::PostPostmortem | Effect::UpdatePostmortem => Some(posts::postmortem(
+                &scene,
+                &self.inner.documents.standing(&work.incident, history, &around.1, self.now()),
+            )),
+            Effect::Page { .. }
+            | Effect::UpdatePage { .. }
+            | Effect::CreateChannel
+            | Effect::SetTopic
+            | Effect::Invite { .. }
+            | Effect::PinCard
+            | Effect::Capture { .. }
+            | Effect::MarkTaken { .. }
+            | Effect::Export => None,
+        }
+    }
+
+    /// Fetches a message that somebody marked.
+    pub(super) async fn capture(&self, work: &Work, message: &MessageRef, kind: NoteKind, by: &UserId) -> Settled {
+        let seen = match self.inner.slack.message(message).await {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Self::done(),
+            Err(error) => return self.failed(work, &error, None),
+        };
+        let Some(at) = crate::slack::methods::messages::written_at(&message.ts) else { return Self::done() };
+        let files = seen
+            .files
+            .iter()
+            .map(|file| File { name: file.name.clone(), permalink: file.permalink.clone().unwrap_or_default() });
+        let source = Source::Message {
+            message: message.clone(),
+            author: seen.user.clone(),
+            permalink: seen.permalink.clone(),
+            files: files.collect(),
+        };
+        let text = crate::slack::plain::readable(&seen.text, &self.inner.app.directory());
+        Settled::Done(Finished::Captured { by: by.clone(), kind, at, text, source })
+    }
+
+    pub(super) async fn mark_taken(&self, work: &Work, message: &MessageRef, taken: bool) -> Settled {
+        let slack = &self.inner.slack;
+        let marked = match taken {
+            true => slack.add_reaction(message, TAKEN_EMOJI).await,
+            false => slack.remove_reaction(message, TAKEN_EMOJI).await,
+        };
+        match marked {
+            Ok(()) => Self::done(),
+            Err(error) => self.failed(work, &error, None),
+        }
+    }
+}
+
+/// What the history keeps of a posted message.
+fn posted_as(effect: &Effect, message: MessageRef) -> Finished {
+    match effect {
+        Effect::PostCard => Finished::CardPosted { message },
+        Effect::Announce => Finished::AnnouncementPosted { message },
+        Effect::PostEscalation { escalation } => Finished::EscalationPosted { escalation: *escalation, message },
+        Effect::PostPostmortem => Finished::PostmortemPosted { message },
+        _ => Finished::Quietly,
+    }
+}
+
+/// The message that an effect edits.
+fn standing(effect: &Effect, incident: &Incident) -> Option<MessageRef> {
+    match effect {
+        Effect::UpdateCard => incident.card.clone(),
+        Effect::UpdateAnnouncement => incident.announcement.clone(),
+        Effect::UpdateEscalation { escalation } => incident.escalations.get(escalation)?.message.clone(),
+        Effect::UpdatePostmortem => incident.postmortem_message.clone(),
+        _ => None,
+    }
+}
+
+/// Whether the channel itself is the trouble.
+pub(super) fn is_gone(error: &slack::Error) -> bool {
+    matches!(error.code(), Some("is_archived" | "channel_not_found" | "not_in_channel"))
+}

@@ -1,0 +1,73 @@
+//! What a failed call means for its effect: when to try again, and whether to look first.
+
+use chrono::TimeDelta;
+
+use super::Worker;
+use crate::app::{Settled, Work};
+use crate::ids::ChannelId;
+use crate::slack::{Class, Error};
+
+/// Pauses between attempts grow from the first to the second of these, in seconds.
+const BACK_OFF_S: (i64, i64) = (1, 15);
+/// An administrator must act: looking more often helps nobody.
+const TOKEN_RETRY_S: i64 = 30;
+
+/// 1, 2, 4, 8, 15, 15 … seconds.
+pub(super) fn back_off(attempt: u32) -> TimeDelta {
+    let doubled = BACK_OFF_S.0.checked_shl(attempt.saturating_sub(1).min(16)).unwrap_or(BACK_OFF_S.1);
+    TimeDelta::seconds(doubled.min(BACK_OFF_S.1))
+}
+
+/// How long to wait after this failure, and whether the call may have been accepted; `None` if it is refused for good.
+pub(super) fn again(error: &Error, attempt: u32) -> Option<(TimeDelta, bool)> {
+    match error.class() {
+        Class::RateLimited { after } => {
+            Some((TimeDelta::from_std(after).unwrap_or(TimeDelta::seconds(BACK_OFF_S.1)), false))
+        }
+        Class::Retry => Some((back_off(attempt), false)),
+        Class::Uncertain => Some((back_off(attempt), true)),
+        Class::Auth { .. } => Some((TimeDelta::seconds(TOKEN_RETRY_S), false)),
+        Class::Permanent { .. } => None,
+    }
+}
+
+impl Worker {
+    /// The end of an effect whose failure the history need not know: again, or given up with a line in the log.
+    pub(super) fn failed(&self, work: &Work, error: &Error, channel: Option<&ChannelId>) -> Settled {
+        self.heed(error, channel);
+        match again(error, work.attempt) {
+            Some((pause, uncertain)) => Settled::Again {
+                at: self.now() + pause,
+                error: error.to_string(),
+                uncertain: uncertain || work.uncertain,
+                finished: None,
+            },
+            None => {
+                tracing::warn!(%error, incident = work.incident.number, effect = ?work.effect.slot(), "given up");
+                Self::done()
+            }
+        }
+    }
+
+    /// A failure of our own: the database could not be read for the text.
+    pub(super) fn unread(&self, work: &Work, error: &crate::store::Error) -> Settled {
+        Settled::Again {
+            at: self.now() + back_off(work.attempt),
+            error: error.to_string(),
+            uncertain: work.uncertain,
+            finished: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_quarter_of_a_minute() {
+        let pauses: Vec<i64> = (1..8).map(|attempt| back_off(attempt).num_seconds()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 15, 15, 15]);
+        assert_eq!(back_off(u32::MAX).num_seconds(), 15);
+    }
+}

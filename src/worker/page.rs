@@ -1,0 +1,109 @@
+//! Pages: the effect that the product exists for. Every attempt's result goes into the history.
+
+use chrono::TimeDelta;
+
+use super::outcome::{again, back_off};
+use super::{Worker, effect_mark};
+use crate::app::{Settled, Work};
+use crate::domain::command::Finished;
+use crate::domain::event::{PageResult, Recipient};
+use crate::domain::incident::Incident;
+use crate::ids::{ChannelId, MessageRef, PageId};
+use crate::slack::{self, pages};
+
+/// Where a page is posted: a channel, or a user's id, which stands for our direct messages with them.
+pub(super) fn recipient(incident: &Incident, page: PageId) -> Option<ChannelId> {
+    Some(match &incident.pages.get(&page)?.to {
+        Recipient::User { user } => ChannelId::new(user.as_str()),
+        Recipient::Channel { channel, .. } => channel.clone(),
+    })
+}
+
+impl Worker {
+    pub(super) async fn page(&self, work: &Work, id: PageId) -> Settled {
+        let (Some(page), Some(to)) = (work.incident.pages.get(&id), recipient(&work.incident, id)) else {
+            return Self::done();
+        };
+        let attempt = page.attempts + 1;
+        // A page goes out even if its history cannot be read: it then says a little less.
+        let history = self.history(work).await.unwrap_or_default();
+        let around = self.around();
+        let message = pages::page(&self.view(work, &around), page, &history);
+        let sent = match self.look_for_page(work, &page.to).await {
+            Some(found) => Ok(found),
+            None => self.send(work, &to, message).await,
+        };
+        let (result, pause) = match sent {
+            Ok(message) => (PageResult::Sent { message }, None),
+            Err(error) => self.page_failed(&error, &to, attempt),
+        };
+        let finished = Finished::Page { page: id, attempt, result };
+        match pause {
+            None => Settled::Done(finished),
+            Some((pause, error, uncertain)) => Settled::Again {
+                at: self.now() + pause,
+                error,
+                uncertain: uncertain || work.uncertain,
+                finished: Some(finished),
+            },
+        }
+    }
+
+    fn page_failed(
+        &self,
+        error: &slack::Error,
+        to: &ChannelId,
+        attempt: u32,
+    ) -> (PageResult, Option<(TimeDelta, String, bool)>) {
+        self.heed(error, Some(to));
+        let said = error.to_string();
+        tracing::warn!(%error, attempt, "a page was not accepted");
+        if error.not_reached().is_some() {
+            return (PageResult::NotReached { error: said }, None);
+        }
+        match again(error, attempt) {
+            None => (PageResult::NotReached { error: said }, None),
+            Some((pause, true)) => (PageResult::Unknown { error: said.clone() }, Some((pause, said, true))),
+            Some((pause, false)) => {
+                let retry_at = self.now() + pause;
+                (PageResult::Failed { error: said.clone(), retry_at }, Some((pause, said, false)))
+            }
+        }
+    }
+
+    /// After an attempt of unknown outcome: the message, if it went out after all. When the search itself fails the
+    /// page is sent again, because twice is better than never.
+    async fn look_for_page(&self, work: &Work, to: &Recipient) -> Option<MessageRef> {
+        if !work.uncertain {
+            return None;
+        }
+        let slack = &self.inner.slack;
+        let channel = match to {
+            Recipient::User { user } => slack.open_dm(user).await.ok()?,
+            Recipient::Channel { channel, .. } => channel.clone(),
+        };
+        slack.find_posted(&channel, None, work.created_at, &effect_mark(work)).await.ok().flatten()
+    }
+
+    pub(super) async fn update_page(&self, work: &Work, id: PageId) -> Settled {
+        let Some((page, message)) = work.incident.pages.get(&id).and_then(|page| Some((page, page.message.clone()?)))
+        else {
+            return Self::done();
+        };
+        let history = match self.history(work).await {
+            Ok(history) => history,
+            Err(error) => return self.unread(work, &error),
+        };
+        let around = self.around();
+        let text = pages::page(&self.view(work, &around), page, &history);
+        match self.inner.slack.update_message(&message, &text.text, &text.blocks).await {
+            Ok(()) => Self::done(),
+            Err(error) if error.code() == Some("message_not_found") => Self::done(),
+            Err(error) => {
+                let pause = again(&error, work.attempt).map_or(back_off(1), |(pause, _)| pause);
+                tracing::debug!(%error, pause_s = pause.num_seconds(), "a page's message was not edited");
+                self.failed(work, &error, Some(&message.channel))
+            }
+        }
+    }
+}

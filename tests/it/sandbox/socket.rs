@@ -1,0 +1,1 @@
+//! Socket Mode, seen from a bare WebSocket client.
