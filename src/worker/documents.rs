@@ -48,11 +48,23 @@ impl Documents {
             config::People::Names => PeopleStyle::Names,
         };
         let inner = Settings {
+<<<<<<< HEAD
             options: Options { clock, people, ..Options::default() },
+=======
+            options: Options { clock, people, utc: false },
+>>>>>>> document
             dir: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
             private: settings.export.private,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same, with all times in UTC.
+    #[must_use]
+    pub fn in_utc(&self) -> Self {
+        let Settings { options, dir, private } = &*self.inner;
+        let options = Options { utc: true, ..*options };
+        Self { inner: Arc::new(Settings { options, dir: dir.clone(), private: *private }) }
     }
 
     /// The document as it stands now.
