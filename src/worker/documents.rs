@@ -48,11 +48,7 @@ impl Documents {
             config::People::Names => PeopleStyle::Names,
         };
         let inner = Settings {
-<<<<<<< HEAD
-            options: Options { clock, people, ..Options::default() },
-=======
             options: Options { clock, people, utc: false },
->>>>>>> document
             dir: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
             private: settings.export.private,
         };
