@@ -71,7 +71,7 @@ impl Documents {
         directory: &Directory,
         now: DateTime<Utc>,
     ) -> Postmortem {
-        Postmortem::new(incident, history, directory, now, &self.inner.options)
+        Postmortem::new(incident, history, directory, now, self.inner.options)
     }
 
     pub(super) fn standing(
