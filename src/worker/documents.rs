@@ -13,7 +13,7 @@ use crate::domain::civil::format::ClockStyle;
 use crate::domain::command::Command;
 use crate::domain::event::{Actor, Recorded};
 use crate::domain::incident::Incident;
-use crate::domain::postmortem::{Options, Postmortem};
+use crate::domain::postmortem::{Options, Postmortem, Sentence};
 use crate::domain::roster::Directory;
 use crate::domain::timeline::people::PeopleStyle;
 use crate::export::{self, ProseEdit};
@@ -84,7 +84,7 @@ impl Documents {
         let document = self.postmortem(incident, history, directory, now);
         PostmortemStanding {
             timeline_entries: document.figures.entries,
-            still_open: document.still_open.iter().map(|sentence| sentence.plain()).collect(),
+            still_open: document.still_open.iter().map(Sentence::plain).collect(),
         }
     }
 }

@@ -39,9 +39,10 @@ impl Worker {
             Err(error) => return self.unread(work, &error),
         };
         let Some(message) = self.text(work, &history) else { return Self::done() };
-        let found = match work.uncertain {
-            true => self.inner.slack.find_posted(&to, None, work.created_at, &effect_mark(work)).await,
-            false => Ok(None),
+        let found = if work.uncertain {
+            self.inner.slack.find_posted(&to, None, work.created_at, &effect_mark(work)).await
+        } else {
+            Ok(None)
         };
         let posted = match found {
             Ok(Some(message)) => Ok(message),
@@ -130,9 +131,10 @@ impl Worker {
 
     pub(super) async fn mark_taken(&self, work: &Work, message: &MessageRef, taken: bool) -> Settled {
         let slack = &self.inner.slack;
-        let marked = match taken {
-            true => slack.add_reaction(message, TAKEN_EMOJI).await,
-            false => slack.remove_reaction(message, TAKEN_EMOJI).await,
+        let marked = if taken {
+            slack.add_reaction(message, TAKEN_EMOJI).await
+        } else {
+            slack.remove_reaction(message, TAKEN_EMOJI).await
         };
         match marked {
             Ok(()) => Self::done(),
