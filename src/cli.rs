@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand.
 
+pub mod check;
 pub mod doctor;
+pub mod manifest;
 pub mod replay;
 pub mod sandbox;
 pub mod serve;
@@ -29,6 +31,10 @@ pub struct Cli {
 enum Command {
     /// Run the bot
     Serve(serve::ServeArgs),
+    /// Say what the configuration means, or everything that is wrong with it
+    Check(check::Args),
+    /// Print the manifest of the Slack app
+    Manifest(manifest::Args),
     /// Play recorded incidents through the whole program and print their postmortems
     Replay(replay::ReplayArgs),
     /// Run a local Slack workspace to try things in
@@ -42,6 +48,8 @@ enum Command {
 pub async fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(&args),
+        Command::Manifest(args) => manifest::run(&args).map(|()| Outcome::Done),
         Command::Replay(args) => replay::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await.map(|()| Outcome::Done),
     }

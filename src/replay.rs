@@ -6,7 +6,7 @@
 
 pub mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::record::{Entry, Kind, Record};
 use crate::domain::postmortem::Postmortem;
 use crate::ids::IntegrationKey;
-use crate::sandbox::Workspace;
+use crate::sandbox::{Act, Workspace};
 use crate::stage::{Set, Stage, sqlite_in};
 
 const MONITORING: &str = "monitoring";
@@ -47,7 +47,7 @@ pub async fn play(record: &Record, export_dir: Option<&Path>) -> anyhow::Result<
         rate_limits: true,
     })
     .await?;
-    let mut player = Player { stage, record, teams, number: None };
+    let mut player = Player { stage, record, teams, number: None, joined: BTreeSet::new() };
     player.tell().await?;
     player.answer_questions().await?;
     player.stage.settle().await?;
@@ -141,6 +141,8 @@ struct Player<'a> {
     record: &'a Record,
     teams: Teams,
     number: Option<i64>,
+    /// Who is in the incident's channel.
+    joined: BTreeSet<String>,
 }
 
 impl Player<'_> {
@@ -257,7 +259,7 @@ impl Player<'_> {
             self.types(&channel, NARRATOR, &format!("/incident {line}")).await?;
         }
         for text in &record.tasks {
-            self.types(&channel, NARRATOR, &format!("/incident task : {text}")).await?;
+            self.types(&channel, NARRATOR, &format!("/incident task {text}")).await?;
         }
         Ok(())
     }
@@ -268,7 +270,10 @@ impl Player<'_> {
         Ok(incident.channel_id().map_or_else(|| CHANNEL.to_owned(), ToString::to_string))
     }
 
-    async fn types(&self, channel: &str, user: &str, line: &str) -> anyhow::Result<()> {
+    async fn types(&mut self, channel: &str, user: &str, line: &str) -> anyhow::Result<()> {
+        if channel != CHANNEL && self.joined.insert(user.to_owned()) {
+            self.stage.slack.act(user, Act::Join { channel: channel.to_owned() }).await?;
+        }
         let before = self.history_len().await?;
         let answer = self.stage.types(user, channel, line).await?;
         if answer["status"].as_u64() != Some(200) || self.history_len().await? == before {

@@ -5,6 +5,9 @@ pub mod chart;
 pub mod document;
 pub mod pages;
 pub mod prose;
+mod routes;
+
+pub use routes::router;
 
 /// The style of every page, served as `/static/firebell.css` and inlined in exported documents.
 pub const STYLESHEET: &str = include_str!("web/firebell.css");

@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
+use crate::cli::Outcome;
 use crate::config::check::describe;
 use crate::config::secrets::environment;
 use crate::config::{Config, DEFAULT_PATH};
@@ -16,22 +16,19 @@ pub struct Args {
     pub file: PathBuf,
 }
 
-/// The exit status for a configuration with mistakes.
-const MISTAKES: u8 = 2;
-
 /// Prints the meaning to standard output, or the mistakes to standard error with exit status 2. Names of people and
 /// channels are looked up in Slack only when the program starts, or by `firebell doctor`.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match Config::load(&args.file) {
         Ok(config) => {
             println!("{} is in order.\n", args.file.display());
             print!("{}", describe(&config, &config.secrets(&environment)));
-            Ok(ExitCode::SUCCESS)
+            Ok(Outcome::Done)
         }
         Err(mistakes) => {
             let styled = std::io::stderr().is_terminal() && environment("NO_COLOR").is_none();
             eprintln!("{}", mistakes.render(styled));
-            Ok(ExitCode::from(MISTAKES))
+            Ok(Outcome::BadInput)
         }
     }
 }
@@ -46,9 +43,9 @@ mod tests {
         let file = folder.path().join("firebell.toml");
         let status = |text: &str| {
             std::fs::write(&file, text).expect("written");
-            format!("{:?}", run(&Args { file: file.clone() }).expect("checked"))
+            run(&Args { file: file.clone() }).expect("checked")
         };
-        assert_eq!(status(include_str!("../../firebell.example.toml")), format!("{:?}", ExitCode::SUCCESS));
-        assert_eq!(status("[slack]\nmode = \"carrier pigeon\"\n"), format!("{:?}", ExitCode::from(MISTAKES)));
+        assert_eq!(status(include_str!("../../firebell.example.toml")), Outcome::Done);
+        assert_eq!(status("[slack]\nmode = \"carrier pigeon\"\n"), Outcome::BadInput);
     }
 }

@@ -37,7 +37,7 @@ pub fn describe(config: &Config, secrets: &Result<Secrets, Vec<Problem>>) -> Str
             IntegrationKind::Generic => "generic",
         };
         let route = config.plan.routes.get(&integration.key).map(alerts).unwrap_or_default();
-        let _ = writeln!(text, "Alerts       POST /alerts/{kind}/{}{route}", integration.key);
+        let _ = writeln!(text, "Alerts       {} by POST /alerts/{kind}{route}", integration.key);
     }
     if let Err(problems) = secrets {
         for problem in problems {
@@ -107,8 +107,8 @@ fn team_in_words(team: &TeamPlan) -> String {
         };
         let _ = writeln!(text, "  {}. {} for {}, {then}", index + 1, names(&tier.targets), in_words(tier.wait_s));
     }
-    let hours: u64 = team.tiers.iter().map(|tier| u64::from(tier.wait_s)).sum::<u64>() * u64::from(team.rounds);
-    if let Ok(total) = u32::try_from(hours) {
+    let total_s: u64 = team.tiers.iter().map(|tier| u64::from(tier.wait_s)).sum::<u64>() * u64::from(team.rounds);
+    if let Ok(total) = u32::try_from(total_s) {
         let _ = writeln!(text, "  Unanswered, it ends after {}.", in_words(total));
     }
     if let Some(seconds) = team.ack_timeout_s {

@@ -260,7 +260,7 @@ pub(super) fn integrations(
             &section,
             &["key", "kind", "key_sha256", "key_file", "key_env", "team", "severity", "resolves", "rules"],
         );
-        let key_text = required(reader, &section, "key", "the last part of its address, such as \"prometheus\"");
+        let key_text = required(reader, &section, "key", "what the timeline calls it, such as \"prometheus\"");
         let kind_text = required(reader, &section, "kind", "\"alertmanager\" or \"generic\"");
         let kinds = [("alertmanager", IntegrationKind::Alertmanager), ("generic", IntegrationKind::Generic)];
         let kind = kind_text.and_then(|text| reader.one_of("kind", &text, &kinds));

@@ -309,3 +309,28 @@ fn a_configuration_in_order_is_told_in_words() {
     let config = parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     insta::assert_snapshot!(check::describe(&config, &config.secrets(&|_| None)));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_damaged_file_is_told_of_and_never_breaks_the_program(
+        start in 0_usize..8_000,
+        length in 0_usize..200,
+        put in proptest::prop_oneof!["\\PC{0,6}", "[\\[\\]\"'#=\n{}é…xobp-]{0,6}"],
+    ) {
+        let chars: Vec<char> = EXAMPLE.chars().collect();
+        let start = start.min(chars.len());
+        let end = (start + length).min(chars.len());
+        let text: String = chars[..start].iter().copied().chain(put.chars()).chain(chars[end..].iter().copied()).collect();
+        match parse(&text) {
+            Ok(config) => {
+                let _ = check::describe(&config, &config.secrets(&|_| None));
+                if let Err(mistakes) = config.resolve(&Directory::default(), &BTreeMap::new()) {
+                    proptest::prop_assert!(!mistakes.render(true).is_empty());
+                }
+            }
+            Err(mistakes) => proptest::prop_assert!(!mistakes.render(true).is_empty() && !mistakes.problems().is_empty()),
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What the incident's channel is told of an event, of what it missed, and of the postmortem.
 
+use chrono::{DateTime, Utc};
+
 use super::actions::ButtonAction;
 use super::blocks::{self, Button};
 use super::card::complete_button;
@@ -28,7 +30,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
             let first = mrkdwn!("{} set the status to {}", who, to.word());
             Message::sentence(with_text(&first, text.as_deref()))
         }
-        Event::Mitigated { text, .. } => mitigated(scene, &who, text),
+        Event::Mitigated { text, .. } => mitigated(scene, &who, occurrence.at, text),
         Event::Resolved { text, .. } => resolved(scene, &who, text.as_deref()),
         Event::Reopened { text, because } => reopened(scene, &occurrence.actor, text.as_deref().or(because.as_deref())),
         Event::Canceled { text } => {
@@ -116,9 +118,9 @@ fn update(who: &Mrkdwn, text: &str) -> Message {
     )
 }
 
-fn mitigated(scene: &Scene<'_>, who: &Mrkdwn, text: &str) -> Message {
+fn mitigated(scene: &Scene<'_>, who: &Mrkdwn, at: DateTime<Utc>, text: &str) -> Message {
     let said = escape::quoted_end(text);
-    let first = mrkdwn!("Mitigated after {}.", scene::duration(scene.now - scene.since()));
+    let first = mrkdwn!("Mitigated after {}.", scene::duration(at - scene.since()));
     let second = mrkdwn!("{}: {} Next: resolve it once the work is done.", who, said);
     let action = ButtonAction::ResolveForm { incident: scene.incident.id };
     let button = Button::new("Resolve", &format!("Resolve {}", scene.incident.name()), &action);

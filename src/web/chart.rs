@@ -436,24 +436,28 @@ impl Segment {
     /// Round clock times that stand far enough apart to be read.
     fn ticks(&self, zone: &LocalZone) -> Vec<Tick> {
         const STEPS_MIN: [i64; 14] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080];
-        const SPACING: i64 = 66;
+        // On a day whose clocks change, an hour may come twice: its marks name the letters.
+        let changes = zone.changes_on(zone.day(self.from)) || zone.changes_on(zone.day(self.to));
+        let words = |at| if changes { zone.time_with_zone(at) } else { zone.time(at) };
+        let longest = i64::try_from(words(self.from).chars().count() + 1).unwrap_or(0);
+        let spacing = longest * CHARACTER + 10;
         let lasts_min = (self.to - self.from).num_minutes();
         if lasts_min == 0 {
-            return vec![Tick::new(self.x(self.from), zone.time(self.from))];
+            return vec![Tick::new(self.x(self.from), words(self.from))];
         }
-        let fitting = |step: &&i64| **step * (self.width - 2 * PADDING) / lasts_min.max(1) >= SPACING;
+        let fitting = |step: &&i64| **step * (self.width - 2 * PADDING) / lasts_min.max(1) >= spacing;
         let step = STEPS_MIN.iter().find(fitting).copied().unwrap_or(STEPS_MIN[STEPS_MIN.len() - 1]);
         let mut at = zone.day_start(zone.day(self.from));
         let mut ticks = Vec::new();
         while at <= self.to {
             if at >= self.from {
-                let text = if step >= 1_440 { date_without_year(zone.day(at)) } else { zone.time(at) };
+                let text = if step >= 1_440 { date_without_year(zone.day(at)) } else { words(at) };
                 ticks.push(Tick::new(self.x(at), text));
             }
             at += TimeDelta::minutes(step);
         }
         if ticks.is_empty() {
-            ticks.push(Tick::new(self.x(self.from), zone.time(self.from)));
+            ticks.push(Tick::new(self.x(self.from), words(self.from)));
         }
         ticks
     }

@@ -49,14 +49,22 @@ pub struct List {
     pub next: Option<String>,
 }
 
-/// The page of an incident: state, figures, chart, the whole timeline, every call.
+/// The page of an incident: state, figures, chart, the whole timeline, every call. Its own address with `?zone=UTC` is
+/// expected to be the same page made with that zone in its options.
 pub fn incident_page(site: &Site, postmortem: &Postmortem) -> String {
     let incident = &postmortem.incident;
     let slack = incident
         .channel_id()
         .map(|channel| format!("https://slack.com/app_redirect?team={}&channel={channel}", incident.workspace));
+    let (own, shown) = (incident.zone.as_str(), postmortem.zone.name());
+    let other_zone = match (own, shown) {
+        ("UTC", "UTC") => None,
+        (own, shown) if own == shown => Some(("?zone=UTC", "UTC")),
+        (own, _) => Some(("?", own)),
+    };
     let page = IncidentPage {
         site,
+        other_zone,
         number: incident.number,
         days: days(postmortem),
         calls: postmortem.calls.iter().map(|call| call_view(call, postmortem)).collect(),
@@ -108,6 +116,8 @@ struct IncidentPage<'a> {
     days: Vec<DayView<'a>>,
     calls: Vec<CallView<'a>>,
     slack: Option<String>,
+    /// Where the page shows its times in another zone, and which.
+    other_zone: Option<(&'a str, &'a str)>,
 }
 
 #[derive(Template)]

@@ -48,7 +48,7 @@ impl Documents {
             config::People::Names => PeopleStyle::Names,
         };
         let inner = Settings {
-            options: Options { clock, people },
+            options: Options { clock, people, ..Options::default() },
             dir: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
             private: settings.export.private,
         };
@@ -63,7 +63,7 @@ impl Documents {
         directory: &Directory,
         now: DateTime<Utc>,
     ) -> Postmortem {
-        Postmortem::new(incident, history, directory, now, self.inner.options)
+        Postmortem::new(incident, history, directory, now, &self.inner.options)
     }
 
     pub(super) fn standing(

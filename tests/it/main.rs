@@ -7,10 +7,12 @@ mod sandbox;
 mod slack_client;
 mod slack_http;
 mod slack_payloads;
+mod slack_sandbox;
 mod slack_socket;
 mod store_contract;
 mod store_files;
 mod store_postgres;
 mod support {
-    pub(crate) mod postgres;
+    pub mod postgres;
 }
+mod words;

@@ -1,6 +1,6 @@
 // A list of messages: a channel's or a thread's. It is changed in place: what the server sends again unchanged is not drawn again.
 
-import { h, icon, iconButton, menu, popover, ask, toast, announce } from "./dom.js";
+import { h, icon, menu, popover, ask, toast, announce } from "./dom.js";
 import { S, get, act, user, nameOf, isApp, now, tsMs, clockTime, dayKey, dayLabel, format, myZone, channelLabel } from "./store.js";
 import { mrkdwn, plain, emoji, words, EMOJI } from "./text.js";
 import { renderBlocks, interactive, attachment, fileNode } from "./blocks.js";

@@ -48,7 +48,7 @@ export async function loadState() {
   return state;
 }
 
-export function setClock(clock) {
+function setClock(clock) {
   const now = Date.parse(clock?.now);
   if (!Number.isFinite(now)) return;
   const wall = Math.abs(now - Date.now()) < 5000;

@@ -94,7 +94,7 @@ function draw() {
 
 const nyTime = (ms) => format(ms, ZONE, { hour: "numeric", minute: "2-digit" });
 
-export function tickStory() {
+function tickStory() {
   if (!parts || !status) return;
   const text = `${format(now(), ZONE, { weekday: "short", month: "short", day: "numeric" })}, ${nyTime(now())}`;
   if (parts.clock.dataset.text === text) return;

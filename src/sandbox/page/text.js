@@ -54,7 +54,7 @@ export function groupMention(id, label) {
 export const broadcast = (range) => h("span", { class: "mention mine" }, `@${range}`);
 
 /** <!date^…>: the tokens of the format in the acting person's zone; anything unknown shows the fallback. */
-export function dateText(seconds, pattern, fallback) {
+function dateText(seconds, pattern, fallback) {
   const ms = Number(seconds) * 1000;
   if (!Number.isFinite(ms) || !pattern) return fallback ?? "";
   const zone = myZone();
@@ -91,7 +91,7 @@ export function dateText(seconds, pattern, fallback) {
   return unknown ? fallback ?? text : text.replace(/^(today|yesterday|tomorrow)/, (word) => word[0].toUpperCase() + word.slice(1));
 }
 
-export function ago(ms) {
+function ago(ms) {
   const seconds = Math.round((now() - ms) / 1000);
   const size = Math.abs(seconds);
   const text = size < 60 ? `${size} sec` : size < 3600 ? `${Math.round(size / 60)} min` : size < 86400 ? `${Math.round(size / 3600)} h` : `${Math.round(size / 86400)} days`;

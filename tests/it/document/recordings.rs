@@ -29,7 +29,7 @@ impl Recording {
     pub(super) fn postmortem(&self) -> Postmortem {
         let last = self.history.iter().map(|recorded| recorded.occurrence.at).max().unwrap();
         let now = last + TimeDelta::days(1);
-        Postmortem::new(&self.incident, &self.history, &Directory::default(), now, Options::default())
+        Postmortem::new(&self.incident, &self.history, &Directory::default(), now, &Options::default())
     }
 
     /// The recorded entries as (instant, kind, text).
@@ -131,6 +131,8 @@ fn read(path: &PathBuf) -> Recording {
         opened_by: actor,
         declares: false,
         resolved_at: Some(recorded_at),
+        concluded: true,
+        tasks_ever: 0,
         last_seq: u32::try_from(history.len()).unwrap(),
         last_update_at: None,
         roles: BTreeMap::new(),
@@ -144,7 +146,7 @@ fn read(path: &PathBuf) -> Recording {
         teams: Vec::new(),
         escalations: BTreeMap::new(),
         pages: BTreeMap::new(),
-        alerts: BTreeSet::new(),
+        alerts: Vec::new(),
         channel: Channel::Wanted,
         card: None,
         announcement: None,

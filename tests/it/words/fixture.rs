@@ -67,9 +67,9 @@ pub(crate) struct Tale {
 
 impl Tale {
     /// Opened by Ana at 3:00 PM as SEV2, without a channel yet.
-    pub(crate) fn begin(texts: Texts, private: bool) -> Self {
-        let roster = roster(&texts);
-        let directory = directory(&texts);
+    pub(crate) fn begin(texts: &Texts, private: bool) -> Self {
+        let roster = roster(texts);
+        let directory = directory(texts);
         let actor = Actor::Person { user: ANA.into() };
         let now = three_pm();
         let context = Context { now, actor: &actor, inside: false, roster: &roster, directory: &directory };
@@ -188,8 +188,8 @@ impl Tale {
     }
 
     /// The seed incident until 4:20 PM: the Development team has it, the Database team is being called.
-    pub(crate) fn in_full_swing(texts: Texts, private: bool) -> Self {
-        let mut tale = Self::begin(texts.clone(), private).with_channel();
+    pub(crate) fn in_full_swing(texts: &Texts, private: bool) -> Self {
+        let mut tale = Self::begin(texts, private).with_channel();
         tale.at("3:05").escalate(ANA, "dev-team", Some(&texts.reason));
         tale.deliver().at("3:07").acknowledge(BEN);
         tale.at("3:15").note(BEN, NoteKind::RuledOut, "web server logs are clean, frontend ruled out");
@@ -203,8 +203,8 @@ impl Tale {
     }
 
     /// The seed incident, resolved at 5:00 PM.
-    pub(crate) fn over(texts: Texts, private: bool) -> Self {
-        let mut tale = Self::in_full_swing(texts.clone(), private);
+    pub(crate) fn over(texts: &Texts, private: bool) -> Self {
+        let mut tale = Self::in_full_swing(texts, private);
         tale.acknowledge(DANA);
         tale.at("4:30").note(DANA, NoteKind::Action, "corrected the network settings of the cluster");
         let due_on = NaiveDate::from_ymd_opt(2023, 4, 7);
@@ -217,8 +217,8 @@ impl Tale {
             },
         );
         tale.by(ANA, &Command::AddMeasure { text: texts.note.clone() });
-        tale.by(ANA, &Command::SetFields { fields: vec![(Field::RootCause, Some(texts.note))] });
-        let resolve = Command::Resolve { when: When::default(), text: Some(texts.reason), team: None };
+        tale.by(ANA, &Command::SetFields { fields: vec![(Field::RootCause, Some(texts.note.clone()))] });
+        let resolve = Command::Resolve { when: When::default(), text: Some(texts.reason.clone()), team: None };
         tale.at("5:00").by(ANA, &resolve);
         tale
     }

@@ -21,7 +21,7 @@ use super::slack_rules;
 /// Every message and view of one incident with these texts, at three moments of its life.
 fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Value>) {
     let (mut messages, mut views) = (Vec::new(), Vec::new());
-    let mut failing = Tale::in_full_swing(texts.clone(), false);
+    let mut failing = Tale::in_full_swing(texts, false);
     let failed = PageResult::Failed { error: texts.error.clone(), retry_at: failing.now };
     failing.escalate(ANA, "ops", Some(&texts.reason));
     let last = PageId(failing.incident.pages.len().try_into().expect("few pages"));
@@ -32,13 +32,13 @@ fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Value>) {
         result: PageResult::NotReached { error: texts.error.clone() },
     });
     failing.by(ANA, &Command::StopEscalation { escalation: None, team: None, text: Some(texts.reason.clone()) });
-    let mut exhausted = Tale::in_full_swing(texts.clone(), false);
+    let mut exhausted = Tale::in_full_swing(texts, false);
     exhausted.wait_until("5:00");
-    let mut mitigated = Tale::in_full_swing(texts.clone(), false);
+    let mut mitigated = Tale::in_full_swing(texts, false);
     mitigated.by(ANA, &Command::Mitigate { when: When::default(), text: Some(texts.note.clone()), team: None });
     mitigated.by(ANA, &Command::PostUpdate { text: texts.note.clone() });
     mitigated.by(ANA, &Command::AddTask { text: texts.note.clone(), owner: Some(DANA.into()), due_on: None });
-    for tale in [failing, exhausted, mitigated, Tale::over(texts.clone(), false), Tale::begin(texts.clone(), false)] {
+    for tale in [failing, exhausted, mitigated, Tale::over(texts, false), Tale::begin(texts, false)] {
         of_incident(&tale, texts, &mut messages, &mut views);
     }
     (messages, views)
@@ -176,7 +176,7 @@ fn a_long_command_line_reaches_no_button() {
 
 #[test]
 fn nobody_but_those_who_must_act_is_mentioned() {
-    let tale = Tale::in_full_swing(Texts::default(), false);
+    let tale = Tale::in_full_swing(&Texts::default(), false);
     let card = card::card(&tale.scene());
     assert!(!card.text.contains("<@") && !card.blocks.iter().any(|block| block.to_string().contains("<@")));
     let mut call = calls::call(&tale.scene(), tale.escalation(2), &tale.history);

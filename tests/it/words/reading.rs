@@ -106,7 +106,7 @@ fn shown(text: &str) -> String {
         let token = &rest[start + 1..end];
         match token.split_once('|') {
             Some((date, label)) if date.starts_with("!date") => shown.push_str(label),
-            Some((url, label)) => shown.push_str(&format!("[{label}]({url})")),
+            Some((url, label)) => shown.extend(["[", label, "](", url, ")"]),
             None => shown.push_str(token),
         }
         rest = &rest[end + 1..];

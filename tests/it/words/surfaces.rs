@@ -23,7 +23,7 @@ struct Readings(String);
 
 impl Readings {
     fn add(&mut self, heading: &str, reading: impl AsRef<str>) {
-        self.0.push_str(&format!("=== {heading} ===\n{}\n\n", reading.as_ref()));
+        self.0.extend(["=== ", heading, " ===\n", reading.as_ref(), "\n\n"]);
     }
 
     fn done(self) -> String {
@@ -32,11 +32,11 @@ impl Readings {
 }
 
 fn begun() -> Tale {
-    Tale::begin(Texts::default(), false)
+    Tale::begin(&Texts::default(), false)
 }
 
 fn swing() -> Tale {
-    Tale::in_full_swing(Texts::default(), false)
+    Tale::in_full_swing(&Texts::default(), false)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_card_follows_the_incident() {
     tale.by(ANA, &Command::Mitigate { when: When::default(), text: Some("checkouts work again".into()), team: None });
     tale.by(ANA, &Command::AssignRole { role: Role::Scribe, user: CHRIS.into() });
     out.add("mitigated", read(&card::card(&tale.scene())));
-    out.add("resolved", read(&card::card(&Tale::over(Texts::default(), false).scene())));
+    out.add("resolved", read(&card::card(&Tale::over(&Texts::default(), false).scene())));
     let mut tale = begun();
     tale.by(ANA, &Command::Cancel { text: None });
     out.add("canceled", read(&card::card(&tale.scene())));
@@ -58,7 +58,7 @@ fn the_card_follows_the_incident() {
 
 #[test]
 fn the_card_has_at_most_eight_lines() {
-    for tale in [begun(), swing(), Tale::over(Texts::default(), false)] {
+    for tale in [begun(), swing(), Tale::over(&Texts::default(), false)] {
         let reading = read(&card::card(&tale.scene()));
         let lines = reading.split("\n---\n").next().expect("blocks").lines().count();
         assert!(lines <= 8, "{lines} lines:\n{reading}");
@@ -69,12 +69,12 @@ fn the_card_has_at_most_eight_lines() {
 fn the_announcement_follows_the_incident_and_a_private_one_has_none() {
     let mut out = Readings::default();
     for (heading, tale) in
-        [("opened", begun()), ("in full swing", swing()), ("resolved", Tale::over(Texts::default(), false))]
+        [("opened", begun()), ("in full swing", swing()), ("resolved", Tale::over(&Texts::default(), false))]
     {
         out.add(heading, read(&card::announcement(&tale.scene()).expect("public")));
     }
     insta::assert_snapshot!(out.done());
-    assert_eq!(card::announcement(&Tale::in_full_swing(Texts::default(), true).scene()), None);
+    assert_eq!(card::announcement(&Tale::in_full_swing(&Texts::default(), true).scene()), None);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_page_in_a_channel_mentions_as_configured() {
 
 #[test]
 fn a_page_of_a_private_incident_says_neither_title_nor_reason() {
-    let mut tale = Tale::begin(Texts::default(), true).with_channel();
+    let mut tale = Tale::begin(&Texts::default(), true).with_channel();
     tale.at("3:05").escalate(ANA, "dev-team", Some("somebody reads the customer table"));
     let mut out = Readings::default();
     out.add("waiting", read(&pages::page(&tale.scene(), tale.page(1), &tale.history)));
@@ -182,8 +182,8 @@ fn events_are_posted_with_who_what_and_next() {
     let mut post = |tale: &mut Tale, who: &str, command: Command| {
         let before = tale.history.len();
         tale.by(who, &command);
-        for recorded in tale.history[before..].to_vec() {
-            if let Some(message) = posts::post(&tale.scene(), &recorded) {
+        for recorded in &tale.history[before..] {
+            if let Some(message) = posts::post(&tale.scene(), recorded) {
                 out.add(&format!("{command:?}").chars().take(60).collect::<String>(), read(&message));
             }
         }
@@ -228,7 +228,7 @@ fn a_late_channel_is_told_what_it_missed() {
 #[test]
 fn the_postmortem_says_what_is_still_open() {
     let mut out = Readings::default();
-    let tale = Tale::over(Texts::default(), false);
+    let tale = Tale::over(&Texts::default(), false);
     let still_open =
         ["affected", "how it was fixed", "service", "detected by", "task owners"].map(String::from).to_vec();
     let standing = PostmortemStanding { timeline_entries: 8, still_open };
@@ -290,13 +290,13 @@ fn lists_show_what_was_asked_for() {
     let mut out = Readings::default();
     let tale = swing();
     let (roster, directory, now) = (&tale.roster, &tale.directory, tale.now);
-    let private = Tale::in_full_swing(Texts::default(), true);
+    let private = Tale::in_full_swing(&Texts::default(), true);
     out.add(
         "open incidents",
         read(&lists::open_incidents(&[&tale.incident, &private.incident], roster, directory, now)),
     );
     out.add("none open", read(&lists::open_incidents(&[], roster, directory, now)));
-    let over = Tale::over(Texts::default(), false);
+    let over = Tale::over(&Texts::default(), false);
     out.add("show", read(&lists::details(&over.scene())));
     out.add("timeline", read(&lists::timeline(&over.scene(), &over.history, 20)));
     out.add("last three", read(&lists::timeline(&over.scene(), &over.history, 3)));
@@ -328,14 +328,14 @@ fn help_has_four_lines_of_what_is_possible_here() {
     out.add("anywhere", read(&help(Place::Outside { open_incidents: 2 })));
     out.add("in an incident", read(&help(Place::Inside(begun().scene()))));
     out.add("while a team is called", read(&help(Place::Inside(swing().scene()))));
-    out.add("after it", read(&help(Place::Inside(Tale::over(Texts::default(), false).scene()))));
+    out.add("after it", read(&help(Place::Inside(Tale::over(&Texts::default(), false).scene()))));
     insta::assert_snapshot!(out.done());
 }
 
 #[test]
 fn the_home_shows_what_waits_for_the_person() {
     let mut out = Readings::default();
-    let (tale, over) = (swing(), Tale::over(Texts::default(), false));
+    let (tale, over) = (swing(), Tale::over(&Texts::default(), false));
     let all = [&tale.incident, &over.incident];
     for (who, user) in [("Dana, who is called and has a task", DANA), ("Fay, who has nothing", FAY)] {
         let view = home::home(&user.into(), &all, &tale.roster, &tale.directory, over.now);
