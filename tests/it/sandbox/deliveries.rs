@@ -50,6 +50,18 @@ async fn an_app_can_ask_not_to_be_tried_again() {
 }
 
 #[tokio::test]
+async fn an_address_that_does_not_echo_the_challenge_is_not_verified() {
+    let shop = Shop::open().await;
+    assert!(!shop.slack.verify_events_url().await, "an empty answer is no echo");
+    let sent = shop.app.last("events");
+    assert_eq!(sent.payload["type"], "url_verification");
+    assert!(sent.payload["challenge"].is_string());
+    assert!(sent.header("x-slack-signature").is_some());
+    shop.app.echo_challenges();
+    assert!(shop.slack.verify_events_url().await);
+}
+
+#[tokio::test]
 async fn only_subscribed_events_are_sent() {
     let mut fixture = Workspace::demo();
     fixture.app.events = vec!["message.im".to_owned(), "app_mention".to_owned()];
