@@ -338,13 +338,14 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
     let actor = Actor::Integration { integration };
     let answer =
         app.try_handle(Request { key: Some(key), actor, target, command, inside: true }).await.map_err(failed)?;
-    match answer.said {
+    let number = answer.number;
+    match answer.answer.said {
         // Clearing what never fired here is nothing to complain about.
         Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {
             Ok(alerts::Accepted { incident: None })
         }
         Said::Refused { rejection } => Err(alerts::SubmitError::Refused(rejection)),
-        _ => Ok(alerts::Accepted { incident: answer.number }),
+        _ => Ok(alerts::Accepted { incident: number }),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::commands::Place;
 use super::{Asking, Dispatch, rejection};
-use crate::app::Target;
-use crate::domain::answer::{Answer, Said};
+use crate::app::{Answered, Target};
+use crate::domain::answer::Said;
 use crate::domain::command::{Command, Detection, Open, When};
 use crate::domain::event::{File, NoteKind, Origin, Source};
 use crate::ids::{ChannelId, IncidentId, MessageRef, random_id};
@@ -50,7 +50,7 @@ impl Dispatch {
     /// Runs the commands of a form one after the other; the first refusal is shown at its field.
     async fn fulfil(&self, asking: &Asking, carried: &Carried, wish: Wish) -> Ack {
         let Wish { mut target, commands, field } = wish;
-        let mut last: Option<Answer> = None;
+        let mut last: Option<Answered> = None;
         for (part, command) in commands.into_iter().enumerate() {
             let answer = match self.ask(&asking.part(part), target.clone(), command).await {
                 Ok(answer) => answer,
@@ -64,7 +64,7 @@ impl Dispatch {
                 target = Target::Incident(id);
             }
             // What opened says more than what followed it.
-            if !matches!(last, Some(Answer { said: Said::Opened { .. }, .. })) {
+            if !last.as_ref().is_some_and(|last| matches!(last.said, Said::Opened { .. })) {
                 last = Some(answer);
             }
         }
