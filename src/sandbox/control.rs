@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 pub(crate) use routes::{only_from_here, router};
 
-use super::delivery::Delivery;
+use super::delivery::{self, Delivery};
 use super::faults::Fault;
 use super::hub::Hub;
 use super::journal::Entry;
@@ -125,6 +125,11 @@ impl Control {
     /// How the app is reached from now on; events are switched on again if too many had failed.
     pub fn set_delivery(&self, delivery: Delivery) {
         self.hub.desk.set_mode(delivery);
+    }
+
+    /// Asks the app's events address to echo a challenge, as Slack does when an address is entered. False if it did not.
+    pub async fn verify_events_url(&self) -> bool {
+        delivery::verify(&self.hub).await
     }
 
     /// Returns when no delivery is under way; retries that wait for the clock do not count.
