@@ -5,6 +5,7 @@
 
 mod core;
 mod document;
+mod golden;
 mod sandbox;
 mod slack_client;
 mod slack_http;
