@@ -90,8 +90,7 @@ fn kinds() -> Vec<&'static str> {
         Event::EscalationPosted { .. } => "escalation_posted",
         Event::PostmortemPosted { .. } => "postmortem_posted",
     };
-    let decoded: Vec<Recorded> =
-        stored().map(|(_, line)| serde_json::from_str(line).expect("decodes")).collect();
+    let decoded: Vec<Recorded> = stored().map(|(_, line)| serde_json::from_str(line).expect("decodes")).collect();
     let mut kinds: Vec<&'static str> = decoded.iter().map(|recorded| name(&recorded.occurrence.event)).collect();
     kinds.sort_unstable();
     kinds.dedup();
