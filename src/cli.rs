@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod check;
+pub mod demo;
 pub mod doctor;
 pub mod manifest;
 pub mod replay;
@@ -29,6 +30,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try everything: a local Slack workspace with the bot in it, and an incident that plays
+    Demo(demo::DemoArgs),
     /// Run the bot
     Serve(serve::ServeArgs),
     /// Say what the configuration means, or everything that is wrong with it
@@ -47,6 +50,7 @@ enum Command {
 /// What could not be done, with the causes; printed by `main`.
 pub async fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
+        Command::Demo(args) => demo::run(args).await.map(|()| Outcome::Done),
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args),
         Command::Manifest(args) => manifest::run(&args).map(|()| Outcome::Done),

@@ -126,6 +126,10 @@ pub(crate) async fn handle(
         entry.error = Some(format!("fault on order: {fault:?}"));
     }
     hub.record(entry);
+    // The app must not know more of the workspace than survives a crash.
+    if let Err(error) = super::persist::save(&hub).await {
+        tracing::warn!("{error:#}");
+    }
     answer(outcome, fault, &peer).await
 }
 
