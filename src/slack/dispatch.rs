@@ -3,6 +3,7 @@
 //! A command is acknowledged after its commit. The only call made while Slack waits is `views.open`, because its trigger
 //! lives three seconds; everything else that must be told is told after the acknowledgement.
 
+mod afterwards;
 mod buttons;
 mod commands;
 mod events;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
+use self::afterwards::Afterwards;
 use super::actions::Carried;
 use super::answers::{self, Reader};
 use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
@@ -43,6 +45,7 @@ pub struct Dispatch {
     slack: Slack,
     /// Such as `https://shopfront.slack.com`, for links to messages; from `auth.test`.
     workspace_url: Option<Arc<str>>,
+    afterwards: Afterwards,
 }
 
 /// One command on its way: who asks, and under which key a repetition is known.
@@ -56,7 +59,13 @@ struct Asking {
 
 impl Dispatch {
     pub fn new(app: App, slack: Slack, workspace_url: Option<String>) -> Self {
-        Self { app, slack, workspace_url: workspace_url.map(|url| Arc::from(url.trim_end_matches('/'))) }
+        let workspace_url = workspace_url.map(|url| Arc::from(url.trim_end_matches('/')));
+        Self { app, slack, workspace_url, afterwards: Afterwards::new() }
+    }
+
+    /// Returns when everything is told that is told after an acknowledgement: how much that was since the start.
+    pub async fn all_told(&self) -> u64 {
+        self.afterwards.all_done().await
     }
 
     /// As the function that HTTP and Socket Mode call.
@@ -192,7 +201,7 @@ impl Dispatch {
     /// Tells a person something after the acknowledgement: by the address Slack gave, else beside where they are.
     fn tell(&self, user: &UserId, response_url: Option<String>, channel: Option<ChannelId>, message: Message) {
         let (slack, user) = (self.slack.clone(), user.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             let told = match (response_url, channel) {
                 (Some(url), _) => {
                     let response = Response { text: message.text, blocks: message.blocks, ..Response::default() };

@@ -17,5 +17,7 @@ mod store_files;
 mod store_postgres;
 mod support {
     pub mod postgres;
+    pub mod world;
 }
 mod words;
+mod world;

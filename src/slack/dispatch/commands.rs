@@ -269,7 +269,7 @@ impl Dispatch {
     pub(super) fn let_in(&self, incident: &Incident, user: &crate::ids::UserId) {
         let Some(channel) = incident.channel_id().cloned() else { return };
         let (slack, user) = (self.slack.clone(), user.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             if let Err(error) = slack.invite(&channel, &[user]).await {
                 tracing::warn!(%error, "somebody who wanted to join could not be invited");
             }

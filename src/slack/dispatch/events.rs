@@ -175,7 +175,7 @@ impl Dispatch {
             return;
         }
         let (app, slack) = (self.app.clone(), self.slack.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             if let Ok(person) = slack.user_info(&user).await {
                 app.update_directory(|directory| {
                     directory.people.insert(person.id.clone(), person);
@@ -186,7 +186,7 @@ impl Dispatch {
 
     fn groups_changed(&self) {
         let (app, slack) = (self.app.clone(), self.slack.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             match slack.user_groups().await {
                 Ok(groups) => app.update_directory(|directory| {
                     directory.groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
@@ -198,7 +198,7 @@ impl Dispatch {
 
     fn show_home(&self, user: UserId) {
         let dispatch = self.clone();
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             let incidents = match dispatch.visible(&user, true, HOME_INCIDENTS_MAX).await {
                 Ok(incidents) => incidents,
                 Err(error) => return tracing::error!(%error, "the incidents for a home could not be read"),

@@ -1,0 +1,3 @@
+//! What people live through with Firebell: every command, button, form and page, in the words they read.
+
+mod opening;
