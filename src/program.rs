@@ -39,9 +39,10 @@ const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::hours(48);
 
 /// Where the workspace this database belongs to is remembered.
-const WORKSPACE_KEY: &str = "workspace";
+pub const WORKSPACE_KEY: &str = "workspace";
 const WORKSPACE_URL_KEY: &str = "workspace_url";
-const CHANNELS_KEY: &str = "channels";
+/// Where the ids of channels are remembered by name, as JSON.
+pub const CHANNELS_KEY: &str = "channels";
 
 /// What a program is made from.
 pub struct Parts {
@@ -206,11 +207,19 @@ async fn who_is_who(
         Err(error) if first => return Err(error.into()),
         Err(error) => tracing::error!(%error, "Slack's directory could not be read; starting with what is remembered"),
     }
-    let roster = config.resolve(&directory, &channels)?;
-    Ok((roster, directory))
+    let (roster, unknown) = config.resolve_known(&directory, &channels);
+    match unknown {
+        Some(unknown) if first => Err(unknown.into()),
+        Some(unknown) => {
+            tracing::error!("some names of the configuration are not known; the rest is paged\n{unknown}");
+            Ok((roster, directory))
+        }
+        None => Ok((roster, directory)),
+    }
 }
 
-async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
+/// People, groups and channels as Slack knows them now.
+pub(crate) async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
     let people = slack.list_users().await?;
     // Only paid workspaces have user groups.
     let groups = slack.user_groups().await.unwrap_or_default();

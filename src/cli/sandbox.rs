@@ -9,7 +9,7 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::sandbox::{Delivery, Sandbox, SandboxConfig, Workspace};
 
-/// Options of `firebell sandbox`.
+/// Run a local Slack workspace to try things in: Web API, signed requests, Socket Mode, and a page to click in.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 takes a free one
