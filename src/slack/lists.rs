@@ -100,10 +100,17 @@ pub fn details(scene: &Scene<'_>) -> Message {
 
 /// Where the documents of an incident are.
 pub fn documents(scene: &Scene<'_>) -> Message {
+    if scene.incident.private {
+        return Message::sentence(mrkdwn!(
+            "{} is private, so no web page shows it. Its documents are written to the export folder if export.private allows that in firebell.toml.",
+            scene.number()
+        ));
+    }
     let Some(url) = scene.page_url() else {
         return Message::sentence(mrkdwn!(
-            "The documents of {} are written to the export directory of the machine that runs Firebell. Set server.public_url in firebell.toml to read them in a browser.",
-            scene.number()
+            "The documents of {} are at /incidents/{} of the server that runs Firebell, and in its export folder if there is one. Set server.public_url in firebell.toml to get links to them here.",
+            scene.number(),
+            scene.incident.number
         ));
     };
     let link = |label: &'static str, path: &str| escape::link(&format!("{url}{path}"), label);

@@ -276,6 +276,12 @@ pub fn postmortem(scene: &Scene<'_>, standing: &PostmortemStanding) -> Message {
     )
 }
 
+/// What one person is told of an event by direct message; `None` for events that are told otherwise.
+pub fn told(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
+    let Event::ChannelFailed { error } = &recorded.occurrence.event else { return None };
+    Some(channel_failed(scene, error))
+}
+
 /// Told to the opener and to those who were called when the channel could not be made.
 pub fn channel_failed(scene: &Scene<'_>, error: &str) -> Message {
     let next = match scene.incident.status {

@@ -96,7 +96,7 @@ impl Dispatch {
         let suggestions: Vec<Suggestion> = unclear
             .did_you_mean
             .iter()
-            .map(|text| Suggestion { label: format!("{command} {text}"), command: command.clone(), text: text.clone() })
+            .map(|text| Suggestion { label: text.clone(), command: command.clone(), text: text.clone() })
             .collect();
         shown(answers::did_you_mean(&problem, &suggestions))
     }
@@ -117,7 +117,8 @@ impl Dispatch {
         match parsed.typed {
             Typed::OpenForm => self.open_form_for(place).await,
             Typed::Open(open) => {
-                let opened = self.ask(&asking, Target::New, opening(place, open)).await;
+                let zone = self.zone_name(&asking.user);
+                let opened = self.ask(&asking, Target::New, opening(place, open, zone)).await;
                 self.reply(&asking, opened).await
             }
             Typed::EscalateForm => self.escalate_form(place, target, None, None).await,
@@ -166,7 +167,10 @@ impl Dispatch {
             let asking = if only { asking.clone() } else { asking.part(part) };
             match self.ask(&asking, Target::Incident(id), command).await {
                 Err(failure) => return shown(failure),
-                Ok(answer) => told.extend(self.words(&asking.user, &answer).await),
+                Ok(answer) => told.extend(match self.words(&asking.user, &answer).await {
+                    None if !asking.inside => self.done_elsewhere(id).await,
+                    words => words,
+                }),
             }
         }
         told.into_iter().reduce(Message::followed_by).map_or(Ack::Empty, shown)
@@ -285,7 +289,7 @@ fn no_such(number: i64) -> crate::domain::rejection::Rejection {
     .hint("/incident list shows the open ones.")
 }
 
-fn opening(place: &Place<'_>, open: OpenTyped) -> Command {
+fn opening(place: &Place<'_>, open: OpenTyped, zone: Option<String>) -> Command {
     let when = open.detected.map(|time| time.when);
     let detected = (when.is_some() || open.by.is_some()).then(|| Detection {
         when: when.unwrap_or_default(),
@@ -297,7 +301,7 @@ fn opening(place: &Place<'_>, open: OpenTyped) -> Command {
         title: open.title,
         severity: open.severity,
         private: open.private,
-        zone: None,
+        zone,
         origin: Origin::Command { channel: Some(place.command.channel.clone()) },
         retrospective: open.retrospective,
         nonce: random_id(),
@@ -366,7 +370,7 @@ fn commands(typed: Typed, now: DateTime<Utc>) -> Vec<Command> {
             Command::EscalateNext { escalation: None, generation: None, team: team(named), text }
         }
         Typed::EscalateStop { team: named, text } => {
-            Command::StopEscalation { escalation: None, team: team(named), text }
+            Command::StopEscalation { escalation: None, generation: None, team: team(named), text }
         }
         Typed::OpenForm
         | Typed::Open(_)

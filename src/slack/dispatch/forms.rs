@@ -1,17 +1,19 @@
 //! Submitted forms and shortcuts.
 
 use super::commands::Place;
-use super::{Asking, Dispatch, rejection};
+use super::{Asking, Dispatch, Way, rejection};
 use crate::app::Target;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Detection, Open, When};
 use crate::domain::event::{File, NoteKind, Origin, Source};
-use crate::ids::{ChannelId, IncidentId, MessageRef, random_id};
+use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
 use crate::slack::actions::{
     Carried, SHORTCUT_ADD_TO_TIMELINE, SHORTCUT_OPEN, SHORTCUT_OPEN_FROM_MESSAGE, field, form,
 };
 use crate::slack::forms::{self, FieldErrors, IncidentChoice};
-use crate::slack::inbound::{Ack, GlobalShortcut, MessageShortcut, Meta, SeenMessage, SlashCommand, ViewSubmission};
+use crate::slack::inbound::{
+    Ack, GlobalShortcut, MessageShortcut, Meta, SeenMessage, SeenView, SlashCommand, ViewSubmission,
+};
 use crate::slack::methods::messages::written_at;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::plain;
@@ -37,7 +39,7 @@ impl Dispatch {
         if view.callback_id == form::WHICH_INCIDENT {
             return self.chosen(&submission, &asking, carried).await;
         }
-        match self.wish(&view.callback_id, &view.values, &carried) {
+        match self.wish(&asking.user, view, &carried) {
             Ok(Some(wish)) => self.fulfil(&asking, &carried, wish).await,
             Ok(None) => {
                 tracing::info!("a form that Firebell does not know was acknowledged");
@@ -71,22 +73,23 @@ impl Dispatch {
         if let Some(answer) = last
             && let Some(message) = self.words(&asking.user, &answer).await
         {
-            self.tell(&asking.user, None, carried.channel.clone(), message);
+            self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
         Ack::Empty
     }
 
-    fn wish(&self, callback: &str, values: &serde_json::Value, carried: &Carried) -> Result<Option<Wish>, FieldErrors> {
+    fn wish(&self, user: &UserId, view: &SeenView, carried: &Carried) -> Result<Option<Wish>, FieldErrors> {
+        let values = &view.values;
         let about = |commands: Vec<Command>, field| {
             carried.incident.map(|id| Wish { target: Target::Incident(id), commands, field })
         };
-        Ok(match callback {
+        Ok(match view.callback_id.as_str() {
             form::OPEN => Some(Wish {
                 target: Target::New,
-                commands: vec![self.opening(forms::open(values)?, carried)],
+                commands: vec![self.opening(user, forms::open(values)?, carried)],
                 field: field::TITLE,
             }),
-            form::ESCALATE => self.calling(forms::escalate(values)?, carried),
+            form::ESCALATE => self.calling(user, forms::escalate(values)?, carried),
             form::NOTE => {
                 let note = forms::note(values)?;
                 let when = When { at: note.at, approx: false };
@@ -136,7 +139,7 @@ impl Dispatch {
         })
     }
 
-    fn opening(&self, opened: forms::OpenForm, carried: &Carried) -> Command {
+    fn opening(&self, user: &UserId, opened: forms::OpenForm, carried: &Carried) -> Command {
         let detected = carried.message.as_ref().map(|message| Detection {
             when: When { at: written_at(&message.ts), approx: false },
             text: opened.description.clone().unwrap_or_else(|| opened.title.clone()),
@@ -159,7 +162,7 @@ impl Dispatch {
             title: opened.title,
             severity: Some(opened.severity),
             private: opened.private,
-            zone: None,
+            zone: self.zone_name(user),
             origin,
             retrospective: false,
             nonce: random_id(),
@@ -169,7 +172,7 @@ impl Dispatch {
     }
 
     /// Calling a team from a form: in the incident it was opened in, in the chosen one, or in a new one.
-    fn calling(&self, called: forms::EscalateForm, carried: &Carried) -> Option<Wish> {
+    fn calling(&self, user: &UserId, called: forms::EscalateForm, carried: &Carried) -> Option<Wish> {
         let escalate =
             Command::Escalate { when: When::default(), team: called.team.0.clone(), reason: called.reason.clone() };
         match (carried.incident, called.incident) {
@@ -183,7 +186,7 @@ impl Dispatch {
                     title,
                     severity: None,
                     private: false,
-                    zone: None,
+                    zone: self.zone_name(user),
                     origin: Origin::Command { channel: carried.channel.clone() },
                     retrospective: false,
                     nonce: random_id(),
@@ -239,7 +242,7 @@ impl Dispatch {
                 text: value["text"].as_str().unwrap_or_default().to_owned(),
                 blocks: value["blocks"].as_array().cloned().unwrap_or_default(),
             };
-            self.tell(&asking.user, None, carried.channel.clone(), message);
+            self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
     }
 
@@ -282,7 +285,7 @@ impl Dispatch {
                     }
                     Err(error) => {
                         let failure = self.unreadable(&error);
-                        self.tell(&asking.user, shortcut.response_url.clone(), Some(channel), failure);
+                        self.tell(&asking.user, Way::by(shortcut.response_url.clone(), Some(channel)), failure);
                     }
                 }
             }
@@ -313,7 +316,7 @@ impl Dispatch {
             Err(failure) => Some(failure),
         };
         if let Some(message) = told {
-            self.tell(&asking.user, shortcut.response_url.clone(), shortcut.channel.clone(), message);
+            self.tell(&asking.user, Way::by(shortcut.response_url.clone(), shortcut.channel.clone()), message);
         }
     }
 }
