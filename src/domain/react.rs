@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::effect::Effect;
 use super::escalation::Phase;
 use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded, Source};
-use super::incident::{Channel, Incident};
+use super::incident::{Channel, Incident, Role};
 use super::roster::Roster;
 use crate::ids::{EscalationId, Seq, UserId};
 
@@ -142,10 +142,13 @@ impl Effects<'_> {
                 self.in_channel(Effect::Post { seq });
                 self.refresh_headlines();
             }
-            Event::RoleAssigned { user, .. } => {
+            Event::RoleAssigned { role, user } => {
                 self.in_channel(Effect::Post { seq });
                 self.invite([user].into_iter());
-                self.refresh_headlines();
+                match role {
+                    Role::Commander => self.refresh_headlines(),
+                    Role::Scribe | Role::CommunicationsLead => self.refresh_card(),
+                }
             }
             Event::TaskAdded { owner, .. } => {
                 self.in_channel(Effect::Post { seq });
@@ -198,6 +201,11 @@ impl Effects<'_> {
             .map(|found| found.id)
             .collect();
         self.out.extend(waiting.into_iter().map(|escalation| Effect::PostEscalation { escalation }));
+        // Who was paged meanwhile learns where the work is.
+        let paged: Vec<EscalationId> = self.incident.escalations.keys().copied().collect();
+        for id in paged {
+            self.refresh_pages(id);
+        }
         self.refresh_announcement();
         if self.incident.concluded {
             self.out.push(Effect::PostPostmortem);

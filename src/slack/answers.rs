@@ -75,10 +75,17 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
             });
             Message::sentence(mrkdwn!("{} has it{} since {}. {}", who, what, since, help))
         }
+        Said::Stopped { team } => {
+            let team = escape::name(&team.name);
+            Message::sentence(mrkdwn!("The call for {} is over. Nobody of {} is paged any more.", name, team))
+        }
         Said::NothingChanged { because } => Message::sentence(Untrusted(because).line(SENTENCE_CHARS_MAX)),
         Said::Resolved { at } => {
             let at = scene::moment(*at, reader.zone(), reader.now);
-            Message::sentence(mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at))
+            Message::sentence(match scene.as_ref().and_then(Scene::channel) {
+                Some(_) => mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at),
+                None => mrkdwn!("{} resolved {}. `/incident {} postmortem` says where the draft is.", name, at, name),
+            })
         }
         Said::Refused { rejection } => refusal(rejection),
     })
@@ -251,6 +258,15 @@ pub fn did_you_mean(problem: &str, suggestions: &[Suggestion]) -> Message {
     if !buttons.is_empty() {
         shown.push(blocks::actions(buttons));
     }
+    Message::new(sentence, shown)
+}
+
+/// Slack did not open a form in time; the same again is a press away.
+pub fn form_not_opened(command: &str, text: &str) -> Message {
+    let sentence: Mrkdwn = "Slack did not open the form in time.".into();
+    let again = Suggestion { label: "Try again".to_owned(), command: command.to_owned(), text: text.to_owned() };
+    let mut shown = vec![blocks::section(sentence.clone())];
+    shown.extend(run_button(0, &again, 0).map(|button| blocks::actions([button])));
     Message::new(sentence, shown)
 }
 

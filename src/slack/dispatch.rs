@@ -199,6 +199,7 @@ impl Dispatch {
 
     /// Asks which incident a command means that was typed outside of one.
     async fn ask_which(&self, user: &UserId, trigger_id: Option<&str>, carried: &Carried) -> Ack {
+        let (command, text) = carried.typed.as_deref().and_then(|typed| typed.split_once(' ')).unwrap_or_default();
         match self.visible(user, false, CHOICES_MAX).await {
             Err(error) => shown(self.unreadable(&error)),
             Ok(incidents) => {
@@ -206,7 +207,8 @@ impl Dispatch {
                 let view = modals::which_incident_modal(&choices, carried);
                 match self.open_form(trigger_id, &view).await {
                     Some(()) => Ack::Empty,
-                    None => shown(answers::refusal(&outside())),
+                    None if command.is_empty() => shown(answers::refusal(&outside())),
+                    None => shown(answers::form_not_opened(command, text)),
                 }
             }
         }

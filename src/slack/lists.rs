@@ -17,6 +17,7 @@ use crate::domain::incident::{Field, Incident, Page};
 use crate::domain::policy::Tier;
 use crate::domain::recipients;
 use crate::domain::roster::{Directory, Roster, Team};
+use crate::ids::TeamKey;
 
 /// Most incidents, entries or tasks in one answer; the page has the rest.
 const ROWS_MAX: usize = 20;
@@ -156,9 +157,18 @@ pub fn timeline(scene: &Scene<'_>, history: &[Recorded], entries_max: usize) -> 
     Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(lines, " ")), shown)
 }
 
-/// Where each call stands: who was paged, by which way and why, and what happens next.
-pub fn why(scene: &Scene<'_>, history: &[Recorded]) -> Message {
-    let escalations: Vec<&Escalation> = scene.incident.escalations.values().collect();
+/// Where each call stands, or the calls of one team: who was paged, by which way and why, and what happens next.
+pub fn why(scene: &Scene<'_>, history: &[Recorded], team: Option<&TeamKey>) -> Message {
+    let asked = |escalation: &&Escalation| team.is_none() || escalation.team.key.as_ref() == team;
+    let escalations: Vec<&Escalation> = scene.incident.escalations.values().filter(asked).collect();
+    if let (true, Some(team)) = (escalations.is_empty(), team.and_then(|key| scene.roster.teams.get(key))) {
+        return Message::sentence(mrkdwn!(
+            "{} was not called to {}. /escalate {} calls it.",
+            escape::name(&team.name),
+            scene.number(),
+            escape::name(team.key.as_str())
+        ));
+    }
     if escalations.is_empty() {
         return Message::sentence(mrkdwn!(
             "Nobody was called to {} yet. /escalate and a team's name calls one.",

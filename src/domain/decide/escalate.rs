@@ -114,15 +114,15 @@ impl Draft<'_> {
         let (pages, unreachable) = self.plan_pages(&self.context.roster.fallback, self.next_page());
         let step = Step { round: last.round, tier: 0, generation: last.generation + 1 };
         self.push_own(Event::EscalationExhausted { escalation: id, step, pages, unreachable });
-        let hand_off = self.after.escalations.get(&id).and_then(|found| found.policy.hand_off_to.clone());
-        if let Some(team) = hand_off.and_then(|key| self.context.roster.teams.get(&key)).cloned()
+        let Some(Escalation { team: silent, policy, .. }) = self.after.escalations.get(&id).cloned() else { return };
+        if let Some(team) = policy.hand_off_to.and_then(|key| self.context.roster.teams.get(&key)).cloned()
             && self.running(&team.reference()).is_none()
         {
             let next = self.next_escalation();
             self.push_own(Event::Escalated {
                 escalation: Some(next),
                 team: Some(team.reference()),
-                text: Some("Handed on: nobody of the team that was called first has answered".to_owned()),
+                text: Some(format!("{} did not answer", silent.name)),
                 policy: Some(team.policy),
             });
             self.fire_next(next, self.context.now);
@@ -362,7 +362,7 @@ impl Draft<'_> {
             return Ok(unchanged(self.who_has_it(escalation.id)));
         }
         self.push(Event::EscalationStopped { escalation: escalation.id, text });
-        Ok(Said::Done)
+        Ok(Said::Stopped { team: escalation.team })
     }
 
     /// The escalation a person names by team, or the latest one.

@@ -45,6 +45,9 @@ impl Dispatch {
                 self.tell(&asking.user, way, message);
             }
         }
+        if press.view.as_ref().is_some_and(|view| view.is_home) {
+            self.show_home(press.who.user.clone());
+        }
         Ack::Empty
     }
 
@@ -211,5 +214,6 @@ impl Dispatch {
 
 /// Whether the message that was pressed will itself show what happened.
 fn shows_itself(answer: &Answer) -> bool {
-    rejection(answer).is_none() && matches!(answer.said, Said::YouHaveIt { .. } | Said::Called { .. } | Said::Done)
+    rejection(answer).is_none()
+        && matches!(answer.said, Said::YouHaveIt { .. } | Said::Called { .. } | Said::Stopped { .. } | Said::Done)
 }

@@ -182,10 +182,7 @@ impl Dispatch {
         let view = modals::open_modal(&OpenPrefill::default(), None, &self.app.roster(), &carried);
         match self.open_form(trigger_id.as_deref(), &view).await {
             Some(()) => Ack::Empty,
-            None => shown(answers::did_you_mean(
-                "Slack did not open the form.",
-                &[Suggestion { label: "Try again".into(), command: "/incident".into(), text: "open".into() }],
-            )),
+            None => shown(answers::form_not_opened("/incident", "open")),
         }
     }
 
@@ -196,7 +193,7 @@ impl Dispatch {
         team: Option<TeamKey>,
         reason: Option<String>,
     ) -> Ack {
-        let SlashCommand { channel, trigger_id, user, .. } = place.command;
+        let SlashCommand { channel, trigger_id, user, command, text, .. } = place.command;
         let roster = self.app.roster();
         let carried = Carried { channel: Some(channel.clone()), incident: target, ..Carried::default() };
         let incidents = match (target, self.visible(user, false, super::CHOICES_MAX).await) {
@@ -208,7 +205,7 @@ impl Dispatch {
         let view = modals::escalate_modal(team.as_ref(), reason.as_deref(), choices.as_deref(), &roster, &carried);
         match self.open_form(trigger_id.as_deref(), &view).await {
             Some(()) => Ack::Empty,
-            None => shown(answers::refusal(&outside())),
+            None => shown(answers::form_not_opened(command, text)),
         }
     }
 
@@ -259,7 +256,7 @@ impl Dispatch {
         let scene = Scene::new(&incident, &roster, &directory, now);
         shown(match look {
             Typed::Timeline => lists::timeline(&scene, &history, TIMELINE_ENTRIES),
-            Typed::Why { .. } => lists::why(&scene, &history),
+            Typed::Why { team } => lists::why(&scene, &history, team.as_ref()),
             Typed::Postmortem | Typed::Export { .. } => lists::documents(&scene),
             Typed::Join => {
                 self.let_in(&incident, &asking.user);

@@ -239,7 +239,7 @@ impl Dispatch {
         });
     }
 
-    fn show_home(&self, user: UserId) {
+    pub(super) fn show_home(&self, user: UserId) {
         let dispatch = self.clone();
         self.afterwards.spawn(async move {
             let incidents = match dispatch.visible(&user, true, HOME_INCIDENTS_MAX).await {

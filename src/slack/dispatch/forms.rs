@@ -14,6 +14,7 @@ use crate::slack::forms::{self, FieldErrors, IncidentChoice};
 use crate::slack::inbound::{
     Ack, GlobalShortcut, MessageShortcut, Meta, SeenMessage, SeenView, SlashCommand, ViewSubmission,
 };
+use crate::slack::message::Message;
 use crate::slack::methods::messages::written_at;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::plain;
@@ -52,6 +53,7 @@ impl Dispatch {
     /// Runs the commands of a form one after the other; the first refusal is shown at its field.
     async fn fulfil(&self, asking: &Asking, carried: &Carried, wish: Wish) -> Ack {
         let Wish { mut target, commands, field } = wish;
+        let several = commands.len() > 1;
         let mut last: Option<Answer> = None;
         for (part, command) in commands.into_iter().enumerate() {
             let answer = match self.ask(&asking.part(part), target.clone(), command).await {
@@ -70,12 +72,28 @@ impl Dispatch {
                 last = Some(answer);
             }
         }
+        if let Some(Answer { said: Said::Kept { what }, .. }) = &mut last
+            && several
+        {
+            "the answers".clone_into(what);
+        }
         if let Some(answer) = last
-            && let Some(message) = self.words(&asking.user, &answer).await
+            && let Some(message) = self.told(asking, carried, &answer).await
         {
             self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
         Ack::Empty
+    }
+
+    /// What somebody reads who has sent a form: where the incident's channel does not show it, at least how things stand.
+    async fn told(&self, asking: &Asking, carried: &Carried, answer: &Answer) -> Option<Message> {
+        let words = self.words(&asking.user, answer).await;
+        let (None, Some(id)) = (&words, answer.incident) else { return words };
+        let here = match &carried.channel {
+            Some(channel) => self.app.incident_in(channel).await.ok().flatten(),
+            None => None,
+        };
+        if here == Some(id) { None } else { self.done_elsewhere(id).await }
     }
 
     fn wish(&self, user: &UserId, view: &SeenView, carried: &Carried) -> Result<Option<Wish>, FieldErrors> {
@@ -93,7 +111,8 @@ impl Dispatch {
             form::NOTE => {
                 let note = forms::note(values)?;
                 let when = When { at: note.at, approx: false };
-                about(vec![Command::Note { when, kind: note.kind, team: None, text: note.text }], field::TEXT)
+                let field = if self.is_to_come(note.at) { field::AT } else { field::TEXT };
+                about(vec![Command::Note { when, kind: note.kind, team: None, text: note.text }], field)
             }
             form::UPDATE => about(vec![Command::PostUpdate { text: forms::update(values)? }], field::TEXT),
             form::MITIGATE => {
@@ -108,7 +127,8 @@ impl Dispatch {
                     commands.push(Command::SetImpactStart { start_at: resolved.impact_start_at });
                 }
                 commands.push(Command::Resolve { when: When::default(), text: None, team: None });
-                about(commands, field::ROOT_CAUSE)
+                let early = self.is_to_come(resolved.impact_start_at);
+                about(commands, if early { field::IMPACT_START } else { field::ROOT_CAUSE })
             }
             form::EDIT_ENTRY => {
                 let text = forms::edit_entry(values)?;
@@ -133,10 +153,22 @@ impl Dispatch {
                 commands.push(Command::SetImpactStart { start_at: answers.impact_start_at });
                 commands.push(Command::SetImpactEnd { end_at: answers.impact_end_at });
                 commands.push(Command::SetMeasures { measures: answers.measures });
-                about(commands, field::IMPACT)
+                about(
+                    commands,
+                    match self.is_to_come(answers.impact_start_at) {
+                        true => field::IMPACT_START,
+                        false if self.is_to_come(answers.impact_end_at) => field::IMPACT_END,
+                        false => field::IMPACT,
+                    },
+                )
             }
             _ => None,
         })
+    }
+
+    /// Whether a chosen time has not come yet, so that a refusal belongs to its field.
+    fn is_to_come(&self, at: Option<chrono::DateTime<chrono::Utc>>) -> bool {
+        at.is_some_and(|at| at > self.app.clock().now())
     }
 
     fn opening(&self, user: &UserId, opened: forms::OpenForm, carried: &Carried) -> Command {
@@ -215,7 +247,7 @@ impl Dispatch {
         if let Some(message) = carried.message {
             let command = Command::RequestCapture { message, kind: NoteKind::Note };
             let wish = Wish { target: Target::Incident(id), commands: vec![command], field: field::INCIDENT };
-            return self.fulfil(asking, &Carried::of(id), wish).await;
+            return self.fulfil(asking, &Carried { channel: carried.channel, ..Carried::of(id) }, wish).await;
         }
         self.retype(submission, asking, id, &carried).await;
         Ack::Empty
@@ -238,7 +270,7 @@ impl Dispatch {
         };
         let place = Place { asking: asking.clone(), here: Some(id), command: &typed };
         if let Ack::Message(value) = self.typed(&place).await {
-            let message = crate::slack::message::Message {
+            let message = Message {
                 text: value["text"].as_str().unwrap_or_default().to_owned(),
                 blocks: value["blocks"].as_array().cloned().unwrap_or_default(),
             };

@@ -64,7 +64,7 @@ fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &
     messages.push(lists::open_incidents(&vec![incident; 30], &tale.roster, &tale.directory, tale.now));
     messages.push(lists::details(&scene));
     messages.push(lists::timeline(&scene, history, 50));
-    messages.push(lists::why(&scene, history));
+    messages.push(lists::why(&scene, history, None));
     for team in tale.roster.teams.values() {
         messages.push(lists::preview(team, tale.now, "Europe/Berlin", &tale.roster, &tale.directory, tale.now));
     }

@@ -308,8 +308,8 @@ fn lists_show_what_was_asked_for() {
     out.add("show", read(&lists::details(&over.scene())));
     out.add("timeline", read(&lists::timeline(&over.scene(), &over.history, 20)));
     out.add("last three", read(&lists::timeline(&over.scene(), &over.history, 3)));
-    out.add("why", read(&lists::why(&tale.scene(), &tale.history)));
-    out.add("why, nobody called", read(&lists::why(&begun().scene(), &begun().history)));
+    out.add("why", read(&lists::why(&tale.scene(), &tale.history, None)));
+    out.add("why, nobody called", read(&lists::why(&begun().scene(), &begun().history, None)));
     for team in roster.teams.values() {
         out.add("preview", read(&lists::preview(team, at("4:15"), "America/New_York", roster, directory, now)));
     }

@@ -105,9 +105,15 @@ async fn home_shows_what_concerns_its_owner() {
     world.ben().types("/incident open Mail is late sev4 team=dev-team").await;
     let ana = world.ana().in_incident(1).await;
     ana.types("/incident resolve it works").await;
-    world.advance(minutes(30)).await;
+    world.advance(minutes(12)).await;
     assert_snapshot!("home_of_the_called", world.ben().opens_home().await);
     assert_snapshot!("home_of_the_uninvolved", world.fay().opens_home().await);
+    world.ben().clicks_at_home("I've got it").await;
+    assert_snapshot!("home_after_the_answer", world.ben().opens_home().await);
+    world.dana().types("/incident INC-1 task @dana due fri add an alert").await;
+    assert!(world.dana().opens_home().await.contains("add an alert"));
+    world.dana().clicks_at_home("Done").await;
+    assert!(!world.dana().opens_home().await.contains("add an alert"));
     assert!(world.fay().clicks_at_home("Open incident").await.contains("What is wrong?"));
 }
 
