@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
@@ -155,8 +154,8 @@ impl Worker {
         Ok(outbox::next_wake(&mut tx, app.clock().now()).await?)
     }
 
-    /// Performs everything that is ready now, until nothing is; how many effects that were. For programs that move the
-    /// clock themselves.
+    /// Performs everything that is ready now, one after the other, until nothing is; how many effects that were. For
+    /// programs that move the clock themselves and want the same to happen each time.
     pub async fn drain(&self) -> Result<usize, Error> {
         let mut performed = 0;
         loop {
@@ -165,8 +164,9 @@ impl Worker {
                 return Ok(performed);
             }
             performed += works.len();
-            let mut under_way: FuturesUnordered<_> = works.iter().map(|work| self.perform(work)).collect();
-            while under_way.next().await.is_some() {}
+            for work in &works {
+                self.perform(work).await;
+            }
         }
     }
 
@@ -200,13 +200,15 @@ impl Worker {
             | Effect::Announce
             | Effect::PostEscalation { .. }
             | Effect::Post { .. }
-            | Effect::PostPostmortem => self.post(work).await,
+            | Effect::PostPostmortem
+            | Effect::CatchUp
+            | Effect::Tell { .. } => self.post(work).await,
             Effect::UpdateCard
             | Effect::UpdateAnnouncement
             | Effect::UpdateEscalation { .. }
             | Effect::UpdatePostmortem => self.update(work).await,
             Effect::Capture { message, kind, by } => self.capture(work, message, *kind, by).await,
-            Effect::MarkTaken { message, taken } => self.mark_taken(work, message, *taken).await,
+            Effect::Mark { seq } => self.mark(work, *seq).await,
             Effect::Export => self.export(work).await,
         }
     }
@@ -218,9 +220,12 @@ impl Worker {
         Some(match &work.effect {
             Effect::Page { page } => (Method::ChatPostMessage, page::recipient(incident, *page)),
             Effect::Announce => (Method::ChatPostMessage, self.inner.app.roster().announce_in.clone()),
-            Effect::PostCard | Effect::PostEscalation { .. } | Effect::Post { .. } | Effect::PostPostmortem => {
-                (Method::ChatPostMessage, channel())
-            }
+            Effect::PostCard
+            | Effect::PostEscalation { .. }
+            | Effect::Post { .. }
+            | Effect::PostPostmortem
+            | Effect::CatchUp => (Method::ChatPostMessage, channel()),
+            Effect::Tell { user, .. } => (Method::ChatPostMessage, Some(ChannelId::new(user.as_str()))),
             Effect::UpdatePage { .. }
             | Effect::UpdateCard
             | Effect::UpdateAnnouncement
@@ -231,8 +236,7 @@ impl Worker {
             Effect::Invite { .. } => (Method::ConversationsInvite, None),
             Effect::PinCard => (Method::PinsAdd, None),
             Effect::Capture { .. } => (Method::ConversationsHistory, None),
-            Effect::MarkTaken { taken: true, .. } => (Method::ReactionsAdd, None),
-            Effect::MarkTaken { taken: false, .. } => (Method::ReactionsRemove, None),
+            Effect::Mark { .. } => (Method::ReactionsAdd, None),
             Effect::Export => return None,
         })
     }

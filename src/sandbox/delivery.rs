@@ -140,7 +140,8 @@ pub(crate) async fn ask(hub: &Arc<Hub>, mut attempt: Attempt) -> Result<Answer, 
             }
             DeliveryFault::Late { seconds } => hub.clock.sleep(TimeDelta::seconds(*seconds)).await,
             DeliveryFault::Duplicate => {
-                let (hub, copy) = (hub.clone(), attempt.clone());
+                // Slack signs each delivery anew.
+                let (hub, copy) = (hub.clone(), Attempt { skew_s: attempt.skew_s + 1, ..attempt.clone() });
                 let running = hub.desk.begin();
                 tokio::spawn(async move {
                     // The person sees only the first answer.

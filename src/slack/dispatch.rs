@@ -20,6 +20,7 @@ use super::actions::Carried;
 use super::answers::{self, Reader};
 use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
 use super::message::Message;
+use super::scene::Scene;
 use super::{Response, Slack, modals};
 use crate::app::{Answered, App, Error, Request, Target};
 use crate::domain::answer::{Answer, Said};
@@ -151,6 +152,20 @@ impl Dispatch {
         civil::zone(named).or_else(|_| civil::zone(&roster.zone)).unwrap_or_else(|_| Zone::utc())
     }
 
+    /// The person's own IANA zone, if Slack has told it: the one in which an incident of theirs is written down.
+    fn zone_name(&self, user: &UserId) -> Option<String> {
+        let directory = self.app.directory();
+        let named = directory.people.get(user)?.zone.clone()?;
+        civil::zone(&named).is_ok().then_some(named)
+    }
+
+    /// How an incident stands after a change that its own channel shows, for somebody who is not there.
+    async fn done_elsewhere(&self, id: IncidentId) -> Option<Message> {
+        let incident = self.app.incident(id).await.ok().flatten()?;
+        let (roster, directory, now) = (self.app.roster(), self.app.directory(), self.app.clock().now());
+        Some(answers::done_elsewhere(&Scene::new(&incident, &roster, &directory, now)))
+    }
+
     /// Open incidents that this person may know of, newest first.
     async fn visible(&self, user: &UserId, all: bool, limit: u32) -> Result<Vec<Incident>, store::Error> {
         let filter = store::incidents::Filter { open_only: !all, include_private: true, limit, ..Default::default() };
@@ -185,6 +200,7 @@ impl Dispatch {
 
     /// Asks which incident a command means that was typed outside of one.
     async fn ask_which(&self, user: &UserId, trigger_id: Option<&str>, carried: &Carried) -> Ack {
+        let (command, text) = carried.typed.as_deref().and_then(|typed| typed.split_once(' ')).unwrap_or_default();
         match self.visible(user, false, CHOICES_MAX).await {
             Err(error) => shown(self.unreadable(&error)),
             Ok(incidents) => {
@@ -192,25 +208,26 @@ impl Dispatch {
                 let view = modals::which_incident_modal(&choices, carried);
                 match self.open_form(trigger_id, &view).await {
                     Some(()) => Ack::Empty,
-                    None => shown(answers::refusal(&outside())),
+                    None if command.is_empty() => shown(answers::refusal(&outside())),
+                    None => shown(answers::form_not_opened(command, text)),
                 }
             }
         }
     }
 
     /// Tells a person something after the acknowledgement: by the address Slack gave, else beside where they are.
-    fn tell(&self, user: &UserId, response_url: Option<String>, channel: Option<ChannelId>, message: Message) {
+    fn tell(&self, user: &UserId, way: Way, message: Message) {
         let (slack, user) = (self.slack.clone(), user.clone());
         self.afterwards.spawn(async move {
-            let told = match (response_url, channel) {
-                (Some(url), _) => {
-                    let response = Response { text: message.text, blocks: message.blocks, ..Response::default() };
-                    slack.respond(&url, &response).await
+            let told = match way {
+                Way::Respond { url, replace_original } => {
+                    let (text, blocks) = (message.text, message.blocks);
+                    slack.respond(&url, &Response { text, blocks, replace_original, ..Response::default() }).await
                 }
-                (None, Some(channel)) => {
+                Way::Beside(channel) => {
                     slack.post_ephemeral(&channel, &user, &message.text, &message.blocks, None).await
                 }
-                (None, None) => {
+                Way::Directly => {
                     let post = super::Message { text: message.text, blocks: message.blocks, ..Default::default() };
                     slack.post_message(&ChannelId::new(user.as_str()), &post).await.map(drop)
                 }
@@ -232,6 +249,30 @@ impl Dispatch {
             Ok(Some(incident)) => Ok(incident),
             Ok(None) => Err(answers::refusal(&unknown())),
             Err(error) => Err(self.unreadable(&error)),
+        }
+    }
+}
+
+/// How somebody is told what only they see.
+enum Way {
+    /// By the address that came with a press or a shortcut; the pressed message is replaced if only they saw it.
+    Respond { url: String, replace_original: bool },
+    /// In this channel.
+    Beside(ChannelId),
+    /// By direct message.
+    Directly,
+}
+
+impl Way {
+    /// Beside where they are, if that is known.
+    fn near(channel: Option<ChannelId>) -> Self {
+        channel.map_or(Self::Directly, Self::Beside)
+    }
+
+    fn by(response_url: Option<String>, channel: Option<ChannelId>) -> Self {
+        match response_url {
+            Some(url) => Self::Respond { url, replace_original: false },
+            None => Self::near(channel),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::civil::format::ClockStyle;
 use crate::domain::command::Command;
 use crate::domain::event::{Actor, Recorded};
 use crate::domain::incident::Incident;
-use crate::domain::postmortem::{Options, Postmortem, Sentence};
+use crate::domain::postmortem::{Options, Postmortem};
 use crate::domain::roster::Directory;
 use crate::domain::timeline::people::PeopleStyle;
 use crate::export::{self, ProseEdit};
@@ -84,9 +84,16 @@ impl Documents {
         let document = self.postmortem(incident, history, directory, now);
         PostmortemStanding {
             timeline_entries: document.figures.entries,
-            still_open: document.still_open.iter().map(Sentence::plain).collect(),
+            still_open: document.still_open.iter().map(|sentence| topic(&sentence.plain())).collect(),
         }
     }
+}
+
+/// What a question of the document is about, as a few words within a sentence: what stands before its colon.
+fn topic(question: &str) -> String {
+    let topic = question.split_once(':').map_or(question, |(topic, _)| topic);
+    let mut chars = topic.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 impl Worker {

@@ -55,12 +55,11 @@ impl<'w> Person<'w> {
 
     /// Does something; what is then new that only this person sees: an answer, a form.
     async fn gets(&self, act: Act) -> String {
-        let before = self.own_messages();
-        let forms_before = self.views().len();
+        let (before, form_before) = (self.own_messages(), self.top_view());
         self.does(act).await;
-        let new = self.own_messages().split_off(before.len());
-        let mut seen: Vec<String> = new.iter().map(|message| self.world.message(message)).collect();
-        if self.views().len() > forms_before {
+        let new = self.own_messages().into_iter().filter(|message| !before.contains(message));
+        let mut seen: Vec<String> = new.map(|message| self.world.message(&message)).collect();
+        if self.has_form() && self.top_view() != form_before {
             seen.push(self.form());
         }
         seen.join("\n")
@@ -169,6 +168,10 @@ impl<'w> Person<'w> {
         views["stack"].as_array().cloned().unwrap_or_default()
     }
 
+    fn top_view(&self) -> Option<Value> {
+        self.views().pop().map(|view| view["id"].clone())
+    }
+
     /// The form on top, as it is read.
     pub(crate) fn form(&self) -> String {
         let view = self.views().pop().unwrap_or_else(|| panic!("{} has no form open", self.name));
@@ -194,15 +197,19 @@ impl<'w> Person<'w> {
             let action_id = input["element"]["action_id"].as_str().unwrap_or_default();
             values[block_id][action_id] = self.value(&input["element"], answer);
         }
-        let before = self.own_messages().len();
+        let before = self.own_messages();
         let dm_before = self.clone().in_dm().count();
         let view_id = view["id"].as_str().unwrap_or_default().to_owned();
         let done = self.does(Act::Submit { view_id, values }).await;
         if let Some(errors) = done["errors"].as_object() {
-            return errors.iter().map(|(field, error)| format!("{field}: {error}")).collect::<Vec<_>>().join("\n");
+            return errors
+                .iter()
+                .map(|(field, error)| format!("{field}: {}", error.as_str().unwrap_or_default()))
+                .collect::<Vec<_>>()
+                .join("\n");
         }
-        let new = self.own_messages().split_off(before);
-        let mut seen: Vec<String> = new.iter().map(|message| self.world.message(message)).collect();
+        let new = self.own_messages().into_iter().filter(|message| !before.contains(message));
+        let mut seen: Vec<String> = new.map(|message| self.world.message(&message)).collect();
         let dm = self.clone().in_dm();
         if dm.place != self.place && dm.count() > dm_before && seen.is_empty() {
             let told = self.world.messages(&self.id, &dm.place).split_off(dm_before);
