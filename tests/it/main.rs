@@ -3,6 +3,7 @@
 
 mod core;
 mod document;
+mod hardships;
 mod sandbox;
 mod slack_client;
 mod slack_http;
