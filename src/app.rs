@@ -71,6 +71,8 @@ pub struct Work {
     pub effect: Effect,
     /// An earlier attempt may have gone out: look before sending again.
     pub uncertain: bool,
+    /// The last attempt never reported, so that the history does not know of it.
+    pub lapsed: bool,
     pub created_at: DateTime<Utc>,
     /// The incident as it is now.
     pub incident: Arc<Incident>,
@@ -85,6 +87,11 @@ pub enum Settled {
         at: DateTime<Utc>,
         error: String,
         uncertain: bool,
+        finished: Option<Finished>,
+    },
+    /// Never: kept aside for people to see.
+    GivenUp {
+        error: String,
         finished: Option<Finished>,
     },
 }

@@ -20,7 +20,12 @@ const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
 pub async fn run(app: App) {
     loop {
         let wait_until = match tick(&app).await {
-            Ok(next) => next.unwrap_or(DateTime::<Utc>::MAX_UTC).min(app.clock().now() + LOOK_EVERY),
+            Ok(next) => {
+                let now = app.clock().now();
+                // One that stays due, because it cannot be read or fired, must not keep us spinning.
+                let latest = now + LOOK_EVERY;
+                next.filter(|next| *next > now).map_or(latest, |next| next.min(latest))
+            }
             Err(error) => {
                 tracing::error!(%error, "due timers could not be read or fired; trying again");
                 app.clock().now() + LOOK_EVERY

@@ -6,6 +6,7 @@
 mod core;
 mod document;
 mod golden;
+mod hardships;
 mod sandbox;
 mod slack_client;
 mod slack_http;
