@@ -20,10 +20,12 @@ const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
 pub async fn run(app: App) {
     loop {
         let wait_until = match tick(&app).await {
-            Ok(next) => next.unwrap_or(DateTime::<Utc>::MAX_UTC).min(app.clock().now() + LOOK_EVERY),
+            Ok(next) => {
+                next.unwrap_or(DateTime::<Utc>::MAX_UTC).min(app.clock().now() + app.clock().stretched(LOOK_EVERY))
+            }
             Err(error) => {
                 tracing::error!(%error, "due timers could not be read or fired; trying again");
-                app.clock().now() + LOOK_EVERY
+                app.clock().now() + app.clock().stretched(LOOK_EVERY)
             }
         };
         tokio::select! {

@@ -114,9 +114,10 @@ impl Worker {
             return;
         }
         let now = app.clock().now();
-        let next = self.next_wake().await.ok().flatten().unwrap_or(now + LOOK_EVERY);
+        let look = now + app.clock().stretched(LOOK_EVERY);
+        let next = self.next_wake().await.ok().flatten().unwrap_or(look);
         tokio::select! {
-            () = app.clock().sleep_until(next.min(now + LOOK_EVERY)) => {}
+            () = app.clock().sleep_until(next.min(look)) => {}
             () = app.outbox_changed() => {}
         }
     }

@@ -407,7 +407,8 @@ impl<'a> Desk<'a> {
     /// Leases due effects to the caller; drops those that the incident no longer wants.
     async fn claim(&mut self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, store::Error> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let claimed = outbox::claim(&mut self.tx, self.now, lanes, limit, self.now + LEASE).await?;
+        let claimed =
+            outbox::claim(&mut self.tx, self.now, lanes, limit, self.now + self.inner.clock.stretched(LEASE)).await?;
         self.lock(claimed.iter().filter_map(|row| row.incident).collect()).await?;
         let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::domain::incident::Incident;
 use crate::sandbox::{Act, Container, Control};
 use crate::slack::actions::{SHORTCUT_ADD_TO_TIMELINE, VALUE};
+use crate::store;
 
 /// What the monitoring system shows the webhook.
 pub const ALERT_SECRET: &str = "demo-shopwatch";
@@ -95,7 +96,19 @@ impl Player {
                 self.slack.act(who, Act::OpenHome {}).await?;
             }
         }
-        (self.rest)().await;
+        self.come_to_rest().await
+    }
+
+    /// Lets everything that follows from a step follow, within reason.
+    async fn come_to_rest(&self) -> anyhow::Result<()> {
+        for _ in 0..LOOKS_MAX / 2 {
+            (self.rest)().await;
+            let mut tx = self.app.db().read().await?;
+            let lanes = store::outbox::depth(&mut tx).await?;
+            if lanes.values().all(|lane| lane.pending + lane.sending == 0) {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -151,7 +164,7 @@ impl Player {
     /// What Prometheus Alertmanager sends.
     async fn alert(&self) -> anyhow::Result<i64> {
         let started = story::instant(0).to_rfc3339_opts(SecondsFormat::Secs, true);
-        let labels = json!({ "alertname": "ShopResponseTime", "service": "shop-web", "severity": "critical" });
+        let labels = json!({ "alertname": "ShopResponseTime", "service": "shop-web" });
         let annotations = json!({ "summary": ALERT_TITLE, "description": ALERT_TEXT });
         let body = json!({
             "version": "4",

@@ -323,7 +323,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         90,
-        0,
+        10,
         "Dana types /incident action: the settings are corrected",
         Does::Types {
             who: DANA,
@@ -374,7 +374,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         120,
-        20,
+        0,
         "Ana presses Resolve and answers the questions",
         Does::Presses {
             who: ANA,

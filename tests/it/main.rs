@@ -2,6 +2,7 @@
 //! whole program against that workspace, a real database and a manual clock.
 
 mod core;
+mod demo;
 mod document;
 mod sandbox;
 mod slack_client;
