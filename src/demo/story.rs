@@ -450,9 +450,9 @@ pub const STEPS: &[Step] = &[
     step(
         126,
         0,
-        "Ana types three more tasks",
+        "Dana types /incident task",
         Does::Types {
-            who: ANA,
+            who: DANA,
             place: HERE,
             line: "/incident task @dana due 2023-04-14 Add monitoring and alerts for database connectivity",
         },
@@ -461,9 +461,9 @@ pub const STEPS: &[Step] = &[
     step(
         126,
         30,
-        "… the second",
+        "Chris types /incident task",
         Does::Types {
-            who: ANA,
+            who: CHRIS,
             place: HERE,
             line: "/incident task @eli due 2023-04-28 Write and adopt a disaster recovery plan",
         },
@@ -472,9 +472,9 @@ pub const STEPS: &[Step] = &[
     step(
         127,
         0,
-        "… the third",
+        "Fay types /incident task",
         Does::Types {
-            who: ANA,
+            who: FAY,
             place: HERE,
             line: "/incident task @ana due 2023-04-21 Schedule regular infrastructure reviews",
         },

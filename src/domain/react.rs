@@ -110,8 +110,15 @@ impl Effects<'_> {
                     self.refresh_pages(id);
                 }
                 self.conclude(seq, matches!(recorded.occurrence.event, Event::Resolved { .. }));
+                self.in_channel(Effect::SetTopic);
             }
-            Event::Reopened { .. } | Event::StatusChanged { .. } | Event::Mitigated { .. } => {
+            Event::Reopened { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.in_channel(Effect::SetTopic);
+                self.refresh_card();
+                self.refresh_announcement();
+            }
+            Event::StatusChanged { .. } | Event::Mitigated { .. } => {
                 self.in_channel(Effect::Post { seq });
                 self.refresh_card();
                 self.refresh_announcement();

@@ -79,6 +79,10 @@ async function open(url, options = {}) {
   return page;
 }
 
+async function closeAll() {
+  for (const context of browser.contexts()) await context.close();
+}
+
 async function picture(page, name, options = {}) {
   if (!SCREENSHOTS) return;
   await mkdir(SCREENSHOTS, { recursive: true });
@@ -119,7 +123,8 @@ await page.locator("dialog").waitFor();
 await picture(page, "04-modal");
 await page.keyboard.press("Escape");
 
-// Killed in the middle, it goes on.
+// Killed in the middle, it goes on. A page that is open then would say so on its console, rightly.
+await closeAll();
 const before = await status(demo);
 assert.equal(await stop(demo, "SIGKILL"), "SIGKILL");
 demo = await start("--speed", "600");
@@ -157,7 +162,9 @@ await picture(night, "12-incident-phone-dark");
 
 async function documents() {
   const url = `${demo.bot}/incidents/1/postmortem`;
-  return { page: await (await open(url)).innerText("main"), md: await read(`${url}.md`, "text"), json: await read(`${url}.json`, "text") };
+  const page = await open(url);
+  const shownText = await page.innerText("main");
+  return { page: shownText, md: await read(`${url}.md`, "text"), json: await read(`${url}.json`, "text") };
 }
 const told = await documents();
 for (const [time, text] of ENTRIES) {
@@ -172,6 +179,7 @@ assert.match(told.md, /no answer, called again 3:1\d PM, answered 3:1\d PM/);
 assert.deepEqual((await read(`${demo.page}/_control/journal?limit=1`)).complaints, [], "Slack would complain");
 
 // Stopped in good order, it comes up as it was.
+await closeAll();
 assert.equal(await stop(demo), 0);
 const log = demo.log();
 demo = await start();
@@ -184,7 +192,7 @@ assert.deepEqual(await post(`${demo.page}/_demo/restart`), { ok: true });
 now = await status(demo);
 assert.ok(!now.finished && now.step < 5, "the story begins anew");
 await until("the new workspace", async () => !channelOf(await read(`${demo.page}/_control/state?as=U0ANA00001`), "inc-") || (await status(demo)).step > 2, 10);
-await page.goto("about:blank");
+await closeAll();
 assert.equal(await stop(demo), 0);
 await browser.close();
 assert.deepEqual(problems, [], "the browser complains");
