@@ -10,7 +10,7 @@ mod writer;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::domain::answer::Answer;
@@ -107,7 +107,7 @@ struct Inner {
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
-    outbox: Notify,
+    outbox: watch::Sender<()>,
 }
 
 impl Inner {
@@ -132,7 +132,7 @@ impl App {
             directory: RwLock::new(Arc::new(directory)),
             queue,
             timers: Notify::new(),
-            outbox: Notify::new(),
+            outbox: watch::Sender::new(()),
         });
         tokio::spawn(writer::run(Arc::downgrade(&inner), jobs));
         Self { inner }
@@ -212,15 +212,15 @@ impl App {
         self.inner.timers.notified().await;
     }
 
-    /// Waits until there may be effects to perform.
-    pub async fn outbox_changed(&self) {
-        self.inner.outbox.notified().await;
+    /// Tells of every time when there may be effects to perform; each receiver hears all of them.
+    pub fn outbox_changes(&self) -> watch::Receiver<()> {
+        self.inner.outbox.subscribe()
     }
 
     /// Tells scheduler and worker to look again: another replica may have left them something.
     pub fn wake(&self) {
         self.inner.timers.notify_one();
-        self.inner.outbox.notify_one();
+        self.inner.outbox.send_replace(());
     }
 }
 

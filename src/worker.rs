@@ -11,13 +11,14 @@ mod outcome;
 mod page;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
-use crate::clock::lock;
+use crate::clock::{lock, real_sleep};
 use crate::domain::command::Finished;
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Recorded;
@@ -36,7 +37,7 @@ const PAGES_AT_ONCE: usize = 64;
 /// Other effects on their way at once.
 const OTHERS_AT_ONCE: usize = 16;
 /// The longest sleep while nothing seems to wait.
-const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const OTHER_LANES: [Lane; 5] = [Lane::Answer, Lane::Card, Lane::Channel, Lane::Chatter, Lane::Document];
 
@@ -76,7 +77,9 @@ impl Worker {
     /// One group of lanes: claims as many as there are free places, performs them side by side.
     async fn serve(&self, lanes: &[Lane], places: &Arc<Semaphore>) {
         let app = &self.inner.app;
+        let mut changes = app.outbox_changes();
         loop {
+            changes.mark_unchanged();
             let free = places.available_permits();
             let claimed = match free {
                 0 => Ok(Vec::new()),
@@ -87,12 +90,12 @@ impl Worker {
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::error!(%error, "effects could not be claimed; trying again");
-                    app.clock().sleep(LOOK_EVERY).await;
+                    real_sleep(LOOK_EVERY).await;
                     continue;
                 }
             };
             if works.is_empty() {
-                self.rest(places, free).await;
+                self.rest(places, free, &mut changes).await;
                 continue;
             }
             for work in works {
@@ -107,18 +110,17 @@ impl Worker {
     }
 
     /// Waits until there may be something to do: a place, a new effect, or the time of one that waits.
-    async fn rest(&self, places: &Arc<Semaphore>, free: usize) {
+    async fn rest(&self, places: &Arc<Semaphore>, free: usize, changes: &mut watch::Receiver<()>) {
         let app = &self.inner.app;
         if free == 0 {
             drop(places.acquire().await);
             return;
         }
-        let now = app.clock().now();
-        let look = now + app.clock().stretched(LOOK_EVERY);
-        let next = self.next_wake().await.ok().flatten().unwrap_or(look);
+        let next = self.next_wake().await.ok().flatten().unwrap_or(DateTime::<Utc>::MAX_UTC);
         tokio::select! {
-            () = app.clock().sleep_until(next.min(look)) => {}
-            () = app.outbox_changed() => {}
+            () = app.clock().sleep_until(next) => {}
+            _ = changes.changed() => {}
+            () = real_sleep(LOOK_EVERY) => {}
         }
     }
 

@@ -440,7 +440,7 @@ impl Done {
             inner.timers.notify_one();
         }
         if self.outbox {
-            inner.outbox.notify_one();
+            inner.outbox.send_replace(());
         }
         for (job, reply) in batch.into_iter().zip(self.replies) {
             match (job, reply) {

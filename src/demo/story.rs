@@ -488,6 +488,7 @@ pub const STEPS: &[Step] = &[
         "Fay gives the all-clear",
         "The shop is back. Thank you all; the postmortem is on the incident page.",
     ),
+    says(128, 30, ANA, HERE, "Ana closes", "Closed for today. Please read the draft; we go through it on Wednesday."),
     step(129, 0, "Ana looks at her App Home", Does::OpensHome { who: ANA }, None),
     step(
         130,
