@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::domain::answer::Answer;
@@ -135,7 +135,7 @@ struct Inner {
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
-    outbox: Notify,
+    outbox: watch::Sender<()>,
 }
 
 impl Inner {
@@ -161,7 +161,7 @@ impl App {
             queue,
             channels: RwLock::new(HashMap::new()),
             timers: Notify::new(),
-            outbox: Notify::new(),
+            outbox: watch::Sender::new(()),
         });
         tokio::spawn(writer::run(Arc::downgrade(&inner), jobs));
         Self { inner }
@@ -242,15 +242,15 @@ impl App {
         self.inner.timers.notified().await;
     }
 
-    /// Waits until there may be effects to perform.
-    pub async fn outbox_changed(&self) {
-        self.inner.outbox.notified().await;
+    /// Tells of every time when there may be effects to perform; each receiver hears all of them.
+    pub fn outbox_changes(&self) -> watch::Receiver<()> {
+        self.inner.outbox.subscribe()
     }
 
     /// Tells scheduler and worker to look again: another replica may have left them something.
     pub fn wake(&self) {
         self.inner.timers.notify_one();
-        self.inner.outbox.notify_one();
+        self.inner.outbox.send_replace(());
     }
 }
 

@@ -443,7 +443,7 @@ impl<'a> Desk<'a> {
     /// Leases due effects to the caller; drops those that the incident no longer wants.
     async fn claim(&mut self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, store::Error> {
         let in_hand: Vec<IncidentId> = self.sheets.keys().copied().collect();
-        let lease_until = self.now + LEASE;
+        let lease_until = self.now + self.inner.clock.stretched(LEASE);
         let claimed =
             outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
         let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
@@ -477,7 +477,7 @@ impl Done {
             inner.timers.notify_one();
         }
         if self.outbox {
-            inner.outbox.notify_one();
+            inner.outbox.send_replace(());
         }
         let incidents = self.incidents;
         for (job, reply) in batch.into_iter().zip(self.replies) {

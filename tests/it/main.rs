@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "the modules of one test binary are each other's only readers")]
 
 mod core;
+mod demo;
 mod document;
 mod golden;
 mod hardships;
