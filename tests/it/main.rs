@@ -1,8 +1,10 @@
 //! Integration tests, one binary: the rules alone, then the store on both engines, then the sandbox workspace, then the
 //! whole program against that workspace, a real database and a manual clock.
 
+mod cli;
 mod core;
 mod document;
+mod replay;
 mod sandbox;
 mod slack_client;
 mod slack_http;
