@@ -3,6 +3,7 @@
 
 mod cli;
 mod core;
+mod docs;
 mod document;
 mod replay;
 mod sandbox;

@@ -68,6 +68,7 @@ fn in_json(recording: &Value, document: &Value, wrong: &mut String) {
 /// Every entry on a line of its own, in order, after its local time.
 fn in_markdown(recording: &Value, document: &str, wrong: &mut String) {
     let zone = LocalZone::new(recording["timezone"].as_str().unwrap(), None);
+    let document = document.replace("\\\n  ", " ");
     let lines: Vec<&str> = document.lines().filter_map(|line| line.strip_prefix("- ")).collect();
     let mut rest = lines.iter();
     for (index, entry) in entries(recording).iter().enumerate() {
@@ -113,7 +114,7 @@ fn in_html(recording: &Value, document: &str, wrong: &mut String) {
 fn plain(html: &str) -> String {
     let mut shown = String::new();
     let mut inside = false;
-    for c in html.chars() {
+    for c in html.replace("<br>", " ").chars() {
         match c {
             '<' => inside = true,
             '>' => inside = false,

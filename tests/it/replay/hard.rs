@@ -33,7 +33,7 @@ async fn a_text_is_kept_as_it_is_whatever_it_looks_like() {
         "\"Quoted as a whole\"",
         "“Curly as a whole”",
         "First line\nsecond line\n\nfourth line",
-        "Told <!channel> and <!here> and @here and <@U0ANA00001> and <#C0INCIDENT|incidents>",
+        "Told @channel and @here, not <everybody>, that a < b > c",
         "@ana told @ben and @dev-team in #incidents",
         "10 min ago somebody deployed",
         "-10m it began",
@@ -72,6 +72,18 @@ async fn a_text_is_kept_as_it_is_whatever_it_looks_like() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn slacks_own_notation_in_a_text_reads_as_slack_would_show_it() {
+    let noted = "Told <!channel> and <@U0NARRATOR>";
+    let entries =
+        json!([entry("2026-03-02T10:00:00Z", "detected", DETECTED), entry("2026-03-02T10:01:00Z", "note", noted)]);
+    let parsed = firebell::replay::record::parse(&record("UTC", entries)).unwrap();
+    let replayed = firebell::replay::play(&parsed, None).await.unwrap();
+    let document = firebell::replay::as_json(&replayed);
+    let note = document["timeline"].as_array().unwrap().iter().find(|entry| entry["kind"] == "note").unwrap();
+    assert_eq!(note["text"], "Told @channel and a responder");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_keeps_a_text_that_looks_like_something_else() {
     for text in [
         "10 min ago: it began",
@@ -79,7 +91,7 @@ async fn every_kind_keeps_a_text_that_looks_like_something_else() {
         "\"quoted\" and 5:00 PM",
         "sev1 now",
         "db-team next",
-        "<!channel> \"help\"\nand more",
+        "@channel \"help\"\nand more",
         "next",
         "ack",
         "why",
