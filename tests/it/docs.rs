@@ -42,7 +42,8 @@ fn the_command_line_is_documented_as_it_is() {
     for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
         let help = command.render_long_help().to_string();
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-        writeln!(text, "\n## firebell {}\n\n```text\n{}\n```", command.get_name(), lines.join("\n").trim_end()).unwrap();
+        writeln!(text, "\n## firebell {}\n\n```text\n{}\n```", command.get_name(), lines.join("\n").trim_end())
+            .unwrap();
     }
     is_current("docs/CLI.md", &text);
 }
@@ -83,7 +84,7 @@ fn example() -> (Vec<(String, String)>, Vec<Setting>) {
                     section: section.clone(),
                     name: name.to_owned(),
                     value: value.to_owned(),
-                    says: said.join(" ").trim().to_owned(),
+                    says: sentence(&said.join(" ")),
                 });
             }
         } else if let Some(comment) = line.strip_prefix('#') {
@@ -98,6 +99,12 @@ fn example() -> (Vec<(String, String)>, Vec<Setting>) {
         }
     }
     (sections, settings)
+}
+
+/// A remark that ends in a colon goes on with the setting; in a table it ends there.
+fn sentence(said: &str) -> String {
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    said.strip_suffix(':').map_or_else(|| said.clone(), |said| format!("{said}."))
 }
 
 fn paragraphs(lines: &[String]) -> String {
@@ -192,7 +199,8 @@ fn the_settings_that_documents_show_are_understood() {
             count += 1;
             let fallback = if block.contains("[fallback]") { "" } else { "\n[fallback]\ntargets = [\"@ana\"]\n" };
             // Teams that a block calls without having them.
-            let teams = ["platform", "shop"].iter().filter(|team| block.contains(&format!("\"{team}\"")));
+            let called = |team: &&&str| block.contains(&format!("team = \"{team}\""));
+            let teams = ["platform", "shop"].iter().filter(called);
             let tier = "[[teams.tiers]]\ntargets = [\"@ana\"]\nwait = \"5m\"\n";
             let teams: String =
                 teams.map(|team| format!("\n[[teams]]\nkey = \"{team}\"\nname = \"{team}\"\n{tier}")).collect();
@@ -214,7 +222,16 @@ fn the_recording_that_the_documentation_shows_can_be_replayed() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let names = ["README.md", "CHANGELOG.md", "docs/ALERTS.md", "docs/ARCHITECTURE.md", "docs/CLI.md", "docs/CONFIG.md", "docs/GLOSSARY.md", "docs/REPLAY.md"];
+    let names = [
+        "README.md",
+        "CHANGELOG.md",
+        "docs/ALERTS.md",
+        "docs/ARCHITECTURE.md",
+        "docs/CLI.md",
+        "docs/CONFIG.md",
+        "docs/GLOSSARY.md",
+        "docs/REPLAY.md",
+    ];
     for name in names {
         let text = read(name);
         let folder = Path::new(name).parent().unwrap();
