@@ -63,27 +63,18 @@ pub struct Cli {
     command: Option<Command>,
 }
 
+// What each is for is written at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try everything: a local Slack workspace with the bot in it, and an incident that plays
     Demo(demo::DemoArgs),
-    /// Run the bot
     Serve(serve::ServeArgs),
-    /// Say what the configuration means, or everything that is wrong with it
     Check(check::Args),
-    /// Say what would keep a page from going out, and what to do about it
     Doctor(doctor::DoctorArgs),
-    /// Print the manifest of the Slack app
     Manifest(manifest::Args),
-    /// Make a random key for a monitoring system
     Key(key::Args),
-    /// Print or write the postmortems of incidents
     Export(export::ExportArgs),
-    /// Check that the history of incidents is as it was written
     Verify(verify::VerifyArgs),
-    /// Play recorded incidents through the whole program and print their postmortems
     Replay(replay::ReplayArgs),
-    /// Run a local Slack workspace to try things in
     Sandbox(sandbox::SandboxArgs),
 }
 

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::config::Format;
 use crate::domain::postmortem::{Postmortem, json};
 use crate::web::document;
 
@@ -51,6 +52,16 @@ pub struct ProseEdit {
 /// Writes the documents of one incident below `dir`. A private incident is left out, `Ok(None)`, unless `private` says
 /// that it may be exported.
 pub fn export(dir: &Path, postmortem: &Postmortem, private: bool) -> Result<Option<Exported>, Error> {
+    export_as(dir, postmortem, private, &Format::ALL)
+}
+
+/// As [`export`], only these formats.
+pub fn export_as(
+    dir: &Path,
+    postmortem: &Postmortem,
+    private: bool,
+    formats: &[Format],
+) -> Result<Option<Exported>, Error> {
     if postmortem.incident.private && !private {
         return Ok(None);
     }
@@ -67,13 +78,13 @@ pub fn export(dir: &Path, postmortem: &Postmortem, private: bool) -> Result<Opti
     for edit in &prose_edits {
         postmortem.write(&edit.section, &edit.text);
     }
-    let files = [
-        (aside.clone().unwrap_or(markdown_path), markdown),
-        (folder.join("postmortem.html"), document::html(&postmortem)),
-        (folder.join("postmortem.json"), json::json(&postmortem)),
-    ];
     let mut written = Vec::new();
-    for (path, text) in files {
+    for format in formats {
+        let (path, text) = match format {
+            Format::Markdown => (aside.clone().unwrap_or_else(|| markdown_path.clone()), markdown.clone()),
+            Format::Html => (folder.join("postmortem.html"), document::html(&postmortem)),
+            Format::Json => (folder.join("postmortem.json"), json::json(&postmortem)),
+        };
         if replace(&path, &text)? {
             written.push(path);
         }

@@ -17,6 +17,7 @@ use self::record::{Entry, Kind, Record};
 use crate::domain::postmortem::Postmortem;
 use crate::ids::IntegrationKey;
 use crate::sandbox::{Act, Workspace};
+use crate::slack::command::RESERVED;
 use crate::stage::{Set, Stage, sqlite_in};
 
 const MONITORING: &str = "monitoring";
@@ -71,6 +72,10 @@ impl Teams {
     fn of(record: &Record) -> Self {
         let mut teams = Self { keys: BTreeMap::new(), names: Vec::new() };
         for name in record.entries.iter().filter_map(|entry| entry.team.as_ref()) {
+            // Words that /escalate has for itself name no team; such a team is called outside Firebell.
+            if RESERVED.contains(&name.to_lowercase().as_str()) {
+                continue;
+            }
             if !teams.keys.contains_key(name) {
                 teams.names.push(name.clone());
                 teams.keys.insert(name.clone(), teams.names.len());
@@ -79,8 +84,14 @@ impl Teams {
         teams
     }
 
-    fn key(&self, name: &str) -> String {
-        format!("team-{}", self.keys.get(name).copied().unwrap_or_default())
+    /// The key of a team that Firebell pages.
+    fn key(&self, name: &str) -> Option<String> {
+        self.keys.get(name).map(|number| format!("team-{number}"))
+    }
+
+    /// What is typed for a team where it is only named.
+    fn option(&self, name: &str) -> String {
+        self.key(name).map_or_else(|| format!(" team={}", in_quotes(name)), |key| format!(" team={key}"))
     }
 }
 
@@ -160,7 +171,7 @@ impl Player<'_> {
         }
         for (index, entry) in record.entries.iter().enumerate().skip(first) {
             self.stage.advance_to(entry.at).await?;
-            if self.is_alert(entry) {
+            if self.is_alert(entry) && self.is_open().await? {
                 self.alert(entry, index).await?;
             } else {
                 self.say(entry, "now").await?;
@@ -176,13 +187,14 @@ impl Player<'_> {
             && !entry.approx
     }
 
+    /// Whether an alert would join the incident; one that is over would leave it to a new one.
+    async fn is_open(&self) -> anyhow::Result<bool> {
+        let Some(number) = self.number else { return Ok(true) };
+        Ok(self.stage.incident(number).await?.is_open())
+    }
+
     async fn open(&mut self) -> anyhow::Result<()> {
-        let title = &self.record.title;
-        let (left, right) = [("\"", "\""), ("“", "”"), ("«", "»")]
-            .into_iter()
-            .find(|(left, right)| !title.contains(left) && !title.contains(right))
-            .unwrap_or_default();
-        self.types(CHANNEL, NARRATOR, &format!("/incident open retro {left}{title}{right}")).await?;
+        self.types(CHANNEL, NARRATOR, &format!("/incident open retro {}", in_quotes(&self.record.title))).await?;
         self.number = Some(1);
         Ok(())
     }
@@ -209,8 +221,8 @@ impl Player<'_> {
     /// taken as it is.
     async fn say(&mut self, entry: &Entry, time: &str) -> anyhow::Result<()> {
         let text = &entry.text;
-        let team = entry.team.as_ref().map(|name| self.teams.key(name));
-        let option = team.as_ref().map_or_else(String::new, |key| format!(" team={key}"));
+        let team = entry.team.as_ref().and_then(|name| self.teams.key(name));
+        let option = entry.team.as_ref().map_or_else(String::new, |name| self.teams.option(name));
         let about = if entry.approx { "~" } else { "" };
         let when = format!("{option} {about}{time}:");
         let line = match entry.kind {
@@ -252,14 +264,18 @@ impl Player<'_> {
             ("cause", &record.root_cause),
             ("resolution", &record.resolution),
         ];
-        lines.extend(answers.into_iter().filter_map(|(verb, text)| Some(format!("{verb} {}", text.as_ref()?))));
-        lines.extend(record.measures.iter().map(|text| format!("measure {text}")));
+        lines.extend(answers.into_iter().filter_map(|(verb, text)| {
+            // The kind is one of a few words and has no colon.
+            let colon = if verb == "kind" { "" } else { ": " };
+            Some(format!("{verb} {colon}{}", text.as_ref()?))
+        }));
+        lines.extend(record.measures.iter().map(|text| format!("measure : {text}")));
         let channel = self.channel().await?;
         for line in lines {
             self.types(&channel, NARRATOR, &format!("/incident {line}")).await?;
         }
         for text in &record.tasks {
-            self.types(&channel, NARRATOR, &format!("/incident task {text}")).await?;
+            self.types(&channel, NARRATOR, &format!("/incident task : {text}")).await?;
         }
         Ok(())
     }
@@ -275,7 +291,7 @@ impl Player<'_> {
             self.stage.slack.act(user, Act::Join { channel: channel.to_owned() }).await?;
         }
         let before = self.history_len().await?;
-        let answer = self.stage.types(user, channel, line).await?;
+        let answer = self.stage.types_plainly(user, channel, line).await?;
         if answer["status"].as_u64() != Some(200) || self.history_len().await? == before {
             let said = answer["response"]["text"].as_str().unwrap_or("nothing was answered");
             bail!("Firebell did not take “{line}”: {said}");
@@ -296,6 +312,15 @@ impl Player<'_> {
         let document = documents.postmortem(&incident, &history, &app.directory(), app.clock().now());
         Ok(Replayed { document })
     }
+}
+
+/// The text in quotes that do not occur in it.
+fn in_quotes(text: &str) -> String {
+    let (left, right) = [("\"", "\""), ("“", "”"), ("«", "»")]
+        .into_iter()
+        .find(|(left, right)| !text.contains(left) && !text.contains(right))
+        .unwrap_or_default();
+    format!("{left}{text}{right}")
 }
 
 fn services(services: &[String]) -> Option<String> {

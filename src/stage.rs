@@ -154,6 +154,14 @@ impl Stage {
         Ok(answer)
     }
 
+    /// Types a slash command in whose text nothing becomes a mention, and lets follow what follows; the app's answer.
+    pub async fn types_plainly(&self, user: &str, channel: &str, text: &str) -> anyhow::Result<Value> {
+        let act = Act::PlainCommand { channel: channel.to_owned(), text: text.to_owned() };
+        let answer = self.slack.act(user, act).await.with_context(|| format!("{user} typed {text}"))?;
+        self.settle().await?;
+        Ok(answer)
+    }
+
     /// Posts to one of the program's addresses as a monitoring system does.
     pub async fn post_json(&self, path: &str, secret: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
         let sent = self.http.post(format!("{}{path}", self.url)).bearer_auth(secret).json(body).send().await?;

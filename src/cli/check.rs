@@ -7,7 +7,9 @@ use crate::config::check::describe;
 use crate::config::secrets::environment;
 use crate::config::{Config, DEFAULT_PATH};
 
-/// Check a configuration file and say what it means.
+/// Say what the configuration means, or everything that is wrong with it.
+///
+/// Names of people and channels are looked up only by `firebell doctor` and `firebell serve`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The file to check

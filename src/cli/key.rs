@@ -6,7 +6,7 @@ use crate::alerts::keys::digest;
 use crate::cli::{self, Outcome};
 use crate::ids::random_id;
 
-/// Make a random key for an [[integrations]] section.
+/// Make a random key for a monitoring system.
 ///
 /// Prints the key, which Firebell keeps nowhere, and its SHA-256 sum as the line for firebell.toml.
 #[derive(Clone, Debug, clap::Args)]

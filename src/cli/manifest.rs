@@ -5,7 +5,9 @@ use anyhow::bail;
 use crate::cli;
 use crate::manifest::{Transport, yaml};
 
-/// Print the manifest of the Slack app, to paste into "Create New App, From a manifest" on api.slack.com/apps.
+/// Print the manifest of the Slack app.
+///
+/// To be pasted into "Create New App, From a manifest" on api.slack.com/apps.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The address at which Slack reaches Firebell, for signed HTTP requests; without it, Socket Mode

@@ -1,6 +1,8 @@
 //! `firebell replay`: recorded incidents through the whole program.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -41,17 +43,51 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<Outcome> {
     if malformed {
         return Ok(Outcome::BadInput);
     }
+    let mut folders = Folders::default();
     for (file, record) in records {
-        let played = replay::play(&record, args.out.as_deref()).await;
+        let dir = args.out.as_ref().map(|out| folders.of(out, file));
+        let played = replay::play(&record, dir.as_deref()).await;
         let replayed = played.with_context(|| format!("{} could not be replayed", file.display()))?;
         let document = &replayed.document;
-        if let Some(dir) = &args.out {
-            let exported = export::export(dir, document, true)?;
-            let folder = exported.map_or_else(|| dir.clone(), |exported| exported.folder);
-            println!("{}: {}", file.display(), folder.display());
-            continue;
+        match dir {
+            Some(dir) => {
+                let exported = export::export(&dir, document, true)?;
+                let folder = exported.map_or(dir, |exported| exported.folder);
+                cli::say(&format!("{}: {}\n", file.display(), folder.display()))?;
+            }
+            None => cli::say(&cli::as_text(document, args.format))?,
         }
-        cli::say(&cli::as_text(document, args.format))?;
     }
     Ok(Outcome::Done)
+}
+
+/// A folder for each recording, since each is the first incident of a database of its own.
+#[derive(Default)]
+struct Folders {
+    taken: BTreeSet<PathBuf>,
+}
+
+impl Folders {
+    fn of(&mut self, out: &Path, file: &Path) -> PathBuf {
+        let stem = file.file_stem().unwrap_or(OsStr::new("recording")).to_string_lossy();
+        let names = std::iter::once(stem.to_string()).chain((2_u32..).map(|number| format!("{stem}-{number}")));
+        let free = names.map(|name| out.join(name)).find(|folder| !self.taken.contains(folder));
+        let folder = free.unwrap_or_else(|| out.to_owned());
+        self.taken.insert(folder.clone());
+        folder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_of_the_same_name_get_folders_of_their_own() {
+        let mut folders = Folders::default();
+        let mut of = |file: &str| folders.of(Path::new("out"), Path::new(file));
+        assert_eq!(of("a/outage.json"), Path::new("out/outage"));
+        assert_eq!(of("b/outage.json"), Path::new("out/outage-2"));
+        assert_eq!(of("b/other.json"), Path::new("out/other"));
+    }
 }

@@ -9,7 +9,9 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::sandbox::{Delivery, Sandbox, SandboxConfig, Workspace};
 
-/// Run a local Slack workspace to try things in: Web API, signed requests, Socket Mode, and a page to click in.
+/// Run a local Slack workspace to try things in.
+///
+/// Web API, signed requests, Socket Mode, and a page to click in, for apps in any language. SLACK_API_URL is printed.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 takes a free one

@@ -12,7 +12,9 @@ use crate::config::{Config, DEFAULT_PATH, Mode};
 use crate::program::{self, Parts, Program};
 use crate::slack::{API_URL, SlackConfig};
 
-/// Run the bot until it is told to stop (Ctrl-C or SIGTERM).
+/// Run the bot.
+///
+/// Until it is told to stop, by Ctrl-C or SIGTERM. What is under way then is kept, and goes on at the next start.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// The configuration

@@ -109,10 +109,11 @@ fn team(
     let tiers = tiers(reader, section);
     let key_text = key_text?;
     let key = key(reader, &key_text, "a team")?;
-    for word in std::iter::once(&key_text).chain(name.as_ref()).chain(&aliases) {
-        claim(reader, word, &TeamKey::new(key.as_str()), taken);
-    }
     let key = TeamKey(key);
+    claim(reader, Part::Key, &key_text, &key, taken);
+    for word in name.iter().chain(&aliases) {
+        claim(reader, Part::Other, word, &key, taken);
+    }
     if let Some(to) = hand_off {
         hand_offs.push((key.clone(), to));
     }
@@ -155,8 +156,21 @@ fn key(reader: &mut Reader, text: &Spanned<String>, of: &str) -> Option<String> 
     None
 }
 
+/// Which of a team's words is meant; its name and aliases may repeat its key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Key,
+    Other,
+}
+
 /// Keeps one word from meaning two things.
-fn claim(reader: &mut Reader, word: &Spanned<String>, key: &TeamKey, taken: &mut BTreeMap<String, TeamKey>) {
+fn claim(
+    reader: &mut Reader,
+    part: Part,
+    word: &Spanned<String>,
+    key: &TeamKey,
+    taken: &mut BTreeMap<String, TeamKey>,
+) {
     let compared = compared(word.get_ref());
     if RESERVED.contains(&compared.as_str()) {
         let sentence = format!("No team can be called \"{}\".", word.get_ref());
@@ -168,7 +182,7 @@ fn claim(reader: &mut Reader, word: &Spanned<String>, key: &TeamKey, taken: &mut
             let sentence = format!("\"{}\" already means the team {other}.", word.get_ref());
             reader.wrong(sentence, word.span(), "choose another word");
         }
-        Some(_) if word.get_ref() == key.as_str() => {
+        Some(_) if part == Part::Key => {
             reader.wrong(format!("There are two teams with the key \"{key}\"."), word.span(), "the second one");
         }
         _ => {

@@ -334,3 +334,24 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_team_may_be_called_by_its_key_but_two_may_not_have_the_same() {
+    let team =
+        "[[teams]]\nkey = \"shop\"\nname = \"shop\"\naliases = [\"Shop\"]\n\n[[teams.tiers]]\ntargets = [\"@ana\"]\n\n";
+    let fallback = "[fallback]\ntargets = [\"@ana\"]\n";
+    parse(&format!("{team}{fallback}")).expect("one team");
+    let told = mistakes(&format!("{team}{team}{fallback}"));
+    assert_eq!(told.matches("There are two teams with the key \"shop\".").count(), 1, "{told}");
+}
+
+#[test]
+fn what_slack_does_not_know_is_left_out_of_the_roster_and_told() {
+    let text = "[[teams]]\nkey = \"shop\"\n\n[[teams.tiers]]\ntargets = [\"@ana\", \"@nobody\"]\n\n[fallback]\ntargets = [\"@ben\"]\n";
+    let config = parse(text).expect("in order");
+    let (roster, unknown) = config.resolve_known(&directory(), &channels());
+    let tier = &roster.teams[&"shop".into()].policy.tiers[0];
+    assert_eq!(tier.targets, [Target::User { user: "U1".into() }]);
+    assert_eq!(unknown.expect("one name").problems().len(), 1);
+    assert!(config.resolve(&directory(), &channels()).is_err());
+}

@@ -57,6 +57,11 @@ pub enum Act {
         channel: String,
         text: String,
     },
+    /// A slash command with plain text behind it, in which nothing becomes a mention, a channel or a link.
+    PlainCommand {
+        channel: String,
+        text: String,
+    },
     /// Uses an interactive element; `action` holds the choice (`selected_option`, `value` …), `state` what was typed
     /// beside it.
     Action {
@@ -196,7 +201,8 @@ pub(crate) async fn act(hub: &Arc<Hub>, who: &str, act: Act) -> Result<Value, Re
         Ok(())
     })?;
     match act {
-        Act::Command { channel, text } => interactions::command(hub, who, &channel, &text).await,
+        Act::Command { channel, text } => interactions::command(hub, who, &channel, &text, false).await,
+        Act::PlainCommand { channel, text } => interactions::command(hub, who, &channel, &text, true).await,
         Act::Action { container, block_id, action_id, action, state } => {
             let press = interactions::Press { container, block_id, action_id, action, state };
             interactions::press(hub, who, press).await

@@ -320,10 +320,14 @@ fn command(verb: Verb, rest: &str, context: &Context<'_>) -> Reading {
         Verb::Started => moment(verb, rest, context).map(|time| Typed::Started { time }),
         Verb::Ended => moment(verb, rest, context).map(|time| Typed::Ended { time }),
         Verb::Field(Field::ImpactKind) => impact_kind(rest),
+        Verb::Field(field) if let Some(value) = words::after_colon(rest) => {
+            Ok(Typed::Field { field, value: Some(value) })
+        }
         Verb::Field(field) => {
             let value = required(rest, "What should it say?")?;
             Ok(Typed::Field { field, value: (!is_nothing(&value)).then_some(value) })
         }
+        Verb::Measure if let Some(text) = words::after_colon(rest) => Ok(Typed::Measure { text }),
         Verb::Measure => {
             required(rest, "What should be done against a recurrence?").map(|text| Typed::Measure { text })
         }

@@ -30,6 +30,7 @@ struct Settings {
     options: Options,
     /// `None`: nothing is written by itself.
     dir: Option<PathBuf>,
+    formats: Vec<config::Format>,
     private: bool,
 }
 
@@ -50,6 +51,7 @@ impl Documents {
         let inner = Settings {
             options: Options { clock, people, utc: false },
             dir: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
+            formats: settings.export.formats.clone(),
             private: settings.export.private,
         };
         Self { inner: Arc::new(inner) }
@@ -58,9 +60,9 @@ impl Documents {
     /// The same, with all times in UTC.
     #[must_use]
     pub fn in_utc(&self) -> Self {
-        let Settings { options, dir, private } = &*self.inner;
+        let Settings { options, dir, private, formats } = &*self.inner;
         let options = Options { utc: true, ..*options };
-        Self { inner: Arc::new(Settings { options, dir: dir.clone(), private: *private }) }
+        Self { inner: Arc::new(Settings { options, dir: dir.clone(), private: *private, formats: formats.clone() }) }
     }
 
     /// The document as it stands now.
@@ -108,7 +110,7 @@ impl Worker {
         let (directory, now, incident) = (self.inner.app.directory(), self.now(), Arc::clone(&work.incident));
         let written = tokio::task::spawn_blocking(move || {
             let document = documents.postmortem(&incident, &history, &directory, now);
-            export::export(&dir, &document, documents.inner.private)
+            export::export_as(&dir, &document, documents.inner.private, &documents.inner.formats)
         })
         .await;
         match written {

@@ -3,11 +3,14 @@
 
 #![expect(unreachable_pub, reason = "the modules of one test binary are each other's only readers")]
 
+mod cli;
 mod core;
 mod demo;
+mod docs;
 mod document;
 mod golden;
 mod hardships;
+mod replay;
 mod sandbox;
 mod slack_client;
 mod slack_http;

@@ -8,7 +8,7 @@ use super::{Container, Refusal, interaction, talkable, visible};
 use crate::sandbox::api::views::initial_value;
 use crate::sandbox::blocks_check::elements::check_suggestions;
 use crate::sandbox::delivery::{Answer, Attempt, Failure, ask};
-use crate::sandbox::escape::command_text;
+use crate::sandbox::escape::{command_text, escape};
 use crate::sandbox::faults::Route;
 use crate::sandbox::hub::Hub;
 use crate::sandbox::live::{ChangeKind, Live};
@@ -39,7 +39,14 @@ fn excuse(hub: &Arc<Hub>, who: &str, failure: Failure) -> Value {
     json!({ "delivered": false, "shown": text, "error_code": failure.user_error() })
 }
 
-pub(super) async fn command(hub: &Arc<Hub>, who: &str, channel: &str, typed: &str) -> Result<Value, Refusal> {
+/// `plain`: nothing in the text becomes a mention, a channel or a link.
+pub(super) async fn command(
+    hub: &Arc<Hub>,
+    who: &str,
+    channel: &str,
+    typed: &str,
+    plain: bool,
+) -> Result<Value, Refusal> {
     let typed = typed.trim();
     let (word, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let payload = hub.with(|live| {
@@ -50,7 +57,11 @@ pub(super) async fn command(hub: &Arc<Hub>, who: &str, channel: &str, typed: &st
             slackbot_says(live, channel, who, &text);
             return Err(Refusal::new(text));
         };
-        Ok::<Value, Refusal>(command_payload(live, who, channel, word, rest, found.should_escape))
+        let text = match rest.trim() {
+            text if plain => escape(text),
+            text => command_text(&live.state, text, found.should_escape),
+        };
+        Ok::<Value, Refusal>(command_payload(live, who, channel, word, &text))
     })?;
     let attempt = Attempt::new(Route::Command, word, payload);
     match ask(hub, attempt).await {
@@ -64,8 +75,7 @@ pub(super) async fn command(hub: &Arc<Hub>, who: &str, channel: &str, typed: &st
     }
 }
 
-fn command_payload(live: &mut Live, who: &str, channel: &str, word: &str, rest: &str, should_escape: bool) -> Value {
-    let text = command_text(&live.state, rest.trim(), should_escape);
+fn command_payload(live: &mut Live, who: &str, channel: &str, word: &str, text: &str) -> Value {
     let response_url = live.lend_response_url(who, channel, None, None);
     let trigger_id = live.lend_trigger(who, None);
     let state = &live.state;

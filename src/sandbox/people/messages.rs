@@ -107,6 +107,7 @@ pub(super) fn at_once(live: &mut Live, who: &str, act: Act) -> Result<Value, Ref
             Ok(json!({}))
         }
         Act::Command { .. }
+        | Act::PlainCommand { .. }
         | Act::Action { .. }
         | Act::Submit { .. }
         | Act::Close { .. }

@@ -1,4 +1,5 @@
 //! `task [@owner] [due fri] <text>`, where owner and date may also stand at the end; `task done 2`, `task remove 2`.
+//! `task : <text>` takes any text as it is.
 
 use chrono::NaiveDate;
 
@@ -8,6 +9,9 @@ use crate::domain::civil::due_date;
 use crate::ids::UserId;
 
 pub(super) fn task(rest: &str, context: &Context<'_>) -> Reading {
+    if let Some(text) = words::after_colon(rest) {
+        return Ok(Typed::Task { text, owner: None, due_on: None });
+    }
     if let Some(typed) = change(rest) {
         return Ok(typed);
     }

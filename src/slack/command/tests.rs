@@ -551,3 +551,14 @@ proptest! {
         prop_assert!(notes[0].time.as_ref().is_some_and(|time| time.when.at.is_none()));
     }
 }
+
+#[test]
+fn behind_a_colon_any_text_is_a_task_a_measure_or_an_answer() {
+    for text in ["done 2", "@nobody", "due fri", "-", "unknown", "remove 1: it", ": twice"] {
+        let task = Typed::Task { text: text.to_owned(), owner: None, due_on: None };
+        assert_eq!(read(&format!("task : {text}")), task);
+        assert_eq!(read(&format!("measure : {text}")), Typed::Measure { text: text.to_owned() });
+        let cause = Typed::Field { field: Field::RootCause, value: Some(text.to_owned()) };
+        assert_eq!(read(&format!("cause : {text}")), cause);
+    }
+}

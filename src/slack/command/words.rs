@@ -21,6 +21,11 @@ pub(super) fn blank_to_none(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// What stands behind a colon that begins the text: taken as it is, whatever it looks like.
+pub(super) fn after_colon(text: &str) -> Option<String> {
+    text.trim_start().strip_prefix(": ").and_then(blank_to_none)
+}
+
 /// `text` behind a word or phrase, in any case, and behind the colon and blanks that follow it.
 pub(super) fn strip_phrase<'t>(text: &'t str, phrase: &str) -> Option<&'t str> {
     let rest = strip_same(text, phrase)?;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use firebell::config::Format;
 use firebell::domain::postmortem::Postmortem;
-use firebell::export::{Exported, ProseEdit, export};
+use firebell::export::{Exported, ProseEdit, export, export_as};
 
 use super::recordings::Recording;
 
@@ -190,4 +191,14 @@ fn prose_cannot_forge_a_mark() {
     let again = write(dir.path(), &seed.postmortem());
     assert_eq!(again.aside, None);
     assert!(markdown(&again).contains("\\<!-- firebell:end conclusion -->"));
+}
+
+#[test]
+fn only_the_formats_that_are_wanted_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let seed = Recording::load("00-");
+    let exported = export_as(dir.path(), &seed.postmortem(), false, &[Format::Html, Format::Json]).unwrap().unwrap();
+    let mut names: Vec<_> = fs::read_dir(&exported.folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["postmortem.html", "postmortem.json"]);
 }

@@ -1,0 +1,255 @@
+//! The documents that are made from the code are those that the code makes, and what others show is true.
+//!
+//! `FIREBELL_WRITE_DOCS=1 cargo test --test it docs::` writes them again.
+#![expect(clippy::unwrap_used, reason = "a document that cannot be read fails the test")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use firebell::cli::Cli;
+use firebell::config::Config;
+use firebell::replay::record;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(path(name)).unwrap()
+}
+
+/// The file has this text; or gets it, if documents are being written.
+fn is_current(name: &str, text: &str) {
+    if std::env::var_os("FIREBELL_WRITE_DOCS").is_some() {
+        std::fs::write(path(name), text).unwrap();
+    }
+    let kept = std::fs::read_to_string(path(name)).unwrap_or_default();
+    assert!(kept == text, "{name} is out of date. Write it again: FIREBELL_WRITE_DOCS=1 cargo test --test it docs::");
+}
+
+#[test]
+fn the_command_line_is_documented_as_it_is() {
+    let mut text = String::from(
+        "# The command line\n\nMade from the program by a test; `firebell help <command>` prints the same. Exit status 0: \
+         done; 1: not done, or\nsomething that was looked at is not in order; 2: what was typed or configured is wrong, and \
+         has been explained.\n\nThe log goes to standard error. `FIREBELL_LOG` chooses what is written (`info`, `debug`, \
+         `firebell::worker=debug,info`), and\n`FIREBELL_LOG_FORMAT=json` writes one JSON object per line.\n",
+    );
+    let mut cli = Cli::command().bin_name("firebell");
+    cli.build();
+    for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        let help = command.render_long_help().to_string();
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        writeln!(text, "\n## firebell {}\n\n```text\n{}\n```", command.get_name(), lines.join("\n").trim_end())
+            .unwrap();
+    }
+    is_current("docs/CLI.md", &text);
+}
+
+/// A setting of the example: its section, its name, what stands behind it, what is said of it.
+struct Setting {
+    section: String,
+    name: String,
+    value: String,
+    says: String,
+}
+
+/// The sections of the example in their order, what is said of each, and all settings.
+fn example() -> (Vec<(String, String)>, Vec<Setting>) {
+    let (mut sections, mut settings) = (Vec::new(), Vec::new());
+    let mut section = String::new();
+    let mut said: Vec<String> = Vec::new();
+    // Settings that follow each other share what was said before the first.
+    let mut fresh = true;
+    for line in read("firebell.example.toml").lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        let setting = bare.split_once(" = ").filter(|(name, _)| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        });
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_matches(['[', ']']).to_owned();
+            let list = line.starts_with("[[");
+            let heading = if list { format!("[[{section}]]") } else { format!("[{section}]") };
+            if !sections.iter().any(|(known, _)| *known == heading) {
+                sections.push((heading, paragraphs(&said)));
+            }
+            said.clear();
+            fresh = true;
+        } else if let Some((name, value)) = setting {
+            fresh = true;
+            if !settings.iter().any(|known: &Setting| known.section == section && known.name == name) {
+                settings.push(Setting {
+                    section: section.clone(),
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    says: sentence(&said.join(" ")),
+                });
+            }
+        } else if let Some(comment) = line.strip_prefix('#') {
+            if fresh && !section.is_empty() {
+                said.clear();
+                fresh = false;
+            }
+            said.push(comment.trim_start_matches(' ').to_owned());
+        } else if !section.is_empty() || line.is_empty() {
+            said.clear();
+            fresh = false;
+        }
+    }
+    (sections, settings)
+}
+
+/// A remark that ends in a colon goes on with the setting; in a table it ends there.
+fn sentence(said: &str) -> String {
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    said.strip_suffix(':').map_or_else(|| said.clone(), |said| format!("{said}."))
+}
+
+fn paragraphs(lines: &[String]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if line.starts_with("    ") {
+            writeln!(text, "\n{line}").unwrap();
+        } else {
+            writeln!(text, "{line}").unwrap();
+        }
+    }
+    text.trim().to_owned()
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let (sections, settings) = example();
+    let mut text = String::from(
+        "# firebell.toml\n\nMade by a test from `firebell.example.toml`, which is a working configuration to begin with. \
+         `firebell check` says what\nyours means, or every mistake at once with its line. Unknown settings are refused. \
+         Only `[fallback]` is required.\n\nSecrets never stand in the file. They come from the environment, or from files \
+         that it names:\n\n| variable | what it is |\n| --- | --- |\n| `SLACK_BOT_TOKEN` | `xoxb-…`, from Install App |\n\
+         | `SLACK_APP_TOKEN` | `xapp-…`, for Socket Mode, with the scope `connections:write` |\n\
+         | `SLACK_SIGNING_SECRET` | for HTTP mode, from Basic Information |\n\
+         | `DATABASE_URL` | `sqlite:<path>` or `postgres://user:password@host/name`; beats `[database]` |\n\
+         | `SLACK_API_URL` | another Slack than slack.com: the sandbox |\n",
+    );
+    for (heading, says) in &sections {
+        let section = heading.trim_matches(['[', ']']);
+        writeln!(text, "\n## {heading}\n").unwrap();
+        if !says.is_empty() {
+            writeln!(text, "{says}\n").unwrap();
+        }
+        writeln!(text, "| setting | such as | |\n| --- | --- | --- |").unwrap();
+        for setting in settings.iter().filter(|setting| setting.section == section) {
+            let says = setting.says.replace('|', "\\|");
+            writeln!(text, "| `{}` | `{}` | {says} |", setting.name, setting.value.replace('|', "\\|")).unwrap();
+        }
+    }
+    is_current("docs/CONFIG.md", &text);
+}
+
+/// What the reader knows, by its own words: it lists the settings of a section when one is not known.
+fn known_to_the_reader(section: &str) -> Vec<String> {
+    let header = match section {
+        "teams" => "[[teams]]".to_owned(),
+        "teams.tiers" => "[[teams]]\nkey = \"x\"\n[[teams.tiers]]".to_owned(),
+        "integrations" => "[[integrations]]".to_owned(),
+        "integrations.rules" => "[[integrations]]\nkey = \"x\"\n[[integrations.rules]]".to_owned(),
+        section => format!("[{section}]"),
+    };
+    let mistakes = Config::parse(&format!("{header}\nqqqqq = 1\n"), Path::new("firebell.toml")).unwrap_err();
+    let hint = mistakes
+        .problems()
+        .iter()
+        .find(|problem| problem.sentence.contains("\"qqqqq\""))
+        .unwrap_or_else(|| panic!("{section}: {mistakes}"))
+        .hint
+        .clone()
+        .unwrap();
+    hint.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_example_shows_every_setting_there_is() {
+    let (sections, settings) = example();
+    let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for setting in settings {
+        shown.entry(setting.section).or_default().push(setting.name);
+    }
+    for (heading, _) in sections {
+        let section = heading.trim_matches(['[', ']']);
+        for name in known_to_the_reader(section) {
+            let nested = ["tiers", "rules"].contains(&name.as_str());
+            let is_shown = nested || shown.get(section).is_some_and(|names| names.contains(&name));
+            assert!(is_shown, "{heading} has the setting {name}, which firebell.example.toml does not show");
+        }
+    }
+}
+
+/// The blocks of a document in this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    document.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn the_settings_that_documents_show_are_understood() {
+    let mut count = 0;
+    for name in ["README.md", "docs/ALERTS.md"] {
+        for block in blocks(&read(name), "toml") {
+            count += 1;
+            let fallback = if block.contains("[fallback]") { "" } else { "\n[fallback]\ntargets = [\"@ana\"]\n" };
+            // Teams that a block calls without having them.
+            let called = |team: &&&str| block.contains(&format!("team = \"{team}\""));
+            let teams = ["platform", "shop"].iter().filter(called);
+            let tier = "[[teams.tiers]]\ntargets = [\"@ana\"]\nwait = \"5m\"\n";
+            let teams: String =
+                teams.map(|team| format!("\n[[teams]]\nkey = \"{team}\"\nname = \"{team}\"\n{tier}")).collect();
+            if let Err(mistakes) = Config::parse(&format!("{block}{fallback}{teams}"), Path::new(name)) {
+                panic!("{name}:\n{mistakes}");
+            }
+        }
+    }
+    assert!(count >= 2);
+}
+
+#[test]
+fn the_recording_that_the_documentation_shows_can_be_replayed() {
+    let shown = blocks(&read("docs/REPLAY.md"), "json");
+    assert_eq!(shown.len(), 1);
+    let record = record::parse(&serde_json::from_str(&shown[0]).unwrap()).unwrap();
+    assert!(record.entries.len() > 3);
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let names = [
+        "README.md",
+        "CHANGELOG.md",
+        "docs/ALERTS.md",
+        "docs/ARCHITECTURE.md",
+        "docs/CLI.md",
+        "docs/CONFIG.md",
+        "docs/GLOSSARY.md",
+        "docs/REPLAY.md",
+    ];
+    for name in names {
+        let text = read(name);
+        let folder = Path::new(name).parent().unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let outside = target.is_empty() || target.starts_with("http");
+            // Made by those who run the demo.
+            let picture = Path::new(target).extension().is_some_and(|extension| extension == "png");
+            assert!(outside || picture || path(&folder.join(target).to_string_lossy()).exists(), "{name}: {target}");
+        }
+    }
+}
+
+#[test]
+fn the_map_of_the_source_names_every_module() {
+    let map = read("docs/ARCHITECTURE.md");
+    for entry in std::fs::read_dir(path("src")).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        assert!(map.contains(&format!("src/{module}")), "docs/ARCHITECTURE.md does not name src/{module}");
+    }
+}
