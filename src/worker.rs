@@ -11,9 +11,10 @@ mod outcome;
 mod page;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
 use crate::clock::lock;
@@ -34,6 +35,8 @@ pub use documents::Documents;
 const PAGES_AT_ONCE: usize = 64;
 /// Other effects on their way at once.
 const OTHERS_AT_ONCE: usize = 16;
+/// How long effects under way may take when the program stops; longer than a call's time-out.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// The longest sleep while nothing seems to wait.
 const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
 
@@ -52,6 +55,7 @@ struct Inner {
     documents: Documents,
     pages: Arc<Semaphore>,
     others: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Worker {
@@ -63,19 +67,39 @@ impl Worker {
             documents,
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             others: Arc::new(Semaphore::new(OTHERS_AT_ONCE)),
+            stopping: watch::Sender::new(false),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Performs effects until the task is dropped.
+    /// Performs effects until it is told to stop.
     pub async fn run(self) {
         tokio::join!(self.serve(&[Lane::Page], &self.inner.pages), self.serve(&OTHER_LANES, &self.inner.others));
+    }
+
+    /// Takes no new effects and waits until those under way are recorded, so that none is sent twice after a restart.
+    pub async fn stop(&self) {
+        self.inner.stopping.send_replace(true);
+        let all = |places: &Arc<Semaphore>, count: usize| {
+            let places = Arc::clone(places);
+            async move { places.acquire_many(u32::try_from(count).unwrap_or(u32::MAX)).await.map(drop) }
+        };
+        let under_way =
+            async { tokio::join!(all(&self.inner.pages, PAGES_AT_ONCE), all(&self.inner.others, OTHERS_AT_ONCE)) };
+        if tokio::time::timeout(FINISH_WITHIN, under_way).await.is_err() {
+            tracing::warn!("some calls to Slack are still under way; they are looked up at the next start");
+        }
     }
 
     /// One group of lanes: claims as many as there are free places, performs them side by side.
     async fn serve(&self, lanes: &[Lane], places: &Arc<Semaphore>) {
         let app = &self.inner.app;
+        let mut stopping = self.inner.stopping.subscribe();
         loop {
+            if *stopping.borrow_and_update() {
+                // Whoever told us to stop waits for what is under way.
+                return std::future::pending().await;
+            }
             let free = places.available_permits();
             let claimed = match free {
                 0 => Ok(Vec::new()),
@@ -91,7 +115,10 @@ impl Worker {
                 }
             };
             if works.is_empty() {
-                self.rest(places, free).await;
+                tokio::select! {
+                    () = self.rest(places, free) => {}
+                    _ = stopping.changed() => {}
+                }
                 continue;
             }
             for work in works {

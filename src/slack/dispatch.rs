@@ -22,7 +22,7 @@ use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
 use super::message::Message;
 use super::scene::Scene;
 use super::{Response, Slack, modals};
-use crate::app::{App, Error, Request, Target};
+use crate::app::{Answered, App, Error, Request, Target};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::civil::{self, Zone};
 use crate::domain::command::Command;
@@ -98,7 +98,7 @@ impl Dispatch {
     }
 
     /// Runs a command; a failure of our own is put into words with a reference to the log.
-    async fn ask(&self, asking: &Asking, target: Target, command: Command) -> Result<Answer, Message> {
+    async fn ask(&self, asking: &Asking, target: Target, command: Command) -> Result<Answered, Message> {
         let request = Request {
             key: Some(asking.key.clone()),
             actor: Actor::Person { user: asking.user.clone() },
@@ -122,14 +122,15 @@ impl Dispatch {
     }
 
     /// The answer in words, with the incident's state after it.
-    async fn words(&self, user: &UserId, answer: &Answer) -> Option<Message> {
-        let incident = match answer.incident {
-            Some(id) => self.app.incident(id).await.ok().flatten(),
-            None => None,
+    async fn words(&self, user: &UserId, answered: &Answered) -> Option<Message> {
+        let incident = match (&answered.after, answered.incident) {
+            (Some(after), _) => Some(Arc::clone(after)),
+            (None, Some(id)) => self.app.incident(id).await.ok().flatten().map(Arc::new),
+            (None, None) => None,
         };
         let (roster, directory) = (self.app.roster(), self.app.directory());
         let reader = Reader { user, roster: &roster, directory: &directory, now: self.app.clock().now() };
-        answers::answer(answer, &reader, incident.as_ref())
+        answers::answer(answered, &reader, incident.as_deref())
     }
 
     /// Makes sure that we know who somebody is, as far as Slack says so in time.

@@ -48,11 +48,19 @@ impl Documents {
             config::People::Names => PeopleStyle::Names,
         };
         let inner = Settings {
-            options: Options { clock, people, ..Options::default() },
+            options: Options { clock, people, utc: false },
             dir: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
             private: settings.export.private,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same, with all times in UTC.
+    #[must_use]
+    pub fn in_utc(&self) -> Self {
+        let Settings { options, dir, private } = &*self.inner;
+        let options = Options { utc: true, ..*options };
+        Self { inner: Arc::new(Settings { options, dir: dir.clone(), private: *private }) }
     }
 
     /// The document as it stands now.
@@ -63,7 +71,7 @@ impl Documents {
         directory: &Directory,
         now: DateTime<Utc>,
     ) -> Postmortem {
-        Postmortem::new(incident, history, directory, now, &self.inner.options)
+        Postmortem::new(incident, history, directory, now, self.inner.options)
     }
 
     pub(super) fn standing(

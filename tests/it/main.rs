@@ -1,8 +1,11 @@
 //! Integration tests, one binary: the rules alone, then the store on both engines, then the sandbox workspace, then the
 //! whole program against that workspace, a real database and a manual clock.
 
+#![expect(unreachable_pub, reason = "the modules of one test binary are each other's only readers")]
+
 mod core;
 mod document;
+mod golden;
 mod sandbox;
 mod slack_client;
 mod slack_http;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Asking, Dispatch, outside, shown};
-use crate::app::Target;
+use crate::app::{Answered, Target};
 use crate::domain::civil::TypedTime;
 use crate::domain::command::{Acknowledge, Command, Detection, Open, When};
 use crate::domain::event::Origin;
@@ -151,7 +151,7 @@ impl Dispatch {
         self.ask_which(user, trigger_id.as_deref(), &carried).await
     }
 
-    async fn reply(&self, asking: &Asking, answer: Result<crate::domain::answer::Answer, Message>) -> Ack {
+    async fn reply(&self, asking: &Asking, answer: Result<Answered, Message>) -> Ack {
         match answer {
             Err(failure) => shown(failure),
             Ok(answer) => self.words(&asking.user, &answer).await.map_or(Ack::Empty, shown),

@@ -2,8 +2,8 @@
 
 use super::commands::Place;
 use super::{Asking, Dispatch, Way, rejection};
-use crate::app::Target;
-use crate::domain::answer::{Answer, Said};
+use crate::app::{Answered, Target};
+use crate::domain::answer::Said;
 use crate::domain::command::{Command, Detection, Open, When};
 use crate::domain::event::{File, NoteKind, Origin, Source};
 use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
@@ -54,7 +54,7 @@ impl Dispatch {
     async fn fulfil(&self, asking: &Asking, carried: &Carried, wish: Wish) -> Ack {
         let Wish { mut target, commands, field } = wish;
         let several = commands.len() > 1;
-        let mut last: Option<Answer> = None;
+        let mut last: Option<Answered> = None;
         for (part, command) in commands.into_iter().enumerate() {
             let answer = match self.ask(&asking.part(part), target.clone(), command).await {
                 Ok(answer) => answer,
@@ -68,12 +68,13 @@ impl Dispatch {
                 target = Target::Incident(id);
             }
             // What opened says more than what followed it.
-            if !matches!(last, Some(Answer { said: Said::Opened { .. }, .. })) {
+            if !last.as_ref().is_some_and(|last| matches!(last.said, Said::Opened { .. })) {
                 last = Some(answer);
             }
         }
-        if let Some(Answer { said: Said::Kept { what }, .. }) = &mut last
+        if let Some(last) = &mut last
             && several
+            && let Said::Kept { what } = &mut last.answer.said
         {
             "the answers".clone_into(what);
         }
@@ -86,7 +87,7 @@ impl Dispatch {
     }
 
     /// What somebody reads who has sent a form: where the incident's channel does not show it, at least how things stand.
-    async fn told(&self, asking: &Asking, carried: &Carried, answer: &Answer) -> Option<Message> {
+    async fn told(&self, asking: &Asking, carried: &Carried, answer: &Answered) -> Option<Message> {
         let words = self.words(&asking.user, answer).await;
         let (None, Some(id)) = (&words, answer.incident) else { return words };
         let here = match &carried.channel {
@@ -153,14 +154,14 @@ impl Dispatch {
                 commands.push(Command::SetImpactStart { start_at: answers.impact_start_at });
                 commands.push(Command::SetImpactEnd { end_at: answers.impact_end_at });
                 commands.push(Command::SetMeasures { measures: answers.measures });
-                about(
-                    commands,
-                    match self.is_to_come(answers.impact_start_at) {
-                        true => field::IMPACT_START,
-                        false if self.is_to_come(answers.impact_end_at) => field::IMPACT_END,
-                        false => field::IMPACT,
-                    },
-                )
+                let field = if self.is_to_come(answers.impact_start_at) {
+                    field::IMPACT_START
+                } else if self.is_to_come(answers.impact_end_at) {
+                    field::IMPACT_END
+                } else {
+                    field::IMPACT
+                };
+                about(commands, field)
             }
             _ => None,
         })

@@ -95,7 +95,7 @@ async fn every_change_is_told_in_the_channel() {
     }
     assert_snapshot!("change_echoes", echoes.join("\n\n"));
     assert_snapshot!("change_channel", ana.sees());
-    assert_eq!(ana.topic(), "SEV1 · Monitoring · Lead: ben · INC-1 Checkout fails");
+    assert_eq!(ana.topic(), "SEV1 · INC-1 Checkout fails");
     assert_eq!(ana.members(), "ana ben eli firebell");
     assert_snapshot!("change_announcement", world.fay().within("#incidents").sees());
     assert_snapshot!("change_timeline", world.timeline(1).await);
@@ -261,7 +261,7 @@ async fn documents_have_links_where_the_server_has_an_address() {
     world.ana().types("/incident open Shop is slow sev2").await;
     let ana = world.ana().in_incident(1).await;
     assert_snapshot!("links_export", ana.types("/incident export").await);
-    assert_snapshot!("links_card", ana.finds("Lead:"));
+    assert_snapshot!("links_card", ana.finds("Teams:"));
     ana.types("/incident resolve").await;
     assert_snapshot!("links_postmortem", ana.finds("Postmortem draft"));
     for path in
