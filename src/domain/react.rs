@@ -135,12 +135,13 @@ impl Effects<'_> {
                 self.conclude(seq, matches!(recorded.occurrence.event, Event::Resolved { .. }));
                 self.in_channel(Effect::SetTopic);
             }
-            Event::Reopened { .. }
-            | Event::StatusChanged { .. }
-            | Event::Mitigated { .. }
-            | Event::SeverityChanged { .. }
-            | Event::TitleChanged { .. } => {
+            Event::Reopened { .. } | Event::StatusChanged { .. } | Event::Mitigated { .. } => {
                 self.in_channel(Effect::Post { seq });
+                self.refresh_headlines();
+            }
+            Event::SeverityChanged { .. } | Event::TitleChanged { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.in_channel(Effect::SetTopic);
                 self.refresh_headlines();
             }
             Event::RoleAssigned { role, user } => {
@@ -269,7 +270,6 @@ impl Effects<'_> {
 
     /// Wherever title, severity, status and lead are shown.
     fn refresh_headlines(&mut self) {
-        self.in_channel(Effect::SetTopic);
         self.refresh_card();
         self.refresh_announcement();
     }

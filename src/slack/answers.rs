@@ -289,9 +289,10 @@ fn run_button(n: usize, one: &Suggestion, shared: usize) -> Option<serde_json::V
     if action.value().chars().count() > BUTTON_VALUE_MAX {
         return None;
     }
-    let label = match one.label.chars().count() > BUTTON_LABEL_MAX && shared > 0 {
-        true => format!("…{}", &one.label[shared..]),
-        false => one.label.clone(),
+    let label = if one.label.chars().count() > BUTTON_LABEL_MAX && shared > 0 {
+        format!("…{}", &one.label[shared..])
+    } else {
+        one.label.clone()
     };
     let label = Untrusted(&label).plain(BUTTON_LABEL_MAX);
     let mut button: serde_json::Value =

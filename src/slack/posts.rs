@@ -172,9 +172,10 @@ fn exhausted(scene: &Scene<'_>, team: Option<Mrkdwn>, recorded: &Recorded) -> Me
         return Message::sentence("Nobody answered the call.".into());
     };
     let team = team.unwrap_or("the team".into());
-    let first = match scene.pages_of(*escalation).any(|page| page.step.tier != 0) {
-        true => mrkdwn!("Nobody answered the call for {}.", team),
-        false => mrkdwn!("Nobody of {} can be paged.", team),
+    let first = if scene.pages_of(*escalation).any(|page| page.step.tier != 0) {
+        mrkdwn!("Nobody answered the call for {}.", team)
+    } else {
+        mrkdwn!("Nobody of {} can be paged.", team)
     };
     let next = match scene.recipients(pages.iter().map(|page| &page.to)) {
         Some(fallback) => mrkdwn!("Called the fallback: {}.", fallback),

@@ -39,11 +39,7 @@ impl Worker {
             Err(error) => return self.unread(work, &error),
         };
         let Some(message) = self.text(work, &history) else { return Self::done() };
-        let found = if work.uncertain {
-            self.find(work, &to).await
-        } else {
-            Ok(None)
-        };
+        let found = if work.uncertain { self.find(work, &to).await } else { Ok(None) };
         let posted = match found {
             Ok(Some(message)) => Ok(message),
             Ok(None) => self.send(work, &to, message).await,
@@ -58,9 +54,10 @@ impl Worker {
     /// What an earlier attempt of this effect has posted. A person's id stands for our direct messages with them.
     pub(super) async fn find(&self, work: &Work, to: &ChannelId) -> Result<Option<MessageRef>, slack::Error> {
         let slack = &self.inner.slack;
-        let channel = match to.as_str().starts_with(['U', 'W']) {
-            true => slack.open_dm(&UserId::new(to.as_str())).await?,
-            false => to.clone(),
+        let channel = if to.as_str().starts_with(['U', 'W']) {
+            slack.open_dm(&UserId::new(to.as_str())).await?
+        } else {
+            to.clone()
         };
         slack.find_posted(&channel, None, work.created_at, &effect_mark(work)).await
     }

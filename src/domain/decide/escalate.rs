@@ -247,9 +247,10 @@ impl Draft<'_> {
     /// Somebody took it whom Firebell had not called: what happened is written down.
     fn taken_elsewhere(&mut self, when: When, team: Option<TeamRef>, text: &str) -> Result<Said, Rejection> {
         let (user, kept) = (self.user(), Some(text.to_owned()));
-        let event = match self.after.is_open() {
-            true => Event::Acknowledged { escalation: None, team, user, text: kept },
-            false => Event::JoinedAcknowledged { escalation: None, team, user, text: kept },
+        let event = if self.after.is_open() {
+            Event::Acknowledged { escalation: None, team, user, text: kept }
+        } else {
+            Event::JoinedAcknowledged { escalation: None, team, user, text: kept }
         };
         let seq = self.push_when(when, event)?;
         Ok(self.noted(seq, NoteKind::Key, text.to_owned()))

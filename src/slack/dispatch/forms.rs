@@ -72,8 +72,9 @@ impl Dispatch {
                 last = Some(answer);
             }
         }
-        if let Some(Said::Kept { what }) = last.as_mut().map(|last| &mut last.answer.said)
+        if let Some(last) = &mut last
             && several
+            && let Said::Kept { what } = &mut last.answer.said
         {
             "the answers".clone_into(what);
         }
@@ -153,14 +154,14 @@ impl Dispatch {
                 commands.push(Command::SetImpactStart { start_at: answers.impact_start_at });
                 commands.push(Command::SetImpactEnd { end_at: answers.impact_end_at });
                 commands.push(Command::SetMeasures { measures: answers.measures });
-                about(
-                    commands,
-                    match self.is_to_come(answers.impact_start_at) {
-                        true => field::IMPACT_START,
-                        false if self.is_to_come(answers.impact_end_at) => field::IMPACT_END,
-                        false => field::IMPACT,
-                    },
-                )
+                let field = if self.is_to_come(answers.impact_start_at) {
+                    field::IMPACT_START
+                } else if self.is_to_come(answers.impact_end_at) {
+                    field::IMPACT_END
+                } else {
+                    field::IMPACT
+                };
+                about(commands, field)
             }
             _ => None,
         })

@@ -126,6 +126,12 @@ impl World {
         self.stage = Some(stage.restart(None).await.expect("the program starts again"));
     }
 
+    /// As [`World::restarts`], with another configuration.
+    pub(crate) async fn restarts_with(&mut self, config: &str) {
+        let stage = self.stage.take().expect("is set");
+        self.stage = Some(stage.restart(Some(config.to_owned())).await.expect("the program starts again"));
+    }
+
     pub(crate) fn stage(&self) -> &Stage {
         self.stage.as_ref().expect("is set")
     }
@@ -234,11 +240,6 @@ impl World {
         }
     }
 
-    /// Errors in the log from here on are part of the story.
-    pub(crate) fn expects_errors(&self) {
-        self.logs.expect();
-    }
-
     /// Calls that Slack minds are part of the story.
     pub(crate) fn expects_complaints(&mut self) {
         self.complaints_expected = true;
@@ -250,7 +251,7 @@ impl Drop for World {
         let (Some(stage), false) = (&self.stage, std::thread::panicking()) else { return };
         let complaints = stage.slack.complaints();
         assert!(self.complaints_expected || complaints.is_empty(), "Slack minds: {complaints:#?}");
-        let errors = self.logs.unexpected();
+        let errors = self.logs.errors();
         assert!(errors.is_empty(), "unexpected errors in the log:\n{errors}");
     }
 }

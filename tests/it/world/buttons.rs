@@ -63,7 +63,7 @@ async fn somebody_takes_the_lead_by_button() {
     assert_eq!(ben.clicks("I'll lead").await, "");
     assert!(ben.finds("Lead: ben").contains("Lead: ben"));
     assert_snapshot!("lead_taken", ben.finds("leads INC-1"));
-    assert_eq!(ben.topic(), "SEV2 · Investigating · Lead: ben · INC-1 Shop is slow");
+    assert_eq!(ben.topic(), "SEV2 · INC-1 Shop is slow");
 }
 
 #[tokio::test]

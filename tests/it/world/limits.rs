@@ -3,7 +3,7 @@
 use firebell::sandbox::ApiFault;
 use insta::assert_snapshot;
 
-use crate::support::world::{CONFIG, World, minutes, on_both, seconds};
+use crate::support::world::{World, minutes, on_both, seconds};
 
 #[tokio::test]
 async fn guests_may_do_nothing_and_are_told_whom_to_ask() {

@@ -13,7 +13,7 @@ on_both! {
         let inside = world.ana().in_incident(1).await;
         assert_eq!(
             inside.topic(),
-            "SEV2 · Investigating · Lead: nobody yet · INC-1 Shop is very slow, checkouts fail"
+            "SEV2 · INC-1 Shop is very slow, checkouts fail"
         );
         assert_eq!(inside.members(), "ana firebell");
         assert_snapshot!("open_timeline", world.timeline(1).await);

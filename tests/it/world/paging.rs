@@ -348,3 +348,44 @@ async fn the_same_command_delivered_twice_is_one_command() {
     assert_snapshot!("delivered_twice_timeline", world.timeline(1).await);
     assert_eq!((world.ben().in_dm().count(), world.chris().in_dm().count()), (1, 1));
 }
+
+#[tokio::test]
+async fn who_answers_a_private_call_is_let_in() {
+    let world = World::new().await;
+    world.ana().types("/incident open private Salaries have leaked team=db-team").await;
+    assert_snapshot!("private_page_with_channel", world.dana().in_dm().sees());
+    world.dana().in_dm().clicks("I've got it").await;
+    let dana = world.dana().in_incident(1).await;
+    assert_eq!(dana.members(), "ana dana firebell");
+    assert!(dana.sees().contains("Salaries have leaked"));
+    assert!(world.dana().types("/incident show INC-1").await.contains("Salaries"));
+    assert_snapshot!("private_page_taken", world.dana().in_dm().sees());
+}
+
+#[tokio::test]
+async fn two_teams_are_called_side_by_side() {
+    let world = called().await;
+    let ana = world.ana().in_incident(1).await;
+    ana.types("/escalate dba queries hang").await;
+    world.dana().in_dm().clicks("I've got it").await;
+    world.advance(minutes(5)).await;
+    // One team's answer is not the other's.
+    assert_eq!((world.chris().in_dm().count(), world.eli().in_dm().count()), (1, 0));
+    assert_snapshot!("two_teams_card", ana.finds("Teams:"));
+    ana.types("/escalate stop dev-team").await;
+    assert_snapshot!("two_teams_why", ana.types("/escalate why").await);
+}
+
+#[tokio::test]
+async fn a_policy_keeps_the_tiers_it_began_with() {
+    let mut world = called().await;
+    let chris = "targets = [\"@chris\"]\nwait = \"5m\"";
+    assert!(CONFIG.contains(chris));
+    world.restarts_with(&CONFIG.replacen(chris, "targets = [\"@eli\"]\nwait = \"5m\"", 1)).await;
+    world.advance(minutes(6)).await;
+    assert_eq!((world.chris().in_dm().count(), world.eli().in_dm().count()), (1, 0));
+    world.ana().in_incident(1).await.types("/escalate stop").await;
+    world.ana().in_incident(1).await.types("/escalate dev-team").await;
+    world.advance(minutes(6)).await;
+    assert_eq!((world.chris().in_dm().count(), world.eli().in_dm().count()), (1, 1));
+}

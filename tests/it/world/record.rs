@@ -95,7 +95,7 @@ async fn every_change_is_told_in_the_channel() {
     }
     assert_snapshot!("change_echoes", echoes.join("\n\n"));
     assert_snapshot!("change_channel", ana.sees());
-    assert_eq!(ana.topic(), "SEV1 · Monitoring · Lead: ben · INC-1 Checkout fails");
+    assert_eq!(ana.topic(), "SEV1 · INC-1 Checkout fails");
     assert_eq!(ana.members(), "ana ben eli firebell");
     assert_snapshot!("change_announcement", world.fay().within("#incidents").sees());
     assert_snapshot!("change_timeline", world.timeline(1).await);
@@ -243,4 +243,31 @@ async fn an_hour_that_never_was_is_asked_about() {
     world.ana().types("/incident open Night shift").await;
     let ana = world.ana().in_incident(1).await;
     assert_snapshot!("zones_skipped_hour", ana.types("/incident note 2:30am it broke").await);
+}
+
+#[tokio::test]
+async fn a_command_may_turn_into_a_new_incident() {
+    let world = World::new().await;
+    world.fay().types("/incident note customers call us").await;
+    assert_snapshot!("which_new_form", world.fay().submits(&[("Incident", "A new incident")]).await);
+    let told = world.fay().submits(&[("What is wrong?", "Customers cannot pay")]).await;
+    assert!(told.contains("Opened INC-1: Customers cannot pay."), "{told}");
+}
+
+#[tokio::test]
+async fn documents_have_links_where_the_server_has_an_address() {
+    let from = "# public_url = \"https://firebell.example.com\"";
+    let world = World::where_instead(from, "public_url = \"https://firebell.example.com\"").await;
+    world.ana().types("/incident open Shop is slow sev2").await;
+    let ana = world.ana().in_incident(1).await;
+    assert_snapshot!("links_export", ana.types("/incident export").await);
+    assert_snapshot!("links_card", ana.finds("Teams:"));
+    ana.types("/incident resolve").await;
+    assert_snapshot!("links_postmortem", ana.finds("Postmortem draft"));
+    for path in
+        ["/incidents/1", "/incidents/1/postmortem", "/incidents/1/postmortem.md", "/incidents/1/postmortem.json"]
+    {
+        let (status, page) = world.stage().get(path).await.expect("answers");
+        assert!(status == 200 && page.contains("Shop is slow"), "{path}: {status}");
+    }
 }

@@ -1,7 +1,6 @@
 //! Errors that the program logs on this test's thread.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use firebell::clock::lock;
@@ -10,7 +9,6 @@ use tracing::subscriber::DefaultGuard;
 
 pub(super) struct Logs {
     written: Arc<Mutex<Vec<u8>>>,
-    expected: AtomicBool,
     _guard: DefaultGuard,
 }
 
@@ -39,17 +37,10 @@ impl Logs {
             .without_time()
             .with_writer(move || sink.clone())
             .finish();
-        Self { written, expected: AtomicBool::new(false), _guard: tracing::subscriber::set_default(subscriber) }
+        Self { written, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
-    pub(super) fn expect(&self) {
-        self.expected.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn unexpected(&self) -> String {
-        if self.expected.load(Ordering::Relaxed) {
-            return String::new();
-        }
+    pub(super) fn errors(&self) -> String {
         String::from_utf8_lossy(&lock(&self.written)).into_owned()
     }
 }
