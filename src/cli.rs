@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod check;
+pub mod demo;
 pub mod doctor;
 pub mod export;
 pub mod key;
@@ -65,6 +66,7 @@ pub struct Cli {
 // What each is for is written at its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Check(check::Args),
     Doctor(doctor::DoctorArgs),
@@ -83,6 +85,7 @@ enum Command {
 pub async fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         None => say(OVERVIEW).map(|()| Outcome::Done),
+        Some(Command::Demo(args)) => demo::run(args).await.map(|()| Outcome::Done),
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Doctor(args)) => doctor::run(args).await,

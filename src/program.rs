@@ -111,7 +111,14 @@ impl Program {
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
         let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
         let (app, worker, router) = (self.app.clone(), self.worker.clone(), self.router.clone());
-        parts.spawn(async move { axum::serve(listener, router).await.context("the HTTP server ended") });
+        // Dropped when this ends: connections that are kept alive must not go on serving what has ended.
+        let (_serving, ended) = tokio::sync::oneshot::channel::<()>();
+        parts.spawn(async move {
+            let ended = async {
+                let _ = ended.await;
+            };
+            axum::serve(listener, router).with_graceful_shutdown(ended).await.context("the HTTP server ended")
+        });
         parts.spawn(scheduler::run(app.clone()).map(|()| Err(anyhow!("the scheduler ended"))));
         parts.spawn(worker.run().map(|()| Err(anyhow!("the worker ended"))));
         parts.spawn(keep_up(app.clone(), self.slack.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
@@ -347,13 +354,14 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
     let actor = Actor::Integration { integration };
     let answer =
         app.try_handle(Request { key: Some(key), actor, target, command, inside: true }).await.map_err(failed)?;
-    match answer.said {
+    let number = answer.number;
+    match answer.answer.said {
         // Clearing what never fired here is nothing to complain about.
         Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {
             Ok(alerts::Accepted { incident: None })
         }
         Said::Refused { rejection } => Err(alerts::SubmitError::Refused(rejection)),
-        _ => Ok(alerts::Accepted { incident: answer.number }),
+        _ => Ok(alerts::Accepted { incident: number }),
     }
 }
 

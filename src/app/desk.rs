@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Inner, Job, Request, Settled, Target, Work};
+use super::{Answered, Inner, Job, Request, Settled, Target, Work};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
 use crate::domain::effect::{Effect, Lane};
@@ -60,6 +60,8 @@ enum AlertChange {
 /// What each job of a committed batch is told.
 pub(super) struct Done {
     replies: Vec<Reply>,
+    /// The incidents that the batch had in hand, as they are now.
+    incidents: HashMap<IncidentId, Arc<Incident>>,
     timers: bool,
     outbox: bool,
 }
@@ -107,8 +109,10 @@ impl<'a> Desk<'a> {
                 *works = desk.claim(lanes, *limit).await?;
             }
         }
-        desk.tx.commit().await?;
-        Ok(Done { replies, timers, outbox })
+        let Desk { tx, sheets, .. } = desk;
+        tx.commit().await?;
+        let incidents = sheets.into_iter().map(|(id, sheet)| (id, Arc::new(sheet.incident))).collect();
+        Ok(Done { replies, incidents, timers, outbox })
     }
 
     /// Reads what the batch needs: answers already given, and the incidents it names, locked in order of id.
@@ -441,9 +445,13 @@ impl Done {
         if self.outbox {
             inner.outbox.notify_one();
         }
+        let incidents = self.incidents;
         for (job, reply) in batch.into_iter().zip(self.replies) {
             match (job, reply) {
-                (Job::Handle { reply, .. }, Reply::Answer(answer)) => drop(reply.send(Ok(answer))),
+                (Job::Handle { reply, .. }, Reply::Answer(answer)) => {
+                    let after = answer.incident.and_then(|id| incidents.get(&id)).cloned();
+                    drop(reply.send(Ok(Answered { answer, after })));
+                }
                 (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
                 (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
                 _ => unreachable!("work() makes each reply for its own job"),

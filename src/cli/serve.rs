@@ -66,9 +66,15 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     .await?;
     let way = if socket_mode { "over Socket Mode" } else { "at /slack/…" };
     tracing::info!(address = %listener.local_addr()?, "Firebell serves; Slack is heard {way}");
+    let worker = program.worker.clone();
+    let stopped = async {
+        told_to_stop().await;
+        tracing::info!("told to stop; finishing what is under way");
+        worker.stop().await;
+    };
     tokio::select! {
         ended = program.run(listener) => ended?,
-        () = told_to_stop() => tracing::info!("told to stop; what is under way is recorded and goes on at the next start"),
+        () = stopped => {}
     }
     Ok(Outcome::Done)
 }

@@ -123,7 +123,6 @@ fn demo_app() -> App {
         commands: vec![
             command("/incident", "Open and run an incident", "open [sev2] checkout is slow"),
             command("/escalate", "Call a team", "db-team [reason]"),
-            command("/oncall", "Who is on call, and swaps", "[team]"),
         ],
         shortcuts: vec![
             shortcut(ShortcutKind::Message, "Add to timeline", "add_to_timeline", "Keep this message in the timeline"),

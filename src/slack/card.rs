@@ -213,11 +213,9 @@ pub fn announcement(scene: &Scene<'_>) -> Option<Message> {
     Some(Message::new(mrkdwn!("{}: {}.", scene.title(), summary(scene)), shown))
 }
 
-/// The channel's topic, plain text: what somebody who enters must know.
+/// The channel's topic, plain text: what it is about. What changes often is on the card, because topics are dear.
 pub fn topic(scene: &Scene<'_>) -> String {
     let incident = scene.incident;
-    let lead = scene.commander().map_or("nobody yet", |user| scene.directory.name(user));
-    let status = scene::status_name(incident.status);
-    let text = format!("{} · {status} · Lead: {lead} · {} {}", incident.severity, incident.name(), incident.title);
+    let text = format!("{} · {} {}", incident.severity, incident.name(), incident.title);
     Untrusted(&text).plain(TOPIC_MAX)
 }
