@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::domain::answer::Answer;
@@ -71,6 +71,8 @@ pub struct Work {
     pub effect: Effect,
     /// An earlier attempt may have gone out: look before sending again.
     pub uncertain: bool,
+    /// The last attempt never reported, so that the history does not know of it.
+    pub lapsed: bool,
     pub created_at: DateTime<Utc>,
     /// The incident as it is now.
     pub incident: Arc<Incident>,
@@ -85,6 +87,11 @@ pub enum Settled {
         at: DateTime<Utc>,
         error: String,
         uncertain: bool,
+        finished: Option<Finished>,
+    },
+    /// Never: kept aside for people to see.
+    GivenUp {
+        error: String,
         finished: Option<Finished>,
     },
 }
@@ -128,7 +135,7 @@ struct Inner {
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
-    outbox: Notify,
+    outbox: watch::Sender<()>,
 }
 
 impl Inner {
@@ -154,7 +161,7 @@ impl App {
             queue,
             channels: RwLock::new(HashMap::new()),
             timers: Notify::new(),
-            outbox: Notify::new(),
+            outbox: watch::Sender::new(()),
         });
         tokio::spawn(writer::run(Arc::downgrade(&inner), jobs));
         Self { inner }
@@ -235,15 +242,15 @@ impl App {
         self.inner.timers.notified().await;
     }
 
-    /// Waits until there may be effects to perform.
-    pub async fn outbox_changed(&self) {
-        self.inner.outbox.notified().await;
+    /// Tells of every time when there may be effects to perform; each receiver hears all of them.
+    pub fn outbox_changes(&self) -> watch::Receiver<()> {
+        self.inner.outbox.subscribe()
     }
 
     /// Tells scheduler and worker to look again: another replica may have left them something.
     pub fn wake(&self) {
         self.inner.timers.notify_one();
-        self.inner.outbox.notify_one();
+        self.inner.outbox.send_replace(());
     }
 }
 

@@ -26,7 +26,7 @@ use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
-use crate::slack::{Slack, SlackConfig, http};
+use crate::slack::{Class, Slack, SlackConfig, http};
 use crate::store::{Db, Engine, people, settings};
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, web};
@@ -35,8 +35,14 @@ use crate::{scheduler, web};
 const DIRECTORY_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// How long the first contact with Slack may take before starting with what is remembered.
 const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Effects that were given up are kept for this long.
+const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
 /// Deliveries are remembered for this long; Slack repeats none after a day.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::hours(48);
+
+/// Why a first start ends: nothing is remembered yet that could be started with.
+const NOT_MET: &str = "Slack was not reached, and this database has not met it before. Check the network, and \
+                       SLACK_API_URL if it is set, then start again";
 
 /// Where the workspace this database belongs to is remembered.
 pub const WORKSPACE_KEY: &str = "workspace";
@@ -147,7 +153,8 @@ async fn introduce(db: &Db, slack: &Slack, config: &Config) -> anyhow::Result<(W
     drop(tx);
     let identity = match tokio::time::timeout(CONTACT_TIMEOUT, slack.auth_test()).await {
         Ok(Ok(identity)) => identity,
-        Ok(Err(error)) if error.is_token_refused() || remembered.is_none() => return Err(error.into()),
+        Ok(Err(error)) if error.is_token_refused() => return Err(error.into()),
+        Ok(Err(error)) if remembered.is_none() => return Err(anyhow::Error::new(error).context(NOT_MET)),
         Ok(Err(error)) => {
             tracing::error!(%error, "Slack is away; starting with what is remembered");
             return Ok((WorkspaceId::new(remembered.unwrap_or_default()), url));
@@ -157,7 +164,7 @@ async fn introduce(db: &Db, slack: &Slack, config: &Config) -> anyhow::Result<(W
                 tracing::error!("Slack does not answer; starting with what is remembered");
                 return Ok((WorkspaceId::new(workspace), url));
             }
-            None => return Err(anyhow!("Slack does not answer. Check the network, and SLACK_API_URL if it is set.")),
+            None => return Err(anyhow!(NOT_MET)),
         },
     };
     let workspace = identity.workspace.clone().or_else(|| config.settings.slack.workspace.clone());
@@ -221,8 +228,13 @@ async fn who_is_who(
 /// People, groups and channels as Slack knows them now.
 pub(crate) async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
     let people = slack.list_users().await?;
-    // Only paid workspaces have user groups.
-    let groups = slack.user_groups().await.unwrap_or_default();
+    let groups = match slack.user_groups().await {
+        Ok(groups) => groups,
+        // Only paid workspaces have user groups, and only those who use them give the scope.
+        Err(error) if matches!(error.class(), Class::Permanent { .. } | Class::Auth { .. }) => Vec::new(),
+        // Anything else passes; going on with no groups would leave teams empty.
+        Err(error) => return Err(error),
+    };
     let channels = slack.list_channels().await?;
     let directory = Directory {
         people: people.into_iter().map(|person| (person.id.clone(), person)).collect(),
@@ -272,6 +284,7 @@ async fn forget(app: &App) -> Result<(), crate::store::Error> {
     let mut tx = app.db().write().await?;
     let before = app.clock().now() - DELIVERIES_KEPT;
     crate::store::inbox::forget_before(&mut tx, before, 10_000).await?;
+    crate::store::outbox::forget_dead_before(&mut tx, app.clock().now() - GIVEN_UP_KEPT, 10_000).await?;
     tx.commit().await
 }
 

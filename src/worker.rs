@@ -13,11 +13,11 @@ mod page;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
-use crate::clock::lock;
+use crate::clock::{lock, real_sleep};
 use crate::domain::command::Finished;
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Recorded;
@@ -38,7 +38,7 @@ const OTHERS_AT_ONCE: usize = 16;
 /// How long effects under way may take when the program stops; longer than a call's time-out.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// The longest sleep while nothing seems to wait.
-const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const OTHER_LANES: [Lane; 5] = [Lane::Answer, Lane::Card, Lane::Channel, Lane::Chatter, Lane::Document];
 
@@ -95,11 +95,13 @@ impl Worker {
     async fn serve(&self, lanes: &[Lane], places: &Arc<Semaphore>) {
         let app = &self.inner.app;
         let mut stopping = self.inner.stopping.subscribe();
+        let mut changes = app.outbox_changes();
         loop {
             if *stopping.borrow_and_update() {
                 // Whoever told us to stop waits for what is under way.
                 return std::future::pending().await;
             }
+            changes.mark_unchanged();
             let free = places.available_permits();
             let claimed = match free {
                 0 => Ok(Vec::new()),
@@ -110,13 +112,13 @@ impl Worker {
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::error!(%error, "effects could not be claimed; trying again");
-                    app.clock().sleep(LOOK_EVERY).await;
+                    real_sleep(LOOK_EVERY).await;
                     continue;
                 }
             };
             if works.is_empty() {
                 tokio::select! {
-                    () = self.rest(places, free) => {}
+                    () = self.rest(places, free, &mut changes) => {}
                     _ = stopping.changed() => {}
                 }
                 continue;
@@ -133,17 +135,17 @@ impl Worker {
     }
 
     /// Waits until there may be something to do: a place, a new effect, or the time of one that waits.
-    async fn rest(&self, places: &Arc<Semaphore>, free: usize) {
+    async fn rest(&self, places: &Arc<Semaphore>, free: usize, changes: &mut watch::Receiver<()>) {
         let app = &self.inner.app;
         if free == 0 {
             drop(places.acquire().await);
             return;
         }
-        let now = app.clock().now();
-        let next = self.next_wake().await.ok().flatten().unwrap_or(now + LOOK_EVERY);
+        let next = self.next_wake().await.ok().flatten().unwrap_or(DateTime::<Utc>::MAX_UTC);
         tokio::select! {
-            () = app.clock().sleep_until(next.min(now + LOOK_EVERY)) => {}
-            () = app.outbox_changed() => {}
+            () = app.clock().sleep_until(next) => {}
+            _ = changes.changed() => {}
+            () = real_sleep(LOOK_EVERY) => {}
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Desk<'a> {
     now: DateTime<Utc>,
     tx: Tx,
     sheets: BTreeMap<IncidentId, Sheet>,
+    /// Incidents of this batch whose rows cannot be read.
+    damaged: HashMap<IncidentId, store::Error>,
     answered: HashMap<String, Answer>,
     events: Vec<history::NewEvent>,
     effects: Vec<outbox::New>,
@@ -82,6 +84,7 @@ impl<'a> Desk<'a> {
             tx: inner.db.write().await?,
             now: inner.clock.now(),
             sheets: BTreeMap::new(),
+            damaged: HashMap::new(),
             answered: HashMap::new(),
             events: Vec::new(),
             effects: Vec::new(),
@@ -115,7 +118,8 @@ impl<'a> Desk<'a> {
         Ok(Done { replies, incidents, timers, outbox })
     }
 
-    /// Reads what the batch needs: answers already given, and the incidents it names, locked in order of id.
+    /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
+    /// incident is locked later, and of the outbox only rows of these: so two replicas never wait for each other.
     async fn gather(&mut self, batch: &[Job]) -> Result<(), store::Error> {
         let mut keys = Vec::new();
         let mut ids = Vec::new();
@@ -130,7 +134,9 @@ impl<'a> Desk<'a> {
                     }
                 }
                 Job::Settle { work, .. } => ids.push(work.2),
-                Job::Claim { .. } => {}
+                Job::Claim { lanes, limit, .. } => {
+                    ids.extend(outbox::ready(&mut self.tx, self.now, lanes, limit_of(*limit)).await?);
+                }
             }
         }
         if !keys.is_empty() {
@@ -149,11 +155,17 @@ impl<'a> Desk<'a> {
     async fn lock(&mut self, mut ids: Vec<IncidentId>) -> Result<(), store::Error> {
         ids.sort_unstable();
         ids.dedup();
-        ids.retain(|id| !self.sheets.contains_key(id));
         if ids.is_empty() {
             return Ok(());
         }
-        for stored in incidents::lock(&mut self.tx, &ids).await? {
+        for (id, stored) in incidents::lock_each(&mut self.tx, &ids).await? {
+            let stored = match stored {
+                Ok(stored) => stored,
+                Err(error) => {
+                    self.damaged.insert(id, error);
+                    continue;
+                }
+            };
             let timers = stored.incident.timers();
             let sheet =
                 Sheet { incident: stored.incident, head: stored.head, timers, changed: false, timers_stale: false };
@@ -166,6 +178,11 @@ impl<'a> Desk<'a> {
     async fn handle(&mut self, request: &Request) -> Result<Answer, store::Error> {
         if let Some(answer) = request.key.as_ref().and_then(|key| self.answered.get(key)) {
             return Ok(answer.clone());
+        }
+        if let Target::Incident(id) = &request.target
+            && let Some(error) = self.damaged.remove(id)
+        {
+            return Err(error);
         }
         let answer = match self.target(request) {
             Some(id) => self.change(id, request),
@@ -188,14 +205,18 @@ impl<'a> Desk<'a> {
         Ok(answer)
     }
 
-    /// The incident that a request is about, in hand; `None` if there is none (yet).
+    /// The incident that a request is about, in hand; `None` if there is none (yet). An alert has none either if that
+    /// incident was closed in the meantime.
     fn target(&self, request: &Request) -> Option<IncidentId> {
-        let id = match &request.target {
+        let in_hand = |id: &IncidentId| self.sheets.contains_key(id);
+        let is_open = |id: &IncidentId| self.sheets.get(id).is_some_and(|sheet| sheet.incident.is_open());
+        let by_key = || alert_key(&request.command).and_then(|key| self.alerting.get(&key)).copied().filter(is_open);
+        match &request.target {
             Target::New => None,
-            Target::Incident(id) => Some(*id),
-            Target::Alert => alert_key(&request.command).and_then(|key| self.alerting.get(&key)).copied(),
-        };
-        id.filter(|id| self.sheets.contains_key(id))
+            Target::Incident(id) if matches!(request.command, Command::AlertFired(_)) && !is_open(id) => by_key(),
+            Target::Incident(id) => Some(*id).filter(in_hand),
+            Target::Alert => by_key(),
+        }
     }
 
     fn change(&mut self, id: IncidentId, request: &Request) -> Answer {
@@ -236,12 +257,13 @@ impl<'a> Desk<'a> {
             return Ok(refused(None, rejection));
         }
         let (id, number) = counters::allocate(&mut self.tx, &workspace).await?;
-        // Another replica may have opened it for the same alert while we waited for the number.
+        // Another replica may have opened it for the same alert while we waited for the number. Begun anew, this
+        // batch finds that incident, locks it in its turn and gives the number back.
         if let Some(key) = alert_key(&request.command)
-            && let Some((_, id)) = alerts::find_open(&mut self.tx, &workspace, &[key]).await?.into_iter().next()
+            && !self.alerting.contains_key(&key)
+            && !alerts::find_open(&mut self.tx, &workspace, &[key]).await?.is_empty()
         {
-            self.lock(vec![id]).await?;
-            return Ok(self.change(id, request));
+            return Err(store::Error::Raced);
         }
         let decided = match decide_opening(id, &workspace, number, &request.command, &context) {
             Ok(decided) => decided,
@@ -309,7 +331,12 @@ impl<'a> Desk<'a> {
                 Event::AlertFiring { integration, dedup_key } | Event::AlertRepeated { integration, dedup_key, .. },
                 _,
             ) => {
-                self.alerting.insert((integration.clone(), dedup_key.clone()), id);
+                let elsewhere = self.alerting.insert((integration.clone(), dedup_key.clone()), id);
+                if elsewhere.is_some_and(|other| other != id) {
+                    // Its sender wants it in another incident now.
+                    self.alerts
+                        .push(AlertChange::Cleared { integration: integration.clone(), dedup_key: dedup_key.clone() });
+                }
                 self.alerts.push(AlertChange::Fired(alerts::Fired {
                     integration: integration.clone(),
                     dedup_key: dedup_key.clone(),
@@ -342,6 +369,9 @@ impl<'a> Desk<'a> {
             Settled::Done(finished) => {
                 let ours = outbox::finish(&mut self.tx, &[(row, attempt)]).await?;
                 (ours.first().copied().unwrap_or(false), Some(finished))
+            }
+            Settled::GivenUp { error, finished } => {
+                (outbox::give_up(&mut self.tx, row, attempt, error).await?, finished.as_ref())
             }
             Settled::Again { at, error, uncertain, finished } => {
                 let again =
@@ -404,15 +434,18 @@ impl<'a> Desk<'a> {
                 }
             }
         }
+        // In one order, or two replicas with the same deliveries wait for each other.
+        self.seen.sort_by(|a, b| a.key.cmp(&b.key));
         inbox::remember(tx, &self.seen).await?;
         Ok((!timers.is_empty(), !self.effects.is_empty()))
     }
 
     /// Leases due effects to the caller; drops those that the incident no longer wants.
     async fn claim(&mut self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, store::Error> {
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let claimed = outbox::claim(&mut self.tx, self.now, lanes, limit, self.now + LEASE).await?;
-        self.lock(claimed.iter().filter_map(|row| row.incident).collect()).await?;
+        let in_hand: Vec<IncidentId> = self.sheets.keys().copied().collect();
+        let lease_until = self.now + self.inner.clock.stretched(LEASE);
+        let claimed =
+            outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
         let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
@@ -427,6 +460,7 @@ impl<'a> Desk<'a> {
                 attempt: row.attempt,
                 effect: row.effect,
                 uncertain: row.uncertain,
+                lapsed: row.lapsed,
                 created_at: row.created_at,
                 incident,
             });
@@ -443,7 +477,7 @@ impl Done {
             inner.timers.notify_one();
         }
         if self.outbox {
-            inner.outbox.notify_one();
+            inner.outbox.send_replace(());
         }
         let incidents = self.incidents;
         for (job, reply) in batch.into_iter().zip(self.replies) {
@@ -458,6 +492,10 @@ impl Done {
             }
         }
     }
+}
+
+fn limit_of(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 /// What tells the alert of this command from others.

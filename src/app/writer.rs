@@ -7,11 +7,14 @@ use std::sync::Weak;
 
 use tokio::sync::mpsc;
 
-use super::desk::Desk;
+use super::desk::{Desk, Done};
 use super::{Error, Inner, Job};
+use crate::store::Retry;
 
 /// Jobs in one transaction at most: bounds how long the first waits for the last.
 const BATCH_MAX: usize = 256;
+/// How often a batch that lost a race against another replica is tried.
+const RACES_MAX: u32 = 8;
 
 pub(super) async fn run(inner: Weak<Inner>, mut jobs: mpsc::Receiver<Job>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -25,14 +28,14 @@ pub(super) async fn run(inner: Weak<Inner>, mut jobs: mpsc::Receiver<Job>) {
 }
 
 async fn write(inner: &Inner, batch: Vec<Job>) {
-    let whole = match Desk::work(inner, &batch).await {
+    let whole = match work(inner, &batch).await {
         Ok(done) => return done.deliver(inner, batch),
         Err(error) if batch.len() == 1 => error,
         Err(error) => {
             tracing::warn!(%error, jobs = batch.len(), "a batch failed; its jobs are done one by one");
             for job in batch {
                 let one = vec![job];
-                match Desk::work(inner, &one).await {
+                match work(inner, &one).await {
                     Ok(done) => done.deliver(inner, one),
                     Err(error) => refuse(one, error),
                 }
@@ -41,6 +44,20 @@ async fn write(inner: &Inner, batch: Vec<Job>) {
         }
     };
     refuse(batch, whole);
+}
+
+/// One transaction, begun anew as long as another replica is faster; the loser then finds the winner's answer.
+async fn work(inner: &Inner, batch: &[Job]) -> Result<Done, crate::store::Error> {
+    let mut races = 1;
+    loop {
+        match Desk::work(inner, batch).await {
+            Err(error) if error.retry() == Retry::Now && races < RACES_MAX => {
+                tracing::debug!(%error, races, "another replica was faster; trying again");
+                races += 1;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Tells the callers that nothing happened.

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::domain::incident::Incident;
 use crate::sandbox::{Act, Container, Control};
 use crate::slack::actions::{SHORTCUT_ADD_TO_TIMELINE, VALUE};
+use crate::store;
 
 /// What the monitoring system shows the webhook.
 pub const ALERT_SECRET: &str = "demo-shopwatch";
@@ -58,13 +59,13 @@ impl Player {
             Does::Nothing => {}
             Does::Alerts => *number = Some(self.alert().await?),
             Does::Says { who, place, text } => {
-                let channel = self.place(who, place, incident.as_ref())?;
+                let channel = self.place(who, place, incident.as_ref()).await?;
                 if self.message(who, &channel, text).is_none() {
                     self.slack.act(who, Act::Message { channel, text: text.to_owned(), thread_ts: None }).await?;
                 }
             }
             Does::Replies { who, place, to, text } => {
-                let channel = self.place(who, place, incident.as_ref())?;
+                let channel = self.place(who, place, incident.as_ref()).await?;
                 let ts = self.message(who, &channel, to).context("the message to answer is not there")?;
                 let thread = self.slack.thread(who, &channel, &ts).unwrap_or_default();
                 if !thread["messages"].as_array().is_some_and(|all| all.iter().any(|one| one["text"] == text)) {
@@ -73,19 +74,19 @@ impl Player {
                 }
             }
             Does::Types { who, place, line } => {
-                let channel = self.place(who, place, incident.as_ref())?;
+                let channel = self.place(who, place, incident.as_ref()).await?;
                 self.slack.act(who, Act::Command { channel, text: line.to_owned() }).await?;
             }
             Does::Presses { who, place, button, form } => {
                 self.press(who, place, incident.as_ref(), button, form).await?;
             }
             Does::Reacts { who, place, to, name } => {
-                let channel = self.place(who, place, incident.as_ref())?;
+                let channel = self.place(who, place, incident.as_ref()).await?;
                 let ts = self.message(who, &channel, to).context("the message is not there")?;
                 self.slack.act(who, Act::React { channel, ts, name: name.to_owned() }).await?;
             }
             Does::Keeps { who, place, to } => {
-                let channel = self.place(who, place, incident.as_ref())?;
+                let channel = self.place(who, place, incident.as_ref()).await?;
                 let ts = self.message(who, &channel, to).context("the message is not there")?;
                 let callback_id = SHORTCUT_ADD_TO_TIMELINE.to_owned();
                 let act = Act::Shortcut { callback_id, channel: Some(channel), ts: Some(ts) };
@@ -95,7 +96,19 @@ impl Player {
                 self.slack.act(who, Act::OpenHome {}).await?;
             }
         }
-        (self.rest)().await;
+        self.come_to_rest().await
+    }
+
+    /// Lets everything that follows from a step follow, within reason.
+    async fn come_to_rest(&self) -> anyhow::Result<()> {
+        for _ in 0..LOOKS_MAX / 2 {
+            (self.rest)().await;
+            let mut tx = self.app.db().read().await?;
+            let lanes = store::outbox::depth(&mut tx).await?;
+            if lanes.values().all(|lane| lane.pending + lane.sending == 0) {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -122,13 +135,32 @@ impl Player {
             .any(|recorded| serde_json::to_string(&recorded.occurrence.event).is_ok_and(|event| event.contains(trace))))
     }
 
-    fn place(&self, who: &str, place: Place, incident: Option<&Incident>) -> anyhow::Result<String> {
+    /// The channel's id. Whoever was invited to the incident is in it a moment later; who was not joins by himself.
+    async fn place(&self, who: &str, place: Place, incident: Option<&Incident>) -> anyhow::Result<String> {
+        let channel = self.find(who, place, incident)?;
+        if place != Place::Incident {
+            return Ok(channel);
+        }
+        for _ in 0..LOOKS_MAX {
+            let state = self.slack.state(who);
+            let known =
+                state["channels"].as_array().and_then(|all| all.iter().find(|one| one["id"] == channel.as_str()));
+            if known.is_some_and(|known| known["member"] == true) {
+                return Ok(channel);
+            }
+            (self.rest)().await;
+        }
+        self.slack.act(who, Act::Join { channel: channel.clone() }).await?;
+        Ok(channel)
+    }
+
+    fn find(&self, who: &str, place: Place, incident: Option<&Incident>) -> anyhow::Result<String> {
         match place {
             Place::Named(name) => self.slack.find_channel(name).with_context(|| format!("there is no #{name}")),
             Place::Incident => {
                 let incident = incident.context("the incident is not open yet")?;
-                let channel = incident.channel_id().context("the incident has no channel")?.to_string();
-                Ok(channel)
+                let channel = incident.channel_id().context("the incident has no channel")?;
+                Ok(channel.to_string())
             }
             Place::Direct => {
                 let state = self.slack.state(who);
@@ -151,7 +183,7 @@ impl Player {
     /// What Prometheus Alertmanager sends.
     async fn alert(&self) -> anyhow::Result<i64> {
         let started = story::instant(0).to_rfc3339_opts(SecondsFormat::Secs, true);
-        let labels = json!({ "alertname": "ShopResponseTime", "service": "shop-web", "severity": "critical" });
+        let labels = json!({ "alertname": "ShopResponseTime", "service": "shop-web" });
         let annotations = json!({ "summary": ALERT_TITLE, "description": ALERT_TEXT });
         let body = json!({
             "version": "4",
@@ -194,7 +226,7 @@ impl Player {
     ) -> anyhow::Result<()> {
         let mut found = None;
         for _ in 0..LOOKS_MAX {
-            found = self.place(who, place, incident).ok().and_then(|channel| self.button(who, &channel, button));
+            found = self.find(who, place, incident).ok().and_then(|channel| self.button(who, &channel, button));
             if found.is_some() {
                 break;
             }

@@ -323,7 +323,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         90,
-        0,
+        10,
         "Dana types /incident action: the settings are corrected",
         Does::Types {
             who: DANA,
@@ -374,7 +374,7 @@ pub const STEPS: &[Step] = &[
     ),
     step(
         120,
-        20,
+        0,
         "Ana presses Resolve and answers the questions",
         Does::Presses {
             who: ANA,
@@ -450,9 +450,9 @@ pub const STEPS: &[Step] = &[
     step(
         126,
         0,
-        "Ana types three more tasks",
+        "Dana types /incident task",
         Does::Types {
-            who: ANA,
+            who: DANA,
             place: HERE,
             line: "/incident task @dana due 2023-04-14 Add monitoring and alerts for database connectivity",
         },
@@ -461,9 +461,9 @@ pub const STEPS: &[Step] = &[
     step(
         126,
         30,
-        "… the second",
+        "Chris types /incident task",
         Does::Types {
-            who: ANA,
+            who: CHRIS,
             place: HERE,
             line: "/incident task @eli due 2023-04-28 Write and adopt a disaster recovery plan",
         },
@@ -472,9 +472,9 @@ pub const STEPS: &[Step] = &[
     step(
         127,
         0,
-        "… the third",
+        "Fay types /incident task",
         Does::Types {
-            who: ANA,
+            who: FAY,
             place: HERE,
             line: "/incident task @ana due 2023-04-21 Schedule regular infrastructure reviews",
         },
@@ -488,6 +488,7 @@ pub const STEPS: &[Step] = &[
         "Fay gives the all-clear",
         "The shop is back. Thank you all; the postmortem is on the incident page.",
     ),
+    says(128, 30, ANA, HERE, "Ana closes", "Closed for today. Please read the draft; we go through it on Wednesday."),
     step(129, 0, "Ana looks at her App Home", Does::OpensHome { who: ANA }, None),
     step(
         130,

@@ -133,6 +133,7 @@ impl Effects<'_> {
                     self.refresh_pages(id);
                 }
                 self.conclude(seq, matches!(recorded.occurrence.event, Event::Resolved { .. }));
+                self.in_channel(Effect::SetTopic);
             }
             Event::Reopened { .. }
             | Event::StatusChanged { .. }

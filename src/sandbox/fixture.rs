@@ -187,6 +187,7 @@ fn person(id: &str, name: &str, real_name: &str, title: &str, tz: &str, color: &
     User {
         id: id.to_owned(),
         name: name.to_owned(),
+        display_name: real_name.split(' ').next().unwrap_or(real_name).to_owned(),
         real_name: real_name.to_owned(),
         title: title.to_owned(),
         email: Some(format!("{name}@shopfront.example")),

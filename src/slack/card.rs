@@ -213,9 +213,10 @@ pub fn announcement(scene: &Scene<'_>) -> Option<Message> {
     Some(Message::new(mrkdwn!("{}: {}.", scene.title(), summary(scene)), shown))
 }
 
-/// The channel's topic, plain text: what it is about. What changes often is on the card, because topics are dear.
+/// The channel's topic, plain text. Slack announces every change of it in the channel, so it holds what changes seldom.
 pub fn topic(scene: &Scene<'_>) -> String {
     let incident = scene.incident;
-    let text = format!("{} · {} {}", incident.severity, incident.name(), incident.title);
+    let what = format!("{} · {} {}", incident.severity, incident.name(), incident.title);
+    let text = if incident.is_open() { what } else { format!("{} · {what}", scene::status_name(incident.status)) };
     Untrusted(&text).plain(TOPIC_MAX)
 }

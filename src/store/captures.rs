@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::tx::{Bulk, fetch_all, insert};
+use super::tx::{Bulk, clean, fetch_all, insert};
 use super::{Error, Tx};
 use crate::ids::{IncidentId, MessageRef, Seq, WorkspaceId};
 
@@ -23,8 +23,8 @@ static RECORD: LazyLock<Bulk> = LazyLock::new(|| {
 pub async fn record(tx: &mut Tx, captures: &[Capture]) -> Result<(), Error> {
     insert!(tx, RECORD, captures, |capture| [
         capture.workspace.as_str(),
-        capture.message.channel.as_str(),
-        capture.message.ts.as_str(),
+        clean(capture.message.channel.as_str()),
+        clean(capture.message.ts.as_str()),
         capture.incident.0,
         i64::from(capture.seq),
     ])?;
@@ -39,8 +39,8 @@ pub async fn find(tx: &mut Tx, workspace: &WorkspaceId, message: &MessageRef) ->
         "SELECT incident_id, seq FROM captures WHERE workspace = $1 AND channel = $2 AND ts = $3
          ORDER BY incident_id, seq",
         workspace.as_str(),
-        message.channel.as_str(),
-        message.ts.as_str(),
+        clean(message.channel.as_str()),
+        clean(message.ts.as_str()),
     )?;
     rows.into_iter()
         .map(|(incident, seq)| {

@@ -74,6 +74,8 @@ pub enum Error {
 
     #[error("row {row} of {table} cannot be understood: {why}. Run `firebell verify`, and restore a backup.")]
     DamagedRow { table: &'static str, row: String, why: String },
+    #[error("another replica has just done the same")]
+    Raced,
     #[error("there is no incident with the id {0}")]
     NoSuchIncident(IncidentId),
     #[error("the database is busy: another process has locked it for more than 5 s")]
@@ -102,6 +104,7 @@ impl Error {
     /// Whether to try the transaction again.
     pub fn retry(&self) -> Retry {
         match self {
+            Self::Raced => Retry::Now,
             Self::Busy | Self::Locked { .. } => Retry::After(Duration::from_millis(100)),
             Self::Unreachable { .. } => Retry::After(Duration::from_secs(1)),
             Self::Full => Retry::After(Duration::from_secs(5)),

@@ -109,32 +109,43 @@ pub async fn lock(tx: &mut Tx, ids: &[IncidentId]) -> Result<Vec<Stored>, Error>
     select(tx, ids, "FOR UPDATE").await
 }
 
+/// As [`lock`], but tells each incident that cannot be read apart, so that it does not hold up the others.
+pub async fn lock_each(tx: &mut Tx, ids: &[IncidentId]) -> Result<Vec<(IncidentId, Result<Stored, Error>)>, Error> {
+    let rows = select_rows(tx, ids, "FOR UPDATE").await?;
+    Ok(rows.into_iter().map(|row| (IncidentId(row.0), stored(row))).collect())
+}
+
 /// As [`lock`], but leaves out incidents that another transaction works on at this moment.
 pub async fn try_lock(tx: &mut Tx, ids: &[IncidentId]) -> Result<Vec<Stored>, Error> {
     select(tx, ids, "FOR UPDATE SKIP LOCKED").await
 }
 
 async fn select(tx: &mut Tx, ids: &[IncidentId], postgres_lock: &str) -> Result<Vec<Stored>, Error> {
+    select_rows(tx, ids, postgres_lock).await?.into_iter().map(stored).collect()
+}
+
+async fn select_rows(
+    tx: &mut Tx,
+    ids: &[IncidentId],
+    postgres_lock: &str,
+) -> Result<Vec<(i64, String, String)>, Error> {
     let list: Vec<i64> = ids.iter().map(|id| id.0).collect();
     if list.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<(i64, String, String)> = match &mut tx.conn {
+    match &mut tx.conn {
         // The one writer has the whole file.
-        Conn::Sqlite(conn) => {
-            sqlx::query_as(
-                "SELECT id, state, head FROM incidents WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
-            )
-            .bind(json_list(&list))
-            .fetch_all(&mut **conn)
-            .await?
-        }
+        Conn::Sqlite(conn) => Ok(sqlx::query_as(
+            "SELECT id, state, head FROM incidents WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id",
+        )
+        .bind(json_list(&list))
+        .fetch_all(&mut **conn)
+        .await?),
         Conn::Postgres(conn) => {
             let sql = format!("SELECT id, state, head FROM incidents WHERE id = ANY($1) ORDER BY id {postgres_lock}");
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(list).fetch_all(&mut **conn).await?
+            Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(list).fetch_all(&mut **conn).await?)
         }
-    };
-    rows.into_iter().map(stored).collect()
+    }
 }
 
 fn stored((id, state, head): (i64, String, String)) -> Result<Stored, Error> {
@@ -172,7 +183,7 @@ pub async fn find_by_channel(
         (i64,),
         "SELECT id FROM incidents WHERE workspace = $1 AND channel = $2 ORDER BY id DESC LIMIT 1",
         workspace.as_str(),
-        channel.as_str(),
+        clean(channel.as_str()),
     )?;
     Ok(row.map(|(id,)| IncidentId(id)))
 }

@@ -53,6 +53,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// An earlier attempt may have succeeded without anybody knowing.
     pub uncertain: bool,
+    /// The last attempt never reported: its worker crashed, stopped or was cut off.
+    pub lapsed: bool,
     pub created_at: DateTime<Utc>,
     pub due_at: Option<DateTime<Utc>>,
 }
@@ -132,6 +134,7 @@ struct Row {
     effect: String,
     attempt: i64,
     uncertain: bool,
+    lapsed: bool,
     created_at: i64,
     due_at: Option<i64>,
 }
@@ -146,6 +149,7 @@ impl Row {
             effect: from_json("outbox", id, &self.effect)?,
             attempt: attempt_number(id, self.attempt)?,
             uncertain: self.uncertain,
+            lapsed: self.lapsed,
             created_at: instant("outbox", id, self.created_at)?,
             due_at: self.due_at.map(|at| instant("outbox", id, at)).transpose()?,
         })
@@ -156,16 +160,19 @@ fn attempt_number(id: i64, attempt: i64) -> Result<u32, Error> {
     u32::try_from(attempt).map_err(|_| Error::damaged("outbox", id, format!("{attempt} is no number of an attempt")))
 }
 
-/// The claim; `$1` is the end of the lease, `$2` the present, `$3` the lanes, `$4` the limit.
+/// The claim; `$1` is the end of the lease, `$2` the present, `$3` the lanes, `$4` the limit, and `$5` the incidents if
+/// `$among` asks for them. While an attempt is under way, `error` says only whether the one before it lapsed.
 macro_rules! claim_sql {
-    ($lanes:literal, $lock:literal) => {
+    ($lanes:literal, $among:literal, $lock:literal) => {
         concat!(
             "UPDATE outbox SET
-                state = 'sending', attempt = attempt + 1, uncertain = (uncertain OR state = 'sending'), ready_at = $1
+                state = 'sending', attempt = attempt + 1, uncertain = (uncertain OR state = 'sending'), ready_at = $1,
+                error = CASE WHEN state = 'sending' THEN 'lapsed' END
              WHERE id IN (
                 SELECT waiting.id FROM outbox AS waiting
                 WHERE waiting.state <> 'dead' AND waiting.ready_at <= $2 AND waiting.lane ",
             $lanes,
+            $among,
             "   AND (waiting.state = 'sending' OR NOT EXISTS (
                     SELECT 1 FROM outbox AS other
                     WHERE other.incident_id = waiting.incident_id AND other.slot = waiting.slot
@@ -174,7 +181,8 @@ macro_rules! claim_sql {
                 ORDER BY waiting.lane, waiting.id LIMIT $4 ",
             $lock,
             ")
-             RETURNING id, workspace, incident_id, lane, effect, attempt, uncertain, created_at, due_at"
+             RETURNING id, workspace, incident_id, lane, effect, attempt, uncertain, error IS NOT NULL AS lapsed,
+                created_at, due_at"
         )
     };
 }
@@ -190,9 +198,9 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>, Error> {
     let lanes: Vec<i64> = lanes.iter().copied().map(lane_number).collect();
     let limit = i64::from(limit);
-    let mut rows: Vec<Row> = match &mut tx.conn {
+    let rows: Vec<Row> = match &mut tx.conn {
         Conn::Sqlite(conn) => {
-            sqlx::query_as(claim_sql!("IN (SELECT value FROM json_each($3))", ""))
+            sqlx::query_as(claim_sql!("IN (SELECT value FROM json_each($3))", "", ""))
                 .bind(us(lease_until))
                 .bind(us(now))
                 .bind(json_list(&lanes))
@@ -201,7 +209,7 @@ pub async fn claim(
                 .await?
         }
         Conn::Postgres(conn) => {
-            sqlx::query_as(claim_sql!("= ANY($3)", "FOR UPDATE OF waiting SKIP LOCKED"))
+            sqlx::query_as(claim_sql!("= ANY($3)", "", "FOR UPDATE OF waiting SKIP LOCKED"))
                 .bind(us(lease_until))
                 .bind(us(now))
                 .bind(lanes)
@@ -210,8 +218,92 @@ pub async fn claim(
                 .await?
         }
     };
+    sound(tx, rows).await
+}
+
+/// As [`claim`], but only effects of these incidents, whose rows must be locked, and of none: so that nobody who has an
+/// incident waits for its effects while we wait for the incident.
+pub async fn claim_among(
+    tx: &mut Tx,
+    now: DateTime<Utc>,
+    lanes: &[Lane],
+    limit: u32,
+    lease_until: DateTime<Utc>,
+    incidents: &[IncidentId],
+) -> Result<Vec<Claimed>, Error> {
+    let lanes: Vec<i64> = lanes.iter().copied().map(lane_number).collect();
+    let incidents: Vec<i64> = incidents.iter().map(|incident| incident.0).collect();
+    let limit = i64::from(limit);
+    let rows: Vec<Row> = match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            sqlx::query_as(claim_sql!(
+                "IN (SELECT value FROM json_each($3))",
+                " AND (waiting.incident_id IN (SELECT value FROM json_each($5)) OR waiting.incident_id IS NULL) ",
+                ""
+            ))
+            .bind(us(lease_until))
+            .bind(us(now))
+            .bind(json_list(&lanes))
+            .bind(limit)
+            .bind(json_list(&incidents))
+            .fetch_all(&mut **conn)
+            .await?
+        }
+        Conn::Postgres(conn) => {
+            sqlx::query_as(claim_sql!(
+                "= ANY($3)",
+                " AND (waiting.incident_id = ANY($5) OR waiting.incident_id IS NULL) ",
+                "FOR UPDATE OF waiting SKIP LOCKED"
+            ))
+            .bind(us(lease_until))
+            .bind(us(now))
+            .bind(lanes)
+            .bind(limit)
+            .bind(incidents)
+            .fetch_all(&mut **conn)
+            .await?
+        }
+    };
+    sound(tx, rows).await
+}
+
+/// The incidents whose effects a claim would take now, without taking or locking anything.
+pub async fn ready(tx: &mut Tx, now: DateTime<Utc>, lanes: &[Lane], limit: u32) -> Result<Vec<IncidentId>, Error> {
+    let lanes: Vec<i64> = lanes.iter().copied().map(lane_number).collect();
+    let rows: Vec<(Option<i64>,)> = fetch_in!(
+        tx,
+        (Option<i64>,),
+        "SELECT waiting.incident_id FROM outbox AS waiting WHERE waiting.lane",
+        &lanes,
+        "AND waiting.state <> 'dead' AND waiting.ready_at <= $2
+         AND (waiting.state = 'sending' OR NOT EXISTS (
+            SELECT 1 FROM outbox AS other
+            WHERE other.incident_id = waiting.incident_id AND other.slot = waiting.slot AND other.state = 'sending'
+         ))
+         ORDER BY waiting.lane, waiting.id LIMIT $3",
+        us(now),
+        i64::from(limit),
+    )?;
+    let distinct: std::collections::BTreeSet<i64> = rows.into_iter().filter_map(|(incident,)| incident).collect();
+    Ok(distinct.into_iter().map(IncidentId).collect())
+}
+
+/// The effects in claimed rows, the best lane and the oldest first. What cannot be read, such as an effect of a newer
+/// version, is set aside, so that it does not hold up the others.
+async fn sound(tx: &mut Tx, mut rows: Vec<Row>) -> Result<Vec<Claimed>, Error> {
     rows.sort_by_key(|row| (row.lane, row.id));
-    rows.into_iter().map(Row::claimed).collect()
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, attempt) = (EffectId(row.id), row.attempt);
+        match row.claimed() {
+            Ok(effect) => claimed.push(effect),
+            Err(error) => {
+                tracing::error!(%error, "an effect was set aside");
+                give_up(tx, id, attempt_number(id.0, attempt).unwrap_or_default(), &error.to_string()).await?;
+            }
+        }
+    }
+    Ok(claimed)
 }
 
 /// Takes effects out whose attempt succeeded; for each whether it was still the caller's.

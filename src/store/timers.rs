@@ -69,7 +69,8 @@ pub async fn replace(tx: &mut Tx, sets: &[TimerSet]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The timers that are due at `now`, oldest first. They stay until their incident replaces them.
+/// The timers that are due at `now`, oldest first. They stay until their incident replaces them. One that cannot be read
+/// is left out and logged, so that it does not hold up the others.
 pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due>, Error> {
     let rows: Vec<(String, i64, String, i64)> = fetch_all!(
         tx,
@@ -79,7 +80,12 @@ pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due>
         us(now),
         i64::from(limit),
     )?;
-    rows.into_iter().map(|(workspace, incident, timer, due_at)| decode(workspace, incident, &timer, due_at)).collect()
+    let sound = |(workspace, incident, timer, due_at): (String, i64, String, i64)| {
+        decode(workspace, incident, &timer, due_at)
+            .inspect_err(|error| tracing::error!(%error, "a timer cannot fire"))
+            .ok()
+    };
+    Ok(rows.into_iter().filter_map(sound).collect())
 }
 
 /// The timers of one incident, oldest first.

@@ -1,7 +1,8 @@
 //! The incident's channel: its name, who is in it, and finding it again after a crash.
 
+use chrono::TimeDelta;
+
 use super::Worker;
-use super::messages::is_gone;
 use super::outcome::again;
 use crate::app::{Settled, Work};
 use crate::domain::command::Finished;
@@ -11,6 +12,8 @@ use crate::slack::{self, card};
 
 /// Slack's limit for names of channels, in characters.
 const NAME_MAX: usize = 80;
+/// How far Slack's clock, which dates channels, may be from ours.
+const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::minutes(5);
 
 impl Worker {
     /// Creates the channel, or adopts the one that an earlier attempt of unknown outcome created. A name that somebody
@@ -24,7 +27,7 @@ impl Worker {
         }
         match made {
             Ok(channel) => Settled::Done(Finished::ChannelCreated { channel: channel.id, name: channel.name }),
-            Err(error) if again(&error, work.attempt).is_none() => {
+            Err(error) if again(&error, work.attempt).is_none() || self.is_stale(work) => {
                 tracing::warn!(%error, incident = work.incident.number, "the channel could not be created");
                 Settled::Done(Finished::ChannelFailed { error: error.to_string() })
             }
@@ -35,11 +38,22 @@ impl Worker {
     async fn create_or_adopt(&self, work: &Work, name: &str, ours: bool) -> Result<slack::Channel, slack::Error> {
         let slack = &self.inner.slack;
         match slack.create_channel(name, work.incident.private).await {
-            Err(error) if ours && error.code() == Some("name_taken") => {
-                slack.find_own_channel(name).await?.ok_or(error)
-            }
+            Err(error) if ours && error.code() == Some("name_taken") => self.find_made(work, name).await?.ok_or(error),
             made => made,
         }
+    }
+
+    /// The channel with this name, if an earlier attempt of this very effect made it: a channel of somebody else, or one
+    /// that we made for an incident of another database, is not it.
+    async fn find_made(&self, work: &Work, name: &str) -> Result<Option<slack::Channel>, slack::Error> {
+        let slack = &self.inner.slack;
+        let Some(found) = slack.find_own_channel(name).await? else { return Ok(None) };
+        let since = work.created_at - CLOCKS_DIFFER_MAX;
+        if found.is_archived || found.created_at.is_some_and(|at| at < since) {
+            return Ok(None);
+        }
+        let us = slack.auth_test().await?.user;
+        Ok(Some(found).filter(|found| found.creator.as_ref() == Some(&us)))
     }
 
     pub(super) async fn set_topic(&self, work: &Work) -> Settled {
@@ -48,7 +62,7 @@ impl Worker {
         let topic = card::topic(&self.view(work, &around));
         match self.inner.slack.set_topic(channel, &topic).await {
             Ok(()) => Self::done(),
-            Err(error) => self.failed(work, &error, None),
+            Err(error) => self.failed(work, &error, Some(channel)),
         }
     }
 
@@ -68,8 +82,7 @@ impl Worker {
                 }
                 Self::done()
             }
-            Err(error) if is_gone(&error) => Settled::Done(Finished::ChannelFailed { error: error.to_string() }),
-            Err(error) => self.failed(work, &error, None),
+            Err(error) => self.failed(work, &error, Some(channel)),
         }
     }
 
@@ -77,7 +90,7 @@ impl Worker {
         let Some(message) = &work.incident.card else { return Self::done() };
         match self.inner.slack.pin(message).await {
             Ok(()) => Self::done(),
-            Err(error) => self.failed(work, &error, None),
+            Err(error) => self.failed(work, &error, Some(&message.channel)),
         }
     }
 }

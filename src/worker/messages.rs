@@ -47,9 +47,6 @@ impl Worker {
         };
         match posted {
             Ok(message) => Settled::Done(posted_as(&work.effect, message)),
-            Err(error) if is_gone(&error) && Some(&to) == work.incident.channel_id() => {
-                Settled::Done(Finished::ChannelFailed { error: error.to_string() })
-            }
             Err(error) => self.failed(work, &error, Some(&to)),
         }
     }

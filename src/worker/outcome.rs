@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 
 use super::Worker;
+use super::messages::is_gone;
 use crate::app::{Settled, Work};
+use crate::domain::command::Finished;
 use crate::ids::ChannelId;
 use crate::slack::{Class, Error};
 
@@ -11,6 +13,8 @@ use crate::slack::{Class, Error};
 const BACK_OFF_S: (i64, i64) = (1, 15);
 /// An administrator must act: looking more often helps nobody.
 const TOKEN_RETRY_S: i64 = 30;
+/// After this what an effect would tell is no longer news. Pages are not given up by age.
+const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// 1, 2, 4, 8, 15, 15 … seconds.
 pub(super) fn back_off(attempt: u32) -> TimeDelta {
@@ -32,10 +36,14 @@ pub(super) fn again(error: &Error, attempt: u32) -> Option<(TimeDelta, bool)> {
 }
 
 impl Worker {
-    /// The end of an effect whose failure the history need not know: again, or given up with a line in the log.
+    /// How a failed effect other than a page goes on: again, or set aside where people see it. `channel` is where it was
+    /// to be done; if that is the incident's own and gone, the incident goes on without one.
     pub(super) fn failed(&self, work: &Work, error: &Error, channel: Option<&ChannelId>) -> Settled {
         self.heed(error, channel);
-        match again(error, work.attempt) {
+        if is_gone(error) && channel.is_some() && channel == work.incident.channel_id() {
+            return Settled::Done(Finished::ChannelFailed { error: error.to_string() });
+        }
+        match again(error, work.attempt).filter(|_| !self.is_stale(work)) {
             Some((pause, uncertain)) => Settled::Again {
                 at: self.now() + pause,
                 error: error.to_string(),
@@ -44,9 +52,14 @@ impl Worker {
             },
             None => {
                 tracing::warn!(%error, incident = work.incident.number, effect = ?work.effect.slot(), "given up");
-                Self::done()
+                Settled::GivenUp { error: error.to_string(), finished: None }
             }
         }
+    }
+
+    /// Whether an effect has been tried for so long that it is not worth another attempt.
+    pub(super) fn is_stale(&self, work: &Work) -> bool {
+        self.now() - work.created_at >= GIVE_UP_AFTER
     }
 
     /// A failure of our own: the database could not be read for the text.

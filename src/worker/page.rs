@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 
 use super::Worker;
 use super::outcome::{again, back_off};
-use crate::app::{Settled, Work};
-use crate::domain::command::Finished;
-use crate::domain::event::{PageResult, Recipient};
-use crate::domain::incident::Incident;
+use crate::app::{Request, Settled, Target, Work};
+use crate::domain::command::{Command, Finished};
+use crate::domain::event::{Actor, PageResult, Recipient};
+use crate::domain::incident::{Incident, Page};
 use crate::ids::{ChannelId, MessageRef, PageId};
 use crate::slack::{self, pages};
 
@@ -24,7 +24,7 @@ impl Worker {
         let (Some(page), Some(to)) = (work.incident.pages.get(&id), recipient(&work.incident, id)) else {
             return Self::done();
         };
-        let attempt = page.attempts + 1;
+        let attempt = page.attempts + 1 + self.tell_lapsed(work, page).await;
         // A page goes out even if its history cannot be read: it then says a little less.
         let history = self.history(work).await.unwrap_or_default();
         let around = self.around();
@@ -47,6 +47,31 @@ impl Worker {
                 finished: Some(finished),
             },
         }
+    }
+
+    /// Writes down that nobody knows what became of the last attempt; how many attempts that adds. The page does not
+    /// depend on it.
+    async fn tell_lapsed(&self, work: &Work, page: &Page) -> u32 {
+        if !work.lapsed {
+            return 0;
+        }
+        let error = "The program that was sending it stopped before it could say whether Slack took it".to_owned();
+        let attempt = page.attempts + 1;
+        let told = self.inner.app.handle(Request {
+            key: None,
+            actor: Actor::Firebell,
+            target: Target::Incident(work.incident.id),
+            command: Command::EffectFinished(Finished::Page {
+                page: page.id,
+                attempt,
+                result: PageResult::Unknown { error },
+            }),
+            inside: true,
+        });
+        if let Err(error) = told.await {
+            tracing::warn!(%error, incident = work.incident.number, "a lost attempt was not written down");
+        }
+        1
     }
 
     fn page_failed(

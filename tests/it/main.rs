@@ -4,9 +4,11 @@
 
 mod cli;
 mod core;
+mod demo;
 mod docs;
 mod document;
 mod golden;
+mod hardships;
 mod replay;
 mod sandbox;
 mod slack_client;

@@ -24,9 +24,7 @@ impl Draft<'_> {
             Finished::ChannelCreated { channel, name } => {
                 self.push_own(Event::ChannelCreated { channel: channel.clone(), name: name.clone() });
             }
-            Finished::ChannelFailed { error } => {
-                self.push_own(Event::ChannelFailed { error: error.clone() });
-            }
+            Finished::ChannelFailed { error } => return self.channel_gone(error),
             Finished::CardPosted { message } => {
                 self.push_own(Event::CardPosted { message: message.clone() });
             }

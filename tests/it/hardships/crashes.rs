@@ -1,0 +1,158 @@
+//! The program ends at the worst moment; another one starts on the same database.
+
+use super::*;
+use firebell::domain::effect::Lane;
+use firebell::domain::event::PageResult;
+
+async fn open_and_escalate(house: &House) {
+    types(house, ANA, GENERAL, "/incident open db is down").await;
+    types(house, ANA, GENERAL, "/escalate INC-1 db-team").await;
+}
+
+#[tokio::test]
+async fn what_was_committed_but_not_yet_done_is_done_once_by_the_next_program() {
+    for house in House::on_each().await {
+        let first = house.bell().await;
+        open_and_escalate(&house).await;
+        drop(first);
+        assert_eq!((house.direct(DANA).len(), house.channels().len()), (0, 0), "the first program did nothing yet");
+        let second = house.bell().await;
+        second.settle(&house).await;
+        assert_eq!(house.direct(DANA).len(), 1);
+        assert_eq!(house.channels(), ["inc-1-db-is-down"]);
+        second.advance(&house, minutes(2)).await;
+        assert_eq!((house.direct(DANA).len(), house.channels().len()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_timer_that_ran_out_while_nothing_ran_fires_at_the_next_start() {
+    for house in House::on_each().await {
+        let first = house.bell().await;
+        open_and_escalate(&house).await;
+        first.settle(&house).await;
+        drop(first);
+        house.clock.set(start() + minutes(30));
+        let second = house.bell().await;
+        second.settle(&house).await;
+        assert_eq!((house.direct(DANA).len(), house.direct(ELI).len(), house.direct(FAY).len()), (1, 1, 0));
+        second.advance(&house, minutes(1)).await;
+        assert_eq!(house.direct(FAY).len(), 1, "the rest follows a minute apart, not at once");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_was_claimed_but_not_sent_goes_out_when_the_lease_ends_and_the_record_says_so() {
+    for house in House::on_each().await {
+        let first = house.bell().await;
+        open_and_escalate(&house).await;
+        let claimed = first.program.app.claim(&[Lane::Page], 10).await.expect("claims");
+        assert_eq!(claimed.len(), 1);
+        drop(first);
+        let second = house.bell().await;
+        second.settle(&house).await;
+        assert_eq!(house.direct(DANA).len(), 0, "the lease still holds");
+        second.advance(&house, seconds(9)).await;
+        assert_eq!(house.direct(DANA).len(), 1);
+        let unknown = |event: &Event| matches!(event, Event::PageAttempted { result: PageResult::Unknown { .. }, .. });
+        assert_eq!(second.count(1, unknown).await, 1, "nobody knows what became of the first attempt");
+        assert_eq!(second.count(1, is_page_sent).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_slack_took_just_before_the_crash_is_found_and_not_sent_again() {
+    for house in House::on_each().await {
+        let first = house.bell().await;
+        open_and_escalate(&house).await;
+        house.fault("chat.postMessage", Some(1), ApiFault::Slow { ms: 300 });
+        let mut news = house.slack.subscribe();
+        {
+            let pages = first.program.app.claim(&[Lane::Page], 0).await.expect("claims");
+            assert!(pages.is_empty());
+            let drain = first.program.worker.drain();
+            tokio::pin!(drain);
+            while house.direct(DANA).is_empty() {
+                tokio::select! {
+                    ended = &mut drain => panic!("the call ended too soon: {ended:?}"),
+                    _ = news.recv() => {}
+                }
+            }
+        }
+        drop(first);
+        let second = house.bell().await;
+        second.advance(&house, minutes(1)).await;
+        assert_eq!(house.direct(DANA).len(), 1);
+        assert_eq!(second.count(1, is_page_sent).await, 1);
+        assert_eq!(house.channels().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledgement_before_the_page_is_claimed_stops_it_and_after_it_the_page_says_so() {
+    for house in House::on_each().await {
+        let bell = house.bell().await;
+        open_and_escalate(&house).await;
+        types(&house, ELI, GENERAL, "/escalate INC-1 ack").await;
+        bell.settle(&house).await;
+        assert_eq!(house.direct(DANA).len(), 0, "nobody is paged for what somebody has");
+
+        types(&house, ANA, GENERAL, "/incident open shop is down").await;
+        types(&house, ANA, GENERAL, "/escalate INC-2 db-team").await;
+        let claimed = bell.program.app.claim(&[Lane::Page], 10).await.expect("claims");
+        assert_eq!(claimed.len(), 1);
+        types(&house, ELI, GENERAL, "/escalate INC-2 ack").await;
+        bell.advance(&house, seconds(9)).await;
+        assert_eq!(house.direct(DANA).len(), 0, "the lease ran out after the acknowledgement");
+        assert_eq!(bell.count(2, |event| matches!(event, Event::Acknowledged { .. })).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_effect_that_this_version_cannot_read_is_set_aside_and_the_others_go_out() {
+    let house = House::on_sqlite().await;
+    let bell = house.bell().await;
+    open_and_escalate(&house).await;
+    tamper(
+        &house,
+        "INSERT INTO outbox (workspace, incident_id, lane, effect, state, attempt, ready_at, created_at, uncertain)
+         VALUES ('T0SHOPFRNT', 1, 0, '{\"effect\":\"from_the_future\"}', 'pending', 0, 0, 0, 0)",
+    )
+    .await;
+    bell.settle(&house).await;
+    assert_eq!(house.direct(DANA).len(), 1);
+    assert_eq!(dead(&bell).await, 1);
+}
+
+#[tokio::test]
+async fn an_incident_that_cannot_be_read_does_not_hold_up_the_pages_of_others() {
+    let house = House::on_sqlite().await;
+    let bell = house.bell().await;
+    open_and_escalate(&house).await;
+    types(&house, ANA, GENERAL, "/incident open shop is down").await;
+    types(&house, ANA, GENERAL, "/escalate INC-2 dev-team").await;
+    tamper(&house, "UPDATE incidents SET state = '{}' WHERE number = 1").await;
+    tamper(&house, "UPDATE timers SET timer = '{}' WHERE incident_id = 1").await;
+    bell.settle(&house).await;
+    assert_eq!((house.direct(DANA).len(), house.direct(BEN).len()), (0, 1));
+    let answer = types(&house, ANA, GENERAL, "/incident INC-1 severity sev1").await.to_string();
+    assert!(answer.contains("reference"), "{answer}");
+    bell.clock.set(start() + minutes(5));
+    bell.settle(&house).await;
+    assert_eq!(house.direct(FAY).len(), 1, "the other incident went on to its end");
+}
+
+/// Changes the database behind the program's back.
+async fn tamper(house: &House, sql: &'static str) {
+    use sqlx::{Connection as _, Executor as _};
+    let file = house.folder.path().join("firebell.db");
+    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.expect("opens");
+    other.execute(sql).await.expect("runs");
+    other.close().await.expect("closes");
+}
+
+/// How many effects were given up.
+async fn dead(bell: &Bell) -> u64 {
+    let mut tx = bell.program.app.db().read().await.expect("reads");
+    store::outbox::depth(&mut tx).await.expect("reads").values().map(|depth| depth.dead).sum()
+}

@@ -1,0 +1,152 @@
+//! Two whole programs on one PostgreSQL database.
+
+use futures_util::future::join_all;
+use sqlx::Connection as _;
+
+use super::*;
+use firebell::app::{Request, Target};
+use firebell::domain::answer::Said;
+use firebell::domain::command::{Acknowledge, Command};
+use firebell::domain::event::Actor;
+
+async fn two(house: &House) -> (Bell, Bell) {
+    (house.bell().await, house.bell().await)
+}
+
+async fn settle_both(house: &House, one: &Bell, other: &Bell) {
+    for _ in 0..40 {
+        tokio::join!(one.settle(house), other.settle(house));
+        house.clock.set(house.clock.now() + seconds(1));
+    }
+}
+
+/// How many deadlocks the database has broken up, once the programs have gone.
+async fn deadlocks(house: &House, bells: [Bell; 2]) -> i64 {
+    for bell in bells {
+        bell.program.app.db().close().await;
+    }
+    let mut conn = sqlx::PgConnection::connect(&house.database).await.expect("connects");
+    let (found,): (i64,) = sqlx::query_as("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(&mut conn)
+        .await
+        .expect("reads");
+    found
+}
+
+#[tokio::test]
+async fn each_due_timer_fires_once_and_each_page_is_sent_once() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    for n in 1..=10 {
+        types(&house, ANA, GENERAL, &format!("/incident open number {n}")).await;
+        types(&house, ANA, GENERAL, &format!("/escalate INC-{n} db-team")).await;
+    }
+    settle_both(&house, &one, &other).await;
+    assert_eq!(house.direct(DANA).len(), 10);
+    house.clock.set(start() + minutes(6));
+    settle_both(&house, &one, &other).await;
+    assert_eq!((house.direct(DANA).len(), house.direct(ELI).len()), (10, 10));
+    for n in 1..=10 {
+        assert_eq!(one.count(n, |event| matches!(event, Event::TierStarted { .. })).await, 2);
+    }
+    assert_eq!(house.channels().len(), 10);
+    assert_eq!(deadlocks(&house, [one, other]).await, 0);
+}
+
+#[tokio::test]
+async fn of_two_simultaneous_acknowledgements_one_is_the_first() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    for round in 1..=20 {
+        types(&house, ANA, GENERAL, &format!("/incident open number {round}")).await;
+        types(&house, ANA, GENERAL, &format!("/escalate INC-{round} dev-team")).await;
+        let id = one.incident(round).await.id;
+        let acknowledge = |bell: &Bell, user: &str| {
+            let app = bell.program.app.clone();
+            let request = Request {
+                key: None,
+                actor: Actor::Person { user: user.into() },
+                target: Target::Incident(id),
+                command: Command::Acknowledge(Acknowledge::default()),
+                inside: true,
+            };
+            async move { app.handle(request).await.expect("is taken").said }
+        };
+        let said = tokio::join!(acknowledge(&one, BEN), acknowledge(&other, DANA));
+        let first = |said: &Said| matches!(said, Said::YouHaveIt { .. });
+        assert_ne!(first(&said.0), first(&said.1), "{said:?}");
+        assert_eq!(one.count(round, |event| matches!(event, Event::Acknowledged { .. })).await, 1);
+        assert_eq!(one.count(round, |event| matches!(event, Event::JoinedAcknowledged { .. })).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn one_delivery_that_reaches_both_has_one_effect_and_one_answer() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    for round in 1..=20 {
+        let (line, trigger) = (format!("/incident open number {round}"), format!("t-{round}"));
+        let answers = tokio::join!(one.types_raw(ANA, &line, &trigger), other.types_raw(ANA, &line, &trigger));
+        assert_eq!(answers.0, answers.1);
+        assert_eq!(one.incidents().await, round);
+        let title = one.incident(i64::try_from(round).expect("small")).await.title;
+        assert_eq!(title, format!("number {round}"));
+    }
+}
+
+#[tokio::test]
+async fn one_alert_that_reaches_both_opens_one_incident_and_uses_one_number() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    for round in 1..=20_usize {
+        let alert = fired(&format!("key-{round}"));
+        let posts = (0..6).map(|n| if n % 2 == 0 { one.alert(&alert) } else { other.alert(&alert) });
+        for (status, answer) in join_all(posts).await {
+            assert_eq!((status, answer["accepted"][0]["incident"].as_str()), (202, Some(&*format!("INC-{round}"))));
+        }
+        assert_eq!(one.incidents().await, round);
+    }
+}
+
+#[tokio::test]
+async fn everything_at_once_on_both_ends_without_a_deadlock_and_without_a_loss() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    for n in 1..=8 {
+        types(&house, ANA, GENERAL, &format!("/incident open number {n}")).await;
+    }
+    settle_both(&house, &one, &other).await;
+    let bells = [&one, &other];
+    for round in 0..5 {
+        let notes = (0..40_usize).map(|n| {
+            let bell = bells[n % 2];
+            let line = format!("/incident INC-{} severity sev{}", (n * 7) % 8 + 1, (n + round) % 4 + 1);
+            async move { bell.types_raw(ANA, &line, &format!("s-{round}-{n}")).await }
+        });
+        let alerts = (0..40_usize).map(|n| {
+            let bell = bells[n % 2];
+            let mut alert = fired(&format!("storm-{round}-{}", n / 4));
+            if n % 5 == 0 {
+                alert["incident"] = json!(format!("INC-{}", n % 8 + 1));
+            }
+            async move { bell.alert(&alert).await.0 }
+        });
+        let (notes, alerts, ..) = tokio::join!(
+            join_all(notes),
+            join_all(alerts),
+            one.program.worker.drain(),
+            other.program.worker.drain(),
+            scheduler::tick(&one.program.app),
+            scheduler::tick(&other.program.app),
+        );
+        for (status, said) in notes {
+            assert!(status == 200 && !said.contains("reference"), "{said}");
+        }
+        assert!(alerts.iter().all(|status| *status == 202), "{alerts:?}");
+    }
+    settle_both(&house, &one, &other).await;
+    for n in 1..=8 {
+        one.history(n).await;
+    }
+    assert_eq!(deadlocks(&house, [one, other]).await, 0);
+}
