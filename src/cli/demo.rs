@@ -8,7 +8,9 @@ use clap::Args;
 use super::serve::told_to_stop;
 use crate::demo::{Demo, Options};
 
-/// Options of `firebell demo`.
+/// Try everything: a local Slack workspace with the bot in it, and an incident that plays.
+///
+/// Needs no account, no configuration and no network.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
     /// Port of the workspace on 127.0.0.1; 0 takes a free one

@@ -99,7 +99,7 @@ async fn look_postgres(url: &str, clock: &Clock) -> Result<Seen, Error> {
     let applied: Vec<(i64,)> = sqlx::query_as(APPLIED).fetch_all(&mut conn).await.unwrap_or_default();
     let last: Option<(Option<i64>,)> = sqlx::query_as(LAST_COMMAND).fetch_one(&mut conn).await.ok();
     let before = clock.now();
-    let (theirs,): (DateTime<Utc>,) = sqlx::query_as("SELECT clock_timestamp()").fetch_one(&mut conn).await?;
+    let theirs = postgres::server_time(&mut conn).await?;
     let half = (clock.now() - before) / 2;
     let unwritable = probe_postgres(&mut conn).await.err().map(|error| error.to_string());
     conn.close().await?;

@@ -80,7 +80,7 @@ impl Server {
         let mut best = None;
         for _ in 0..CLOCK_SAMPLES {
             let (before, started) = (clock.now(), instant_now());
-            let (theirs,): (DateTime<Utc>,) = sqlx::query_as("SELECT clock_timestamp()").fetch_one(&mut *conn).await?;
+            let theirs = server_time(&mut conn).await?;
             let trip = started.elapsed();
             let half = TimeDelta::from_std(trip / 2).unwrap_or_default();
             if best.is_none_or(|(quickest, _)| trip < quickest) {
@@ -172,4 +172,12 @@ mod tests {
         let options = PgConnectOptions::from_str("postgres://ana:hunter2@db.example:5433/bell").expect("a URL");
         assert_eq!(name(&options), "ana@db.example:5433/bell");
     }
+}
+
+/// What the server's clock shows, to the microsecond.
+pub(super) async fn server_time(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+    let (us,): (i64,) = sqlx::query_as("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        .fetch_one(&mut *conn)
+        .await?;
+    super::tx::instant("clock", "server", us)
 }

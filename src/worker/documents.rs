@@ -60,9 +60,9 @@ impl Documents {
     /// The same, with all times in UTC.
     #[must_use]
     pub fn in_utc(&self) -> Self {
-        let Settings { options, dir, private, formats } = &*self.inner;
+        let Settings { options, dir, formats, private } = &*self.inner;
         let options = Options { utc: true, ..*options };
-        Self { inner: Arc::new(Settings { options, dir: dir.clone(), private: *private, formats: formats.clone() }) }
+        Self { inner: Arc::new(Settings { options, dir: dir.clone(), formats: formats.clone(), private: *private }) }
     }
 
     /// The document as it stands now.

@@ -1,5 +1,5 @@
 //! Integration tests, one binary: the rules alone, then the store on both engines, then the sandbox workspace, then the
-//! whole program against that workspace, a real database and a manual clock.
+//! whole program against that workspace, a real database and a manual clock, then the real binary.
 
 #![expect(unreachable_pub, reason = "the modules of one test binary are each other's only readers")]
 

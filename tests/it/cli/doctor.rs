@@ -44,7 +44,7 @@ async fn a_workspace_in_order_ends_with_0() {
     assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
     assert!(!ran.out.contains("PROBLEM"), "{}", ran.out);
     for says in [
-        "The bot token works: @firebell in Shopfront (T0SHOPFRNT).",
+        "The bot token works: @Firebell in Shopfront (T0SHOPFRNT).",
         "Socket Mode is on and the app-level token works.",
         "2 people named are members of the workspace.",
         "The user group @db-team has 2 members.",

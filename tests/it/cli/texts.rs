@@ -13,7 +13,7 @@ fn without_a_subcommand_it_says_what_to_try_first() {
 
 #[test]
 fn every_subcommand_explains_itself() {
-    for name in ["serve", "check", "doctor", "manifest", "key", "export", "verify", "replay", "sandbox"] {
+    for name in ["demo", "serve", "check", "doctor", "manifest", "key", "export", "verify", "replay", "sandbox"] {
         let ran = Shell::new().run(&[name, "--help"]);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{name}");
         insta::assert_snapshot!(format!("help_{name}"), ran.out);
