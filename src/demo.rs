@@ -355,7 +355,7 @@ async fn listener(wanted: u16, option: &str, what: &str, moved: &mut Vec<String>
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port is free")?;
             let port = listener.local_addr().context("the listener has no address")?.port();
             moved.push(format!(
-                "Port {wanted} is taken, so {what} are at port {port} this time. Choose another with {option}."
+                "Port {wanted} is taken, so port {port} is used for {what} this time. Choose another with {option}."
             ));
             Ok(listener)
         }

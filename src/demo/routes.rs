@@ -26,9 +26,8 @@ impl Door {
         let _ = self.0.set(Arc::downgrade(demo));
     }
 
-    fn demo(&self) -> Result<Arc<Shared>, Response> {
-        let demo = self.0.get().and_then(Weak::upgrade);
-        demo.ok_or_else(|| refused(StatusCode::SERVICE_UNAVAILABLE, "The demo is starting. Try again in a moment."))
+    fn demo(&self) -> Option<Arc<Shared>> {
+        self.0.get().and_then(Weak::upgrade)
     }
 }
 
@@ -46,11 +45,12 @@ fn refused(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "ok": false, "error": sentence }))).into_response()
 }
 
+fn starting() -> Response {
+    refused(StatusCode::SERVICE_UNAVAILABLE, "The demo is starting. Try again in a moment.")
+}
+
 async fn with(door: &Door, work: impl FnOnce(&Director, &Shared) -> Value) -> Response {
-    let demo = match door.demo() {
-        Ok(demo) => demo,
-        Err(refusal) => return refusal,
-    };
+    let Some(demo) = door.demo() else { return starting() };
     match demo.playing.lock().await.as_ref() {
         Some(playing) if playing.director.tells() => Json(work(&playing.director, &demo)).into_response(),
         Some(_) => refused(StatusCode::NOT_FOUND, "No story is told here; start the demo without --no-story."),
@@ -95,10 +95,7 @@ async fn speed(State(door): State<Arc<Door>>, Json(wanted): Json<Wanted>) -> Res
 }
 
 async fn restart(State(door): State<Arc<Door>>) -> Response {
-    let demo = match door.demo() {
-        Ok(demo) => demo,
-        Err(refusal) => return refusal,
-    };
+    let Some(demo) = door.demo() else { return starting() };
     // Goes on even if the page that asked is closed.
     match tokio::spawn(async move { demo.start_over().await }).await {
         Ok(Ok(())) => Json(json!({ "ok": true })).into_response(),

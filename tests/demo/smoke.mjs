@@ -176,6 +176,9 @@ for (const [time, text] of ENTRIES) {
 JSON.parse(told.json);
 assert.match(told.md, /from 3:00 PM to 5:00 PM EDT \(2 hours\)/);
 assert.match(told.md, /no answer, called again 3:1\d PM, answered 3:1\d PM/);
+assert.equal(told.md.match(/^- \[ \] /gm)?.length, 4, "four tasks");
+const messages = (await read(`${demo.page}/_control/messages?as=U0ANA00001&limit=300&channel=${incident.id}`)).messages;
+assert.ok(messages.some((message) => /timeline entries, 4 tasks/.test(message.text)), "the message with the draft has heard of the last task");
 assert.deepEqual((await read(`${demo.page}/_control/journal?limit=1`)).complaints, [], "Slack would complain");
 
 // Stopped in good order, it comes up as it was.
