@@ -157,6 +157,14 @@ fn explain(name: &str, error: sqlx::Error) -> Error {
     }
 }
 
+/// What the server's clock shows, to the microsecond.
+pub(super) async fn server_time(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+    let (us,): (i64,) = sqlx::query_as("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        .fetch_one(&mut *conn)
+        .await?;
+    super::tx::instant("clock", "server", us)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,12 +180,4 @@ mod tests {
         let options = PgConnectOptions::from_str("postgres://ana:hunter2@db.example:5433/bell").expect("a URL");
         assert_eq!(name(&options), "ana@db.example:5433/bell");
     }
-}
-
-/// What the server's clock shows, to the microsecond.
-pub(super) async fn server_time(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
-    let (us,): (i64,) = sqlx::query_as("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-        .fetch_one(&mut *conn)
-        .await?;
-    super::tx::instant("clock", "server", us)
 }

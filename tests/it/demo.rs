@@ -5,7 +5,6 @@ use std::sync::Arc;
 use firebell::demo::player::{ALERT_SECRET, Player};
 use firebell::demo::story::{self, STEPS};
 use firebell::demo::{self, Surroundings};
-use firebell::domain::postmortem::markdown::markdown;
 use firebell::ids::IntegrationKey;
 use firebell::sandbox::Workspace;
 use firebell::stage::{Set, Stage, sqlite_in};

@@ -23,7 +23,7 @@ use super::postgres;
 /// Effects that wait for nothing but Slack's limits are let out within this time of an act.
 const FLOW_S: i64 = 20;
 /// A story that hangs says so.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) const CONFIG: &str = include_str!("../../../firebell.example.toml");
 
