@@ -7,10 +7,11 @@
 mod desk;
 mod writer;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::domain::answer::Answer;
@@ -25,6 +26,9 @@ use crate::store::{self, Db};
 
 /// Commands that wait for the writer at most; beyond it senders wait, and HTTP answers "busy".
 const QUEUE_MAX: usize = 4_096;
+
+/// Channels remembered at most; then all are forgotten and learned again.
+const CHANNELS_KNOWN_MAX: usize = 10_000;
 
 /// A command with all that comes with it.
 #[derive(Clone, Debug)]
@@ -92,8 +96,23 @@ pub enum Settled {
     },
 }
 
+/// An answer, with the incident as it is after the command where the writer had it in hand.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub answer: Answer,
+    pub after: Option<Arc<Incident>>,
+}
+
+impl std::ops::Deref for Answered {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
+}
+
 enum Job {
-    Handle { request: Box<Request>, reply: oneshot::Sender<Result<Answer, Error>> },
+    Handle { request: Box<Request>, reply: oneshot::Sender<Result<Answered, Error>> },
     Claim { lanes: Vec<Lane>, limit: usize, reply: oneshot::Sender<Result<Vec<Work>, Error>> },
     Settle { work: Box<(EffectId, u32, IncidentId)>, settled: Settled, reply: oneshot::Sender<Result<bool, Error>> },
 }
@@ -111,10 +130,12 @@ struct Inner {
     roster: RwLock<Arc<Roster>>,
     directory: RwLock<Arc<Directory>>,
     queue: mpsc::Sender<Job>,
+    /// Channels that are known to be an incident's, so that a command need not ask the database.
+    channels: RwLock<HashMap<ChannelId, IncidentId>>,
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
-    outbox: Notify,
+    outbox: watch::Sender<()>,
 }
 
 impl Inner {
@@ -138,8 +159,9 @@ impl App {
             roster: RwLock::new(Arc::new(roster)),
             directory: RwLock::new(Arc::new(directory)),
             queue,
+            channels: RwLock::new(HashMap::new()),
             timers: Notify::new(),
-            outbox: Notify::new(),
+            outbox: watch::Sender::new(()),
         });
         tokio::spawn(writer::run(Arc::downgrade(&inner), jobs));
         Self { inner }
@@ -150,11 +172,12 @@ impl App {
     /// # Errors
     /// When nothing was committed. A refusal is an answer, not an error.
     pub async fn handle(&self, request: Request) -> Result<Answer, Error> {
-        self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?
+        let answered = self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?;
+        answered.map(|answered| answered.answer)
     }
 
-    /// As [`App::handle`], but refuses at once when the queue is full.
-    pub async fn try_handle(&self, request: Request) -> Result<Answer, Error> {
+    /// As [`App::handle`], but refuses at once when the queue is full, and shows the incident too.
+    pub async fn try_handle(&self, request: Request) -> Result<Answered, Error> {
         let (reply, answer) = oneshot::channel();
         self.inner.queue.try_send(Job::Handle { request: Box::new(request), reply }).map_err(|full| match full {
             mpsc::error::TrySendError::Full(_) => Error::Busy,
@@ -219,15 +242,15 @@ impl App {
         self.inner.timers.notified().await;
     }
 
-    /// Waits until there may be effects to perform.
-    pub async fn outbox_changed(&self) {
-        self.inner.outbox.notified().await;
+    /// Tells of every time when there may be effects to perform; each receiver hears all of them.
+    pub fn outbox_changes(&self) -> watch::Receiver<()> {
+        self.inner.outbox.subscribe()
     }
 
     /// Tells scheduler and worker to look again: another replica may have left them something.
     pub fn wake(&self) {
         self.inner.timers.notify_one();
-        self.inner.outbox.notify_one();
+        self.inner.outbox.send_replace(());
     }
 }
 
@@ -246,9 +269,22 @@ impl App {
         Ok(store::incidents::find(&mut tx, id).await?.map(|stored| stored.incident))
     }
 
+    /// The incident whose channel this is.
     pub async fn incident_in(&self, channel: &ChannelId) -> Result<Option<IncidentId>, store::Error> {
+        let known = self.inner.channels.read().unwrap_or_else(PoisonError::into_inner).get(channel).copied();
+        if known.is_some() {
+            return Ok(known);
+        }
         let mut tx = self.inner.db.read().await?;
-        store::incidents::find_by_channel(&mut tx, &self.inner.workspace, channel).await
+        let found = store::incidents::find_by_channel(&mut tx, &self.inner.workspace, channel).await?;
+        if let Some(id) = found {
+            let mut channels = self.inner.channels.write().unwrap_or_else(PoisonError::into_inner);
+            if channels.len() >= CHANNELS_KNOWN_MAX {
+                channels.clear();
+            }
+            channels.insert(channel.clone(), id);
+        }
+        Ok(found)
     }
 
     /// The whole history, oldest first.

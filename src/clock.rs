@@ -138,6 +138,14 @@ impl Clock {
         }
     }
 
+    /// A span of real work, such as a network call's, on this clock: longer where the clock runs ahead of the machine's.
+    #[must_use]
+    pub fn stretched(&self, span: TimeDelta) -> TimeDelta {
+        #[expect(clippy::cast_possible_truncation, reason = "spans of work at sensible speeds are far below the limit")]
+        let stretched_us = (span.as_seconds_f64() * self.speed().max(1.0) * 1e6) as i64;
+        TimeDelta::microseconds(stretched_us)
+    }
+
     /// Waits until this clock shows `at` or later. Under a manual clock that is until somebody sets it so.
     pub async fn sleep_until(&self, at: DateTime<Utc>) {
         match self {
@@ -294,6 +302,13 @@ mod tests {
         assert_eq!(watch.compare(at(602 - 3_600), Duration::from_millis(702_200)), Some(TimeDelta::hours(-1)));
         assert_eq!(watch.compare(at(603 - 3_600), Duration::from_millis(703_200)), None, "told once");
         assert_eq!(watch.compare(at(604), Duration::from_millis(704_200)), Some(TimeDelta::hours(1)));
+    }
+
+    #[test]
+    fn work_takes_longer_on_a_clock_that_runs_ahead() {
+        let span = TimeDelta::seconds(8);
+        assert_eq!(Clock::paced(at(0), 30.0).stretched(span), TimeDelta::seconds(240));
+        assert_eq!(Clock::manual(at(0)).stretched(span), span);
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub struct Asked {
     pub uses: Uses,
     /// Names in the configuration that stand for nobody and nothing in Slack: a sentence each, and the way out.
     pub unresolved: Vec<(String, Option<String>)>,
+    /// Secrets that could not be read: a sentence each, and the way out.
+    pub unreadable: Vec<(String, Option<String>)>,
     pub export_directory: Option<PathBuf>,
     pub public_url: Option<String>,
     /// How many alert integrations send to us over HTTP.
@@ -238,7 +240,7 @@ pub struct Identity {
     pub workspace: String,
     pub workspace_name: String,
     pub bot_name: String,
-    /// The header `x-oauth-scopes`.
+    /// The header `x-oauth-scopes`; empty if Slack did not say.
     pub scopes: BTreeSet<String>,
     /// The header `date`: Slack's clock, to the second.
     pub slack_at: Option<DateTime<Utc>>,

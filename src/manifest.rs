@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::slack::actions::{SHORTCUT_ADD_TO_TIMELINE, SHORTCUT_OPEN, SHORTCUT_OPEN_FROM_MESSAGE};
+
 /// What people see in Slack.
 pub const NAME: &str = "Firebell";
 pub const DESCRIPTION: &str =
@@ -57,19 +59,19 @@ pub const SHORTCUTS: &[Shortcut] = &[
     Shortcut {
         name: "Add to timeline",
         kind: ShortcutKind::Message,
-        callback_id: "add_to_timeline",
+        callback_id: SHORTCUT_ADD_TO_TIMELINE,
         description: "Keep this message in the incident's timeline",
     },
     Shortcut {
         name: "Open incident from this",
         kind: ShortcutKind::Message,
-        callback_id: "open_from_message",
+        callback_id: SHORTCUT_OPEN_FROM_MESSAGE,
         description: "Open an incident that begins with this message",
     },
     Shortcut {
         name: "Open incident",
         kind: ShortcutKind::Global,
-        callback_id: "open_incident",
+        callback_id: SHORTCUT_OPEN,
         description: "Open an incident",
     },
 ];

@@ -49,9 +49,10 @@ const NOT_MET: &str = "Slack was not reached, and this database has not met it b
                        SLACK_API_URL if it is set, then start again";
 
 /// Where the workspace this database belongs to is remembered.
-const WORKSPACE_KEY: &str = "workspace";
+pub const WORKSPACE_KEY: &str = "workspace";
 const WORKSPACE_URL_KEY: &str = "workspace_url";
-const CHANNELS_KEY: &str = "channels";
+/// Where the ids of channels are remembered by name, as JSON.
+pub const CHANNELS_KEY: &str = "channels";
 
 /// What a program is made from.
 pub struct Parts {
@@ -121,7 +122,14 @@ impl Program {
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
         let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
         let (app, worker, router) = (self.app.clone(), self.worker.clone(), self.router.clone());
-        parts.spawn(async move { axum::serve(listener, router).await.context("the HTTP server ended") });
+        // Dropped when this ends: connections that are kept alive must not go on serving what has ended.
+        let (_serving, ended) = tokio::sync::oneshot::channel::<()>();
+        parts.spawn(async move {
+            let ended = async {
+                let _ = ended.await;
+            };
+            axum::serve(listener, router).with_graceful_shutdown(ended).await.context("the HTTP server ended")
+        });
         parts.spawn(scheduler::run(app.clone()).map(|()| Err(anyhow!("the scheduler ended"))));
         parts.spawn(worker.run().map(|()| Err(anyhow!("the worker ended"))));
         parts.spawn(keep_up(app.clone(), self.slack.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
@@ -212,11 +220,19 @@ async fn who_is_who(
         Err(error) if first => return Err(error.into()),
         Err(error) => tracing::error!(%error, "Slack's directory could not be read; starting with what is remembered"),
     }
-    let roster = config.resolve(&directory, &channels)?;
-    Ok((roster, directory))
+    let (roster, unknown) = config.resolve_known(&directory, &channels);
+    match unknown {
+        Some(unknown) if first => Err(unknown.into()),
+        Some(unknown) => {
+            tracing::error!("some names of the configuration are not known; the rest is paged\n{unknown}");
+            Ok((roster, directory))
+        }
+        None => Ok((roster, directory)),
+    }
 }
 
-async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
+/// People, groups and channels as Slack knows them now.
+pub(crate) async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
     let people = slack.list_users().await?;
     let groups = match slack.user_groups().await {
         Ok(groups) => groups,
@@ -357,13 +373,14 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
     let actor = Actor::Integration { integration };
     let answer =
         app.try_handle(Request { key: Some(key), actor, target, command, inside: true }).await.map_err(failed)?;
-    match answer.said {
+    let number = answer.number;
+    match answer.answer.said {
         // Clearing what never fired here is nothing to complain about.
         Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {
             Ok(alerts::Accepted { incident: None })
         }
         Said::Refused { rejection } => Err(alerts::SubmitError::Refused(rejection)),
-        _ => Ok(alerts::Accepted { incident: answer.number }),
+        _ => Ok(alerts::Accepted { incident: number }),
     }
 }
 

@@ -91,7 +91,7 @@ fn user_id(team: usize, person: usize) -> String {
 fn configuration(record: &Record, teams: &Teams, export_dir: Option<&Path>) -> anyhow::Result<String> {
     let team = |(index, name): (usize, &String)| {
         let tier = |person| json!({ "targets": [user_id(index + 1, person)], "wait": "5m" });
-        json!({ "key": format!("team-{}", index + 1), "name": name, "tiers": [tier(1), tier(2)] })
+        json!({ "key": format!("team-{}", index + 1), "name": name, "rounds": 1, "tiers": [tier(1), tier(2)] })
     };
     let mut config = json!({
         "slack": { "mode": "http" },

@@ -83,6 +83,8 @@ pub struct SandboxConfig {
     pub rate_limits: bool,
     /// Further routes of the embedding program, such as the demo's; loopback pages only, like `/_control`.
     pub extra_routes: Router,
+    /// Whether the demo plays here, for the page.
+    pub demo: bool,
 }
 
 impl Default for SandboxConfig {
@@ -99,6 +101,7 @@ impl Default for SandboxConfig {
             state_path: None,
             rate_limits: true,
             extra_routes: Router::new(),
+            demo: false,
         }
     }
 }
@@ -113,7 +116,6 @@ pub struct Running {
     addr: SocketAddr,
     control: Control,
     hub: Arc<Hub>,
-    state_path: Option<PathBuf>,
     server: JoinHandle<()>,
 }
 
@@ -148,6 +150,7 @@ impl Sandbox {
                 stretch: 1.0,
                 origin: format!("http://{addr}"),
                 rate_limits: config.rate_limits,
+                demo: config.demo,
                 limits: ratelimit::Limits::default(),
                 journal: journal::Journal::default(),
                 faults: faults::Faults::default(),
@@ -160,15 +163,16 @@ impl Sandbox {
             news: broadcast::Sender::new(NEWS_MAX),
             dirty: Notify::new(),
             http,
+            file: config.state_path.map(tokio::sync::Mutex::new),
             closing: watch::Sender::new(false),
         });
         tokio::spawn(run_queue(hub.clone(), events));
-        if let Some(path) = &config.state_path {
-            tokio::spawn(persist::run_saver(hub.clone(), path.clone()));
+        if hub.file.is_some() {
+            tokio::spawn(persist::run_saver(hub.clone()));
         }
         let server = tokio::spawn(serve(hub.clone(), listener, config.extra_routes));
         let control = Control::new(hub.clone());
-        Ok(Running { addr, control, hub, state_path: config.state_path, server })
+        Ok(Running { addr, control, hub, server })
     }
 }
 
@@ -212,14 +216,6 @@ impl Running {
     /// A handle that can be given away.
     pub fn control(&self) -> Control {
         self.control.clone()
-    }
-
-    /// Saves the workspace now, if it is kept at all.
-    pub async fn save(&self) -> anyhow::Result<()> {
-        match &self.state_path {
-            Some(path) => persist::save(&self.hub, path).await,
-            None => Ok(()),
-        }
     }
 
     /// Ends connections and saves the workspace.

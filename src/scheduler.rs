@@ -3,10 +3,13 @@
 //! It sleeps until the next due instant, never longer than a second, so that a changed clock or another replica's timer
 //! cannot delay a page. It decides nothing: a stale timer is a command that yields no events.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use crate::app::{App, Error, Request, Target};
+use crate::clock::real_sleep;
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
 use crate::store::timers;
@@ -14,26 +17,23 @@ use crate::store::timers;
 /// Timers that are fired together at most.
 const TIMERS_AT_ONCE: u32 = 1_024;
 /// The longest sleep.
-const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Fires timers until the task is dropped.
 pub async fn run(app: App) {
     loop {
-        let wait_until = match tick(&app).await {
-            Ok(next) => {
-                let now = app.clock().now();
-                // One that stays due, because it cannot be read or fired, must not keep us spinning.
-                let latest = now + LOOK_EVERY;
-                next.filter(|next| *next > now).map_or(latest, |next| next.min(latest))
-            }
+        let next = match tick(&app).await {
+            // One that stays due, because it cannot be read or fired, must not keep us spinning.
+            Ok(next) => next.filter(|next| *next > app.clock().now()).unwrap_or(DateTime::<Utc>::MAX_UTC),
             Err(error) => {
                 tracing::error!(%error, "due timers could not be read or fired; trying again");
-                app.clock().now() + LOOK_EVERY
+                DateTime::<Utc>::MAX_UTC
             }
         };
         tokio::select! {
-            () = app.clock().sleep_until(wait_until) => {}
+            () = app.clock().sleep_until(next) => {}
             () = app.timers_changed() => {}
+            () = real_sleep(LOOK_EVERY) => {}
         }
     }
 }

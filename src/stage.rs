@@ -52,6 +52,15 @@ pub struct Stage {
     pub url: String,
     http: reqwest::Client,
     server: JoinHandle<()>,
+    script: Script,
+}
+
+/// What a program is started from, again and again.
+struct Script {
+    config: String,
+    folder: std::path::PathBuf,
+    database_url: String,
+    keys: Vec<(IntegrationKey, String)>,
 }
 
 impl Stage {
@@ -68,45 +77,49 @@ impl Stage {
             ..SandboxConfig::default()
         })
         .await?;
-        let config = Config::parse(&set.config, &set.folder.join("firebell.toml"))?;
-        let keys = set.keys.iter().map(|(key, secret)| (key.clone(), vec![alerts::keys::digest(secret)]));
-        let program = Program::assemble(Parts {
-            config,
-            clock: clock.clone(),
-            database_url: SecretString::from(set.database_url),
-            slack: SlackConfig { api_url: slack.api_url(), ..SlackConfig::new(SecretString::from(BOT_TOKEN)) },
-            signing_secret: Some(SecretString::from(SIGNING_SECRET)),
-            integration_keys: keys.collect(),
-        })
-        .await?;
-        let listener = crate::program::bind(([127, 0, 0, 1], 0).into()).await?;
-        let url = format!("http://{}", listener.local_addr().context("the listener has no address")?);
-        slack.set_delivery(Delivery::Http {
-            commands_url: format!("{url}/slack/commands"),
-            interactions_url: format!("{url}/slack/interactions"),
-            events_url: format!("{url}/slack/events"),
-        });
-        let router = program.router();
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the stage's server ended");
-            }
-        });
+        let script = Script { config: set.config, folder: set.folder, database_url: set.database_url, keys: set.keys };
+        let (program, url, server) = raise(&script, &clock, &slack).await?;
         let http = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
-        Ok(Self { clock, slack, program, url, http, server })
+        Ok(Self { clock, slack, program, url, http, server, script })
+    }
+
+    /// Stops the program where it stands and starts it anew on the same database and workspace, with another
+    /// configuration if one is given.
+    pub async fn restart(mut self, config: Option<String>) -> anyhow::Result<Self> {
+        if let Some(config) = config {
+            self.script.config = config;
+        }
+        self.server.abort();
+        let (program, url, server) = raise(&self.script, &self.clock, &self.slack).await?;
+        (self.program, self.url, self.server) = (program, url, server);
+        Ok(self)
     }
 
     /// Lets everything that can happen at this instant happen.
     pub async fn settle(&self) -> anyhow::Result<()> {
+        let mut told = 0;
         for _ in 0..ROUNDS_MAX {
+            self.slack.settle().await;
+            let told_before = std::mem::replace(&mut told, self.program.dispatch().all_told().await);
             scheduler::tick(&self.program.app).await?;
             let performed = self.program.worker.drain().await?;
-            self.slack.settle().await;
-            if performed == 0 {
+            if performed == 0 && told == told_before {
                 return Ok(());
             }
         }
         anyhow::bail!("the program does not come to rest at {}", self.clock.now())
+    }
+
+    /// Settles, and moves the clock on as far as effects wait for nothing but Slack's rate limits or a pause after a
+    /// failure, at most by `span`.
+    pub async fn settle_within(&self, span: TimeDelta) -> anyhow::Result<()> {
+        let until = self.clock.now() + span;
+        self.settle().await?;
+        while let Some(next) = self.program.worker.next_wake().await?.filter(|next| *next <= until) {
+            self.clock.set(next.max(self.clock.now()));
+            self.settle().await?;
+        }
+        Ok(())
     }
 
     /// Moves the clock to `at`, stopping wherever a timer or a waiting effect is due.
@@ -176,6 +189,35 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// Starts a program and has the workspace deliver to it.
+async fn raise(script: &Script, clock: &Clock, slack: &Running) -> anyhow::Result<(Program, String, JoinHandle<()>)> {
+    let config = Config::parse(&script.config, &script.folder.join("firebell.toml"))?;
+    let keys = script.keys.iter().map(|(key, secret)| (key.clone(), vec![alerts::keys::digest(secret)]));
+    let program = Program::assemble(Parts {
+        config,
+        clock: clock.clone(),
+        database_url: SecretString::from(script.database_url.clone()),
+        slack: SlackConfig { api_url: slack.api_url(), ..SlackConfig::new(SecretString::from(BOT_TOKEN)) },
+        signing_secret: Some(SecretString::from(SIGNING_SECRET)),
+        integration_keys: keys.collect(),
+    })
+    .await?;
+    let listener = crate::program::bind(([127, 0, 0, 1], 0).into()).await?;
+    let url = format!("http://{}", listener.local_addr().context("the listener has no address")?);
+    slack.set_delivery(Delivery::Http {
+        commands_url: format!("{url}/slack/commands"),
+        interactions_url: format!("{url}/slack/interactions"),
+        events_url: format!("{url}/slack/events"),
+    });
+    let router = program.router();
+    let server = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the stage's server ended");
+        }
+    });
+    Ok((program, url, server))
 }
 
 /// The address of a new SQLite file in this folder.

@@ -21,6 +21,7 @@ mod error;
 pub mod history;
 pub mod inbox;
 pub mod incidents;
+pub mod look;
 pub mod outbox;
 pub mod people;
 mod postgres;

@@ -14,3 +14,7 @@ pub const STYLESHEET: &str = include_str!("web/firebell.css");
 
 /// What pages need: no scripts, no outside requests, style from this server only.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The same for the document that stands alone, whose style is inside it.
+pub const DOCUMENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";

@@ -11,13 +11,13 @@ mod outcome;
 mod page;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::Semaphore;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
-use crate::clock::lock;
+use crate::clock::{lock, real_sleep};
 use crate::domain::command::Finished;
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Recorded;
@@ -35,8 +35,10 @@ pub use documents::Documents;
 const PAGES_AT_ONCE: usize = 64;
 /// Other effects on their way at once.
 const OTHERS_AT_ONCE: usize = 16;
+/// How long effects under way may take when the program stops; longer than a call's time-out.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// The longest sleep while nothing seems to wait.
-const LOOK_EVERY: TimeDelta = TimeDelta::seconds(1);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const OTHER_LANES: [Lane; 5] = [Lane::Answer, Lane::Card, Lane::Channel, Lane::Chatter, Lane::Document];
 
@@ -53,6 +55,7 @@ struct Inner {
     documents: Documents,
     pages: Arc<Semaphore>,
     others: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Worker {
@@ -64,19 +67,41 @@ impl Worker {
             documents,
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             others: Arc::new(Semaphore::new(OTHERS_AT_ONCE)),
+            stopping: watch::Sender::new(false),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Performs effects until the task is dropped.
+    /// Performs effects until it is told to stop.
     pub async fn run(self) {
         tokio::join!(self.serve(&[Lane::Page], &self.inner.pages), self.serve(&OTHER_LANES, &self.inner.others));
+    }
+
+    /// Takes no new effects and waits until those under way are recorded, so that none is sent twice after a restart.
+    pub async fn stop(&self) {
+        self.inner.stopping.send_replace(true);
+        let all = |places: &Arc<Semaphore>, count: usize| {
+            let places = Arc::clone(places);
+            async move { places.acquire_many(u32::try_from(count).unwrap_or(u32::MAX)).await.map(drop) }
+        };
+        let under_way =
+            async { tokio::join!(all(&self.inner.pages, PAGES_AT_ONCE), all(&self.inner.others, OTHERS_AT_ONCE)) };
+        if tokio::time::timeout(FINISH_WITHIN, under_way).await.is_err() {
+            tracing::warn!("some calls to Slack are still under way; they are looked up at the next start");
+        }
     }
 
     /// One group of lanes: claims as many as there are free places, performs them side by side.
     async fn serve(&self, lanes: &[Lane], places: &Arc<Semaphore>) {
         let app = &self.inner.app;
+        let mut stopping = self.inner.stopping.subscribe();
+        let mut changes = app.outbox_changes();
         loop {
+            if *stopping.borrow_and_update() {
+                // Whoever told us to stop waits for what is under way.
+                return std::future::pending().await;
+            }
+            changes.mark_unchanged();
             let free = places.available_permits();
             let claimed = match free {
                 0 => Ok(Vec::new()),
@@ -87,12 +112,15 @@ impl Worker {
                 Err(Error::Closed) => return,
                 Err(error) => {
                     tracing::error!(%error, "effects could not be claimed; trying again");
-                    app.clock().sleep(LOOK_EVERY).await;
+                    real_sleep(LOOK_EVERY).await;
                     continue;
                 }
             };
             if works.is_empty() {
-                self.rest(places, free).await;
+                tokio::select! {
+                    () = self.rest(places, free, &mut changes) => {}
+                    _ = stopping.changed() => {}
+                }
                 continue;
             }
             for work in works {
@@ -107,17 +135,17 @@ impl Worker {
     }
 
     /// Waits until there may be something to do: a place, a new effect, or the time of one that waits.
-    async fn rest(&self, places: &Arc<Semaphore>, free: usize) {
+    async fn rest(&self, places: &Arc<Semaphore>, free: usize, changes: &mut watch::Receiver<()>) {
         let app = &self.inner.app;
         if free == 0 {
             drop(places.acquire().await);
             return;
         }
-        let now = app.clock().now();
-        let next = self.next_wake().await.ok().flatten().unwrap_or(now + LOOK_EVERY);
+        let next = self.next_wake().await.ok().flatten().unwrap_or(DateTime::<Utc>::MAX_UTC);
         tokio::select! {
-            () = app.clock().sleep_until(next.min(now + LOOK_EVERY)) => {}
-            () = app.outbox_changed() => {}
+            () = app.clock().sleep_until(next) => {}
+            _ = changes.changed() => {}
+            () = real_sleep(LOOK_EVERY) => {}
         }
     }
 
@@ -128,8 +156,8 @@ impl Worker {
         Ok(outbox::next_wake(&mut tx, app.clock().now()).await?)
     }
 
-    /// Performs everything that is ready now, until nothing is; how many effects that were. For programs that move the
-    /// clock themselves.
+    /// Performs everything that is ready now, one after the other, until nothing is; how many effects that were. For
+    /// programs that move the clock themselves and want the same to happen each time.
     pub async fn drain(&self) -> Result<usize, Error> {
         let mut performed = 0;
         loop {
@@ -138,8 +166,9 @@ impl Worker {
                 return Ok(performed);
             }
             performed += works.len();
-            let mut under_way: FuturesUnordered<_> = works.iter().map(|work| self.perform(work)).collect();
-            while under_way.next().await.is_some() {}
+            for work in &works {
+                self.perform(work).await;
+            }
         }
     }
 
@@ -173,13 +202,15 @@ impl Worker {
             | Effect::Announce
             | Effect::PostEscalation { .. }
             | Effect::Post { .. }
-            | Effect::PostPostmortem => self.post(work).await,
+            | Effect::PostPostmortem
+            | Effect::CatchUp
+            | Effect::Tell { .. } => self.post(work).await,
             Effect::UpdateCard
             | Effect::UpdateAnnouncement
             | Effect::UpdateEscalation { .. }
             | Effect::UpdatePostmortem => self.update(work).await,
             Effect::Capture { message, kind, by } => self.capture(work, message, *kind, by).await,
-            Effect::MarkTaken { message, taken } => self.mark_taken(work, message, *taken).await,
+            Effect::Mark { seq } => self.mark(work, *seq).await,
             Effect::Export => self.export(work).await,
         }
     }
@@ -191,9 +222,12 @@ impl Worker {
         Some(match &work.effect {
             Effect::Page { page } => (Method::ChatPostMessage, page::recipient(incident, *page)),
             Effect::Announce => (Method::ChatPostMessage, self.inner.app.roster().announce_in.clone()),
-            Effect::PostCard | Effect::PostEscalation { .. } | Effect::Post { .. } | Effect::PostPostmortem => {
-                (Method::ChatPostMessage, channel())
-            }
+            Effect::PostCard
+            | Effect::PostEscalation { .. }
+            | Effect::Post { .. }
+            | Effect::PostPostmortem
+            | Effect::CatchUp => (Method::ChatPostMessage, channel()),
+            Effect::Tell { user, .. } => (Method::ChatPostMessage, Some(ChannelId::new(user.as_str()))),
             Effect::UpdatePage { .. }
             | Effect::UpdateCard
             | Effect::UpdateAnnouncement
@@ -204,8 +238,7 @@ impl Worker {
             Effect::Invite { .. } => (Method::ConversationsInvite, None),
             Effect::PinCard => (Method::PinsAdd, None),
             Effect::Capture { .. } => (Method::ConversationsHistory, None),
-            Effect::MarkTaken { taken: true, .. } => (Method::ReactionsAdd, None),
-            Effect::MarkTaken { taken: false, .. } => (Method::ReactionsRemove, None),
+            Effect::Mark { .. } => (Method::ReactionsAdd, None),
             Effect::Export => return None,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Inner, Job, Request, Settled, Target, Work};
+use super::{Answered, Inner, Job, Request, Settled, Target, Work};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
 use crate::domain::effect::{Effect, Lane};
@@ -62,6 +62,8 @@ enum AlertChange {
 /// What each job of a committed batch is told.
 pub(super) struct Done {
     replies: Vec<Reply>,
+    /// The incidents that the batch had in hand, as they are now.
+    incidents: HashMap<IncidentId, Arc<Incident>>,
     timers: bool,
     outbox: bool,
 }
@@ -110,8 +112,10 @@ impl<'a> Desk<'a> {
                 *works = desk.claim(lanes, *limit).await?;
             }
         }
-        desk.tx.commit().await?;
-        Ok(Done { replies, timers, outbox })
+        let Desk { tx, sheets, .. } = desk;
+        tx.commit().await?;
+        let incidents = sheets.into_iter().map(|(id, sheet)| (id, Arc::new(sheet.incident))).collect();
+        Ok(Done { replies, incidents, timers, outbox })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -439,7 +443,7 @@ impl<'a> Desk<'a> {
     /// Leases due effects to the caller; drops those that the incident no longer wants.
     async fn claim(&mut self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, store::Error> {
         let in_hand: Vec<IncidentId> = self.sheets.keys().copied().collect();
-        let lease_until = self.now + LEASE;
+        let lease_until = self.now + self.inner.clock.stretched(LEASE);
         let claimed =
             outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
         let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
@@ -473,11 +477,15 @@ impl Done {
             inner.timers.notify_one();
         }
         if self.outbox {
-            inner.outbox.notify_one();
+            inner.outbox.send_replace(());
         }
+        let incidents = self.incidents;
         for (job, reply) in batch.into_iter().zip(self.replies) {
             match (job, reply) {
-                (Job::Handle { reply, .. }, Reply::Answer(answer)) => drop(reply.send(Ok(answer))),
+                (Job::Handle { reply, .. }, Reply::Answer(answer)) => {
+                    let after = answer.incident.and_then(|id| incidents.get(&id)).cloned();
+                    drop(reply.send(Ok(Answered { answer, after })));
+                }
                 (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
                 (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
                 _ => unreachable!("work() makes each reply for its own job"),

@@ -1,9 +1,8 @@
 //! `firebell check`: what the configuration means, or everything that is wrong with it.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use crate::cli::Outcome;
+use crate::cli::{self, Outcome};
 use crate::config::check::describe;
 use crate::config::secrets::environment;
 use crate::config::{Config, DEFAULT_PATH};
@@ -11,7 +10,7 @@ use crate::config::{Config, DEFAULT_PATH};
 /// Check a configuration file and say what it means.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The file to check.
+    /// The file to check
     #[arg(default_value = DEFAULT_PATH, value_name = "FILE")]
     pub file: PathBuf,
 }
@@ -21,15 +20,11 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match Config::load(&args.file) {
         Ok(config) => {
-            println!("{} is in order.\n", args.file.display());
-            print!("{}", describe(&config, &config.secrets(&environment)));
+            let meaning = describe(&config, &config.secrets(&environment));
+            cli::say(&format!("{} is in order.\n\n{meaning}", args.file.display()))?;
             Ok(Outcome::Done)
         }
-        Err(mistakes) => {
-            let styled = std::io::stderr().is_terminal() && environment("NO_COLOR").is_none();
-            eprintln!("{}", mistakes.render(styled));
-            Ok(Outcome::BadInput)
-        }
+        Err(mistakes) => Ok(cli::explain(&mistakes)),
     }
 }
 

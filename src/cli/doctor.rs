@@ -1,16 +1,240 @@
 //! `firebell doctor`: prints what would keep pages from going out, and what to do about it.
+//!
+//! Works with whatever is there: without Slack, without the database, with half of the secrets. It changes nothing.
 
-use std::io::{self, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use clap::Args;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::cli::{self, Outcome};
 use crate::clock::Clock;
-use crate::doctor::{self, Asked, Calls, Severity};
+use crate::config::secrets::{Secrets, environment};
+use crate::config::{Config, DEFAULT_PATH, Mode, Problem};
+use crate::doctor::{
+    self, Asked, Calls, ChannelState, DatabaseState, Engine, Failed, GroupState, Identity, PersonState, Severity,
+    TokenKind, Transport, Uses,
+};
+use crate::domain::roster::Directory;
+use crate::ids::{ChannelId, WorkspaceId};
+use crate::slack::{API_URL, Slack, SlackConfig};
+use crate::store::look::SeenPlace;
+use crate::store::{Db, look, people, settings};
+use crate::{manifest, program};
 
-/// Examines, prints to `out`, and returns the worst finding: the program ends with 1 if that is a problem.
-pub async fn run(asked: Asked, calls: &Calls, clock: &Clock, out: &mut impl Write) -> io::Result<Severity> {
-    let facts = doctor::examine(asked, calls, clock.now()).await;
+/// Digits of a signing secret of Slack's.
+const SIGNING_SECRET_DIGITS: usize = 32;
+
+/// Say what would keep a page from going out, and what to do about it.
+///
+/// Asks Slack and the database, and changes neither. Ends with status 1 if there is a problem.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The configuration
+    #[arg(long, default_value = DEFAULT_PATH, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Examines and prints to standard output.
+pub async fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(mistakes) => return Ok(cli::explain(&mistakes)),
+    };
+    let clock = Clock::System;
+    let (secrets, unreadable) = config.given(&environment);
+    let slack = client(&config, &secrets);
+    let (directory, channels) = who_is_who(&slack, &secrets, &clock).await;
+    let asked = asked(&config, &secrets, &unreadable, &directory, &channels);
+    let facts = doctor::examine(asked, &calls(slack, &secrets, &clock), clock.now()).await;
     let findings = doctor::findings(&facts);
     let mut text = String::new();
-    doctor::print(&findings, &mut text).map_err(io::Error::other)?;
-    out.write_all(text.as_bytes())?;
-    Ok(doctor::worst(&findings))
+    doctor::print(&findings, &mut text)?;
+    cli::say(&text)?;
+    match doctor::worst(&findings) {
+        Severity::Problem => Ok(Outcome::NotInOrder),
+        Severity::Warning | Severity::Ok => Ok(Outcome::Done),
+    }
+}
+
+/// Slack as far as there is a token; else why it cannot be asked.
+fn client(config: &Config, secrets: &Secrets) -> Result<Slack, Failed> {
+    let token = secrets.bot_token.clone().ok_or_else(|| Failed("there is no token to ask with".to_owned()))?;
+    let slack = SlackConfig {
+        api_url: secrets.api_url.clone().unwrap_or_else(|| API_URL.to_owned()),
+        app_token: secrets.app_token.clone(),
+        workspace: config.settings.slack.workspace.clone(),
+        ..SlackConfig::new(token)
+    };
+    Slack::new(slack).map_err(|error| Failed(error.to_string()))
+}
+
+/// People, groups and channels: from Slack, or as they were remembered when it was last seen.
+async fn who_is_who(
+    slack: &Result<Slack, Failed>,
+    secrets: &Secrets,
+    clock: &Clock,
+) -> (Directory, BTreeMap<String, ChannelId>) {
+    if let Ok(slack) = slack
+        && let Ok(found) = program::fetch(slack).await
+    {
+        return found;
+    }
+    remembered(secrets, clock).await.unwrap_or_default()
+}
+
+/// `None` where nothing is remembered that can be read without changing the database.
+async fn remembered(secrets: &Secrets, clock: &Clock) -> Option<(Directory, BTreeMap<String, ChannelId>)> {
+    let url = secrets.database_url.expose_secret();
+    if look::missing_file(url).is_some() || look::look(url, clock).await.ok()?.migrations_pending > 0 {
+        return None;
+    }
+    let db = Db::open(url, clock).await.ok()?;
+    let mut tx = db.read().await.ok()?;
+    let workspace = WorkspaceId::new(settings::get(&mut tx, program::WORKSPACE_KEY).await.ok()??);
+    let directory = people::load_directory(&mut tx, &workspace).await.ok()?;
+    let channels = settings::get(&mut tx, program::CHANNELS_KEY).await.ok()??;
+    drop(tx);
+    db.close().await;
+    Some((directory, serde_json::from_str(&channels).ok()?))
+}
+
+fn asked(
+    config: &Config,
+    secrets: &Secrets,
+    unreadable: &[Problem],
+    directory: &Directory,
+    channels: &BTreeMap<String, ChannelId>,
+) -> Asked {
+    let (roster, unknown) = config.resolve_known(directory, channels);
+    let told = |problem: &Problem| (problem.sentence.clone(), problem.hint.clone());
+    // Without any directory no name is known; that Slack is away is said once, not once for each name.
+    let unresolved = match &unknown {
+        Some(unknown) if !directory.people.is_empty() => unknown.problems().iter().map(told).collect(),
+        Some(_) | None => Vec::new(),
+    };
+    let token = |secret: &Option<SecretString>| TokenKind::of(secret.as_ref().map(|secret| secret.expose_secret()));
+    let looks_right = |secret: &SecretString| {
+        let secret = secret.expose_secret();
+        secret.len() == SIGNING_SECRET_DIGITS && secret.chars().all(|c| c.is_ascii_hexdigit())
+    };
+    let settings = &config.settings;
+    Asked {
+        transport: match settings.slack.mode {
+            Mode::Socket => Transport::Socket,
+            Mode::Http => Transport::Http,
+        },
+        bot_token: token(&secrets.bot_token),
+        app_token: token(&secrets.app_token),
+        signing_secret: secrets.signing_secret.as_ref().map(looks_right),
+        required_scopes: manifest::BOT_SCOPES.iter().map(|(scope, _)| (*scope).to_owned()).collect(),
+        commands: manifest::COMMANDS.iter().map(|command| command.command.to_owned()).collect(),
+        uses: Uses::of(&roster),
+        unresolved,
+        unreadable: unreadable.iter().map(told).collect(),
+        export_directory: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
+        public_url: settings.server.public_url.clone(),
+        alert_integrations: settings.integrations.len(),
+    }
+}
+
+/// Slack's code where it refused, else what happened.
+fn failed(error: &crate::slack::Error) -> Failed {
+    Failed(error.code().map_or_else(|| error.to_string(), ToOwned::to_owned))
+}
+
+/// Makes a call of Slack, or says why there is no Slack to call.
+fn ask<T, F>(slack: &Result<Slack, Failed>, call: impl FnOnce(Slack) -> F) -> BoxFuture<'static, Result<T, Failed>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, crate::slack::Error>> + Send + 'static,
+{
+    match slack {
+        Ok(slack) => {
+            let answer = call(slack.clone());
+            async move { answer.await.map_err(|error| failed(&error)) }.boxed()
+        }
+        Err(why) => std::future::ready(Err(why.clone())).boxed(),
+    }
+}
+
+fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Calls {
+    let slack = Arc::new(slack);
+    let [auth, socket, channel, user, groups] = std::array::from_fn(|_| Arc::clone(&slack));
+    let (database_url, clock) = (secrets.database_url.clone(), clock.clone());
+    let at_arrival = clock.clone();
+    Calls {
+        auth_test: Box::new(move || {
+            let clock = at_arrival.clone();
+            ask(&auth, |slack| async move {
+                let identity = slack.auth_test().await?;
+                let bot = slack.user_info(&identity.user).await.ok();
+                Ok(Identity {
+                    workspace: identity.workspace.map_or_else(|| "a whole organisation".to_owned(), |id| id.0),
+                    workspace_name: identity.workspace_name,
+                    bot_name: bot.map_or_else(|| "firebell".to_owned(), |bot| bot.name),
+                    scopes: identity.scopes.into_iter().collect::<BTreeSet<_>>(),
+                    slack_at: None,
+                    received_at: clock.now(),
+                })
+            })
+        }),
+        connections_open: Box::new(move || {
+            ask(&socket, |slack| async move { slack.connections_open().await.map(drop) })
+        }),
+        channel: Box::new(move |id| {
+            ask(&channel, |slack| async move {
+                let channel = slack.channel_info(&id).await?;
+                Ok(ChannelState {
+                    name: channel.name,
+                    member: channel.is_member,
+                    private: channel.is_private,
+                    archived: channel.is_archived,
+                })
+            })
+        }),
+        user: Box::new(move |id| {
+            ask(&user, |slack| async move {
+                let person = slack.user_info(&id).await?;
+                Ok(PersonState {
+                    name: person.name,
+                    deactivated: person.deactivated,
+                    is_bot: person.is_bot,
+                    restricted: person.restricted,
+                    external: person.external,
+                })
+            })
+        }),
+        groups: Box::new(move || {
+            ask(&groups, |slack| async move {
+                let groups = slack.user_groups().await?;
+                let state = |group: crate::domain::roster::UserGroup| {
+                    (group.id, GroupState { handle: group.handle, disabled: false, users: group.users })
+                };
+                Ok(groups.into_iter().map(state).collect())
+            })
+        }),
+        database: Box::new(move || {
+            let (url, clock) = (database_url.clone(), clock.clone());
+            async move { database(&url, &clock).await }.boxed()
+        }),
+    }
+}
+
+async fn database(url: &SecretString, clock: &Clock) -> Result<DatabaseState, Failed> {
+    let seen = look::look(url.expose_secret(), clock).await.map_err(|error| Failed(error.to_string()))?;
+    Ok(DatabaseState {
+        engine: match seen.place {
+            SeenPlace::Sqlite { path, version } => Engine::Sqlite { path, version },
+            SeenPlace::Postgres { version } => Engine::Postgres { version },
+        },
+        writable: seen.unwritable.map_or(Ok(()), |why| Err(Failed(why))),
+        migrations_pending: seen.migrations_pending,
+        clock_ahead: seen.clock_ahead,
+        last_command_at: seen.last_command_at,
+    })
 }

@@ -2,20 +2,20 @@
 
 use anyhow::bail;
 
+use crate::cli;
 use crate::manifest::{Transport, yaml};
 
 /// Print the manifest of the Slack app, to paste into "Create New App, From a manifest" on api.slack.com/apps.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The address at which Slack reaches Firebell, for signed HTTP requests; without it, Socket Mode.
+    /// The address at which Slack reaches Firebell, for signed HTTP requests; without it, Socket Mode
     #[arg(long, value_name = "https://…")]
     pub url: Option<String>,
 }
 
 /// Prints the manifest to standard output.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    print!("{}", text(args)?);
-    Ok(())
+    cli::say(&text(args)?)
 }
 
 fn text(args: &Args) -> anyhow::Result<String> {

@@ -1,33 +1,29 @@
 //! `firebell replay`: recorded incidents through the whole program.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::cli::Outcome;
+use crate::cli::{self, Outcome};
 use crate::config::Format;
-use crate::domain::postmortem::{json, markdown};
+use crate::export;
 use crate::replay::{self, record};
-use crate::{export, web};
 
-/// Plays recorded incidents through the whole program and prints the documents.
+/// Play recorded incidents through the whole program and print their postmortems.
+///
+/// A local Slack workspace, a new database and a clock that jumps from entry to entry; nothing of your own is touched.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Recorded incidents, as docs/REPLAY.md describes them.
+    /// Recorded incidents, as docs/REPLAY.md describes them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What is printed: md, html or json.
-    #[arg(long, default_value = "md", value_parser = parse_format)]
+    /// What is printed: md, html or json
+    #[arg(long, default_value = "md", value_parser = cli::parse_format)]
     format: Format,
-    /// Write the documents of each incident below this directory instead of printing one.
+    /// Write all three formats below this directory, a folder for each incident, instead of printing
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-}
-
-fn parse_format(word: &str) -> Result<Format, String> {
-    Format::parse(word).ok_or_else(|| format!("“{word}” is none of md, html, json"))
 }
 
 /// Reads all files before the first is played, so that a mistake in the last is told at once.
@@ -55,13 +51,7 @@ pub async fn run(args: ReplayArgs) -> anyhow::Result<Outcome> {
             println!("{}: {}", file.display(), folder.display());
             continue;
         }
-        let text = match args.format {
-            Format::Markdown => markdown::markdown(document),
-            Format::Html => web::document::html(document),
-            Format::Json => json::json(document),
-        };
-        let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| writeln!(out)).context("the document cannot be printed")?;
+        cli::say(&cli::as_text(document, args.format))?;
     }
     Ok(Outcome::Done)
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::sandbox::{Delivery, Sandbox, SandboxConfig, Workspace};
 
-/// Options of `firebell sandbox`.
+/// Run a local Slack workspace to try things in: Web API, signed requests, Socket Mode, and a page to click in.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 takes a free one
@@ -66,6 +66,12 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
         _ if args.socket_mode => Delivery::SocketMode,
         _ => Delivery::Off,
     };
+    // What an app needs to be pointed here, ready to be pasted into its environment; made-up secrets of this machine.
+    let environment = [
+        ("SLACK_BOT_TOKEN", args.bot_token.clone()),
+        ("SLACK_APP_TOKEN", args.app_token.clone()),
+        ("SLACK_SIGNING_SECRET", args.signing_secret.clone()),
+    ];
     let running = Sandbox::start(SandboxConfig {
         clock: args.clock.map_or(Clock::System, Clock::manual),
         port: args.port,
@@ -82,6 +88,9 @@ pub async fn run(args: SandboxArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "Slack workspace: {}", running.page_url())?;
     writeln!(out, "SLACK_API_URL={}", running.api_url())?;
+    for (name, value) in environment {
+        writeln!(out, "{name}={value}")?;
+    }
     out.flush()?;
     tokio::signal::ctrl_c().await.context("cannot wait for an interrupt")?;
     running.shutdown().await

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::cli::Outcome;
+use crate::cli::{self, Outcome};
 use crate::clock::Clock;
 use crate::config::secrets::environment;
-use crate::config::{Config, Mode};
+use crate::config::{Config, DEFAULT_PATH, Mode};
 use crate::program::{self, Parts, Program};
 use crate::slack::{API_URL, SlackConfig};
 
-/// Runs the bot until it is told to stop.
+/// Run the bot until it is told to stop (Ctrl-C or SIGTERM).
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The configuration.
-    #[arg(long, default_value = "firebell.toml", value_name = "FILE")]
+    /// The configuration
+    #[arg(long, default_value = DEFAULT_PATH, value_name = "FILE")]
     config: PathBuf,
 }
 
@@ -24,10 +24,7 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     let config = match Config::load(&args.config) {
         Ok(config) => config,
-        Err(mistakes) => {
-            eprintln!("{mistakes}");
-            return Ok(Outcome::BadInput);
-        }
+        Err(mistakes) => return Ok(cli::explain(&mistakes)),
     };
     let secrets = match config.secrets(&environment) {
         Ok(secrets) => secrets,
@@ -67,9 +64,15 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     .await?;
     let way = if socket_mode { "over Socket Mode" } else { "at /slack/…" };
     tracing::info!(address = %listener.local_addr()?, "Firebell serves; Slack is heard {way}");
+    let worker = program.worker.clone();
+    let stopped = async {
+        told_to_stop().await;
+        tracing::info!("told to stop; finishing what is under way");
+        worker.stop().await;
+    };
     tokio::select! {
         ended = program.run(listener) => ended?,
-        () = told_to_stop() => tracing::info!("told to stop; what is under way is recorded and goes on at the next start"),
+        () = stopped => {}
     }
     Ok(Outcome::Done)
 }

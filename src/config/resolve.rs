@@ -25,6 +25,19 @@ struct Resolver<'a> {
 impl Config {
     /// The roster, with every name looked up; or all names that Slack does not know.
     pub fn resolve(&self, directory: &Directory, channels: &BTreeMap<String, ChannelId>) -> Result<Roster, Mistakes> {
+        let (roster, unknown) = self.resolve_known(directory, channels);
+        match unknown {
+            None => Ok(roster),
+            Some(unknown) => Err(unknown),
+        }
+    }
+
+    /// The roster with those names left out that Slack does not know, and what is the matter with them.
+    pub fn resolve_known(
+        &self,
+        directory: &Directory,
+        channels: &BTreeMap<String, ChannelId>,
+    ) -> (Roster, Option<Mistakes>) {
         let mut resolver = Resolver { directory, channels, problems: Vec::new() };
         let plan = &self.plan;
         let teams = plan
@@ -50,10 +63,9 @@ impl Config {
         let fallback = resolver.targets(&plan.fallback);
         let announce_in = plan.announce_in.as_ref().and_then(|channel| resolver.channel(&channel.value, channel));
         let permissions = resolver.permissions(&plan.permissions);
-        if !resolver.problems.is_empty() {
-            return Err(Mistakes::new(&self.path, &self.source, resolver.problems));
-        }
-        Ok(Roster {
+        let unknown = (!resolver.problems.is_empty())
+            .then(|| Mistakes::new(&self.path, &self.source, std::mem::take(&mut resolver.problems)));
+        let roster = Roster {
             teams,
             fallback,
             permissions,
@@ -63,7 +75,8 @@ impl Config {
             severity_default: plan.severity_default,
             routes: plan.routes.clone(),
             public_url: self.settings.server.public_url.clone(),
-        })
+        };
+        (roster, unknown)
     }
 }
 

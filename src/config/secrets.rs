@@ -43,32 +43,31 @@ pub fn environment(name: &str) -> Option<String> {
 impl Config {
     /// Collects the secrets. `environment` is [`environment`], or a test's own.
     pub fn secrets(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let slack = &self.settings.slack;
-        let mut token = |name: &str, file: Option<&Path>, begins: &str| {
-            let secret = from(environment, name, file, &mut problems)?;
-            if !begins.is_empty() && !secret.starts_with(begins) {
+        let (secrets, mut problems) = self.given(environment);
+        let kinds =
+            [("SLACK_BOT_TOKEN", &secrets.bot_token, "xoxb-"), ("SLACK_APP_TOKEN", &secrets.app_token, "xapp-")];
+        for (name, secret, begins) in kinds {
+            if secret.as_ref().is_some_and(|secret| !secret.expose_secret().starts_with(begins)) {
                 problems.push(
                     Problem::new(format!("{name} does not begin with {begins}, so it is another kind of token.")).hint(
                         "Slack shows the tokens of the app under \"OAuth & Permissions\" and \"Basic Information\".",
                     ),
                 );
             }
-            Some(SecretString::from(secret))
-        };
-        let bot_token = token("SLACK_BOT_TOKEN", slack.bot_token_file.as_deref(), "xoxb-");
-        let app_token = token("SLACK_APP_TOKEN", slack.app_token_file.as_deref(), "xapp-");
-        let signing_secret = token("SLACK_SIGNING_SECRET", slack.signing_secret_file.as_deref(), "");
-        let database = &self.settings.database;
-        let database_url = from(environment, "DATABASE_URL", database.url_file.as_deref(), &mut problems)
-            .or_else(|| database.url.clone())
-            .unwrap_or_else(|| DATABASE_URL_DEFAULT.to_owned());
-        if !is_database_url(&database_url) {
-            problems.push(
-                Problem::new("The database's address is neither SQLite's nor PostgreSQL's.")
-                    .hint("Write sqlite:firebell.db or postgres://user:password@host/name."),
-            );
         }
+        if problems.is_empty() { Ok(secrets) } else { Err(problems) }
+    }
+
+    /// The secrets as they were given, whatever their kind, and what could not be read.
+    pub fn given(&self, environment: &dyn Fn(&str) -> Option<String>) -> (Secrets, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let slack = &self.settings.slack;
+        let mut token =
+            |name: &str, file: Option<&Path>| from(environment, name, file, &mut problems).map(SecretString::from);
+        let bot_token = token("SLACK_BOT_TOKEN", slack.bot_token_file.as_deref());
+        let app_token = token("SLACK_APP_TOKEN", slack.app_token_file.as_deref());
+        let signing_secret = token("SLACK_SIGNING_SECRET", slack.signing_secret_file.as_deref());
+        let database_url = self.find_database_url(environment, &mut problems);
         let mut integration_keys = BTreeMap::new();
         for integration in &self.settings.integrations {
             let sums = match &integration.secret {
@@ -88,12 +87,35 @@ impl Config {
                 integration_keys.insert(integration.key.clone(), sums);
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         let api_url = environment("SLACK_API_URL").map(|url| url.trim_end_matches('/').to_owned());
-        let database_url = SecretString::from(database_url);
-        Ok(Secrets { bot_token, app_token, signing_secret, api_url, database_url, integration_keys })
+        (Secrets { bot_token, app_token, signing_secret, api_url, database_url, integration_keys }, problems)
+    }
+}
+
+impl Config {
+    /// The database's address alone, for what needs neither Slack nor alerts.
+    pub fn database_url(&self, environment: &dyn Fn(&str) -> Option<String>) -> Result<SecretString, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let url = self.find_database_url(environment, &mut problems);
+        if problems.is_empty() { Ok(url) } else { Err(problems) }
+    }
+
+    fn find_database_url(
+        &self,
+        environment: &dyn Fn(&str) -> Option<String>,
+        problems: &mut Vec<Problem>,
+    ) -> SecretString {
+        let database = &self.settings.database;
+        let url = from(environment, "DATABASE_URL", database.url_file.as_deref(), problems)
+            .or_else(|| database.url.clone())
+            .unwrap_or_else(|| DATABASE_URL_DEFAULT.to_owned());
+        if !is_database_url(&url) {
+            problems.push(
+                Problem::new("The database's address is neither SQLite's nor PostgreSQL's.")
+                    .hint("Write sqlite:firebell.db or postgres://user:password@host/name."),
+            );
+        }
+        SecretString::from(url)
     }
 }
 

@@ -134,6 +134,13 @@ fn identity(facts: &Facts, paper: &mut Paper) {
 }
 
 fn scopes(facts: &Facts, identity: &Identity, paper: &mut Paper) {
+    if identity.scopes.is_empty() {
+        return paper.warning(
+            Area::Slack,
+            "Slack did not say what the bot may do, so its scopes could not be compared with the manifest.",
+            "Compare them by hand: OAuth & Permissions → Scopes, and `firebell manifest`.",
+        );
+    }
     let missing: Vec<&str> = facts
         .asked
         .required_scopes
@@ -446,6 +453,10 @@ fn clock(facts: &Facts, paper: &mut Paper) {
 }
 
 fn machine(facts: &Facts, paper: &mut Paper) {
+    for (sentence, remedy) in &facts.asked.unreadable {
+        let remedy = remedy.as_deref().unwrap_or("Give the file to the user who runs Firebell.");
+        paper.problem(Area::Machine, sentence.as_str(), remedy);
+    }
     let Some(directory) = &facts.asked.export_directory else { return };
     let directory = directory.display();
     match &facts.export_directory {

@@ -42,6 +42,7 @@ fn asked() -> Asked {
         commands: ["/incident", "/escalate"].map(str::to_owned).to_vec(),
         uses: Uses::of(&roster()),
         unresolved: vec![],
+        unreadable: vec![],
         export_directory: None,
         public_url: Some("https://firebell.example".into()),
         alert_integrations: 1,
@@ -327,4 +328,19 @@ async fn without_a_bot_token_slack_is_not_asked_at_all() {
     let facts = examine(asked, &calls(&made), now()).await;
     assert_eq!(*lock(&made), ["database"]);
     assert!(matches!(facts.export_directory, Told::No(_)));
+}
+
+#[test]
+fn scopes_that_slack_does_not_tell_are_not_called_missing() {
+    let mut facts = well();
+    facts.identity = Told::Yes(Identity { scopes: BTreeSet::new(), ..identity() });
+    assert_eq!(worst(&findings(&facts)), Severity::Warning);
+    assert!(printed(&facts).contains("Slack did not say"), "{}", printed(&facts));
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_a_problem_of_the_machine() {
+    let mut facts = well();
+    facts.asked.unreadable = vec![("PAGER_KEY is not set.".to_owned(), Some("Set it.".to_owned()))];
+    assert_eq!(problems(&facts), ["PAGER_KEY is not set."]);
 }

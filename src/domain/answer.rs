@@ -54,6 +54,10 @@ pub enum Said {
         by: Option<UserId>,
         since: DateTime<Utc>,
     },
+    /// Nobody of the team is paged any more.
+    Stopped {
+        team: TeamRef,
+    },
     /// A stale button or timer: nothing changed, and why.
     NothingChanged {
         because: String,

@@ -153,8 +153,10 @@ pub enum Command {
         team: Option<String>,
         text: Option<String>,
     },
+    /// Ends a call. A button carries the generation it was drawn for.
     StopEscalation {
         escalation: Option<EscalationId>,
+        generation: Option<u32>,
         team: Option<String>,
         text: Option<String>,
     },

@@ -165,8 +165,8 @@ impl Draft<'_> {
             Command::EscalateNext { escalation, generation, team, text } => {
                 self.escalate_next(*escalation, *generation, team.as_deref(), text.as_deref())
             }
-            Command::StopEscalation { escalation, team, text } => {
-                self.stop_escalation(*escalation, team.as_deref(), text.as_deref())
+            Command::StopEscalation { escalation, generation, team, text } => {
+                self.stop_escalation(*escalation, *generation, team.as_deref(), text.as_deref())
             }
             Command::AlertFired(alert) => self.alert_fired(alert),
             Command::AlertCleared { integration, dedup_key, text, at } => {

@@ -46,10 +46,17 @@ pub enum Effect {
         kind: NoteKind,
         by: UserId,
     },
-    /// A sign on a message that it has been taken into the timeline, or the sign's removal.
-    MarkTaken {
-        message: MessageRef,
-        taken: bool,
+    /// The sign on a message that was taken into the timeline as the entry with this number: there while the entry
+    /// stands, gone when it was removed.
+    Mark {
+        seq: Seq,
+    },
+    /// Tell a channel that came late what it missed.
+    CatchUp,
+    /// Tell one person of the event with this number, for want of a channel.
+    Tell {
+        user: UserId,
+        seq: Seq,
     },
     PostPostmortem,
     UpdatePostmortem,
@@ -83,7 +90,9 @@ impl Effect {
             Self::CreateChannel | Self::SetTopic | Self::Invite { .. } | Self::PinCard => Lane::Channel,
             Self::Post { .. }
             | Self::Capture { .. }
-            | Self::MarkTaken { .. }
+            | Self::Mark { .. }
+            | Self::CatchUp
+            | Self::Tell { .. }
             | Self::PostPostmortem
             | Self::UpdatePostmortem => Lane::Chatter,
             Self::Export => Lane::Document,
@@ -107,7 +116,10 @@ impl Effect {
             Self::PostPostmortem => Some("postmortem-post".into()),
             Self::UpdatePostmortem => Some("postmortem".into()),
             Self::Export => Some("export".into()),
-            Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } | Self::MarkTaken { .. } => None,
+            Self::Mark { seq } => Some(format!("mark:{seq}")),
+            Self::CatchUp => Some("catch-up".into()),
+            Self::Tell { user, seq } => Some(format!("tell:{user}:{seq}")),
+            Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } => None,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Folds an event into the incident. Total over every history that `decide` can make; decides nothing.
 
+mod escalations;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 
-use super::escalation::{Escalation, Phase};
-use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded, Step, TeamRef};
-use super::incident::{Channel, FiringAlert, Incident, Page, Status, Task};
-use crate::ids::{EscalationId, IncidentId, WorkspaceId};
+use super::event::{Actor, Event, Recorded, TeamRef};
+use super::incident::{Channel, FiringAlert, Incident, Status, Task};
+use crate::ids::{IncidentId, IntegrationKey, UserId, WorkspaceId};
 
 impl Incident {
     /// The incident that begins with this event; `None` if the event does not open one.
@@ -75,6 +76,22 @@ impl Incident {
         }
     }
 
+    fn meet_user(&mut self, user: &UserId) {
+        self.meet(&Actor::Person { user: user.clone() });
+    }
+
+    fn note_alert(&mut self, integration: &IntegrationKey, dedup_key: &str, noted_at: DateTime<Utc>) {
+        let same = |alert: &&mut FiringAlert| alert.integration == *integration && alert.dedup_key == dedup_key;
+        match self.alerts.iter_mut().find(same) {
+            Some(alert) => alert.noted_at = noted_at,
+            None => self.alerts.push(FiringAlert {
+                integration: integration.clone(),
+                dedup_key: dedup_key.to_owned(),
+                noted_at,
+            }),
+        }
+    }
+
     fn call(&mut self, team: Option<&TeamRef>) {
         if let Some(team) = team
             && !self.teams.contains(team)
@@ -82,62 +99,24 @@ impl Incident {
             self.teams.push(team.clone());
         }
     }
-
-    fn escalation_mut(&mut self, id: EscalationId) -> Option<&mut Escalation> {
-        self.escalations.get_mut(&id)
-    }
-
-    fn page_out(
-        &mut self,
-        escalation: EscalationId,
-        step: Step,
-        due_at: chrono::DateTime<chrono::Utc>,
-        pages: &[PlannedPage],
-    ) {
-        for planned in pages {
-            if let Recipient::User { user } = &planned.to {
-                self.meet(&Actor::Person { user: user.clone() });
-            }
-            self.pages.insert(
-                planned.page,
-                Page {
-                    id: planned.page,
-                    escalation,
-                    step,
-                    to: planned.to.clone(),
-                    because: planned.because.clone(),
-                    due_at,
-                    attempts: 0,
-                    message: None,
-                    dead: false,
-                    declined: false,
-                },
-            );
-        }
-    }
-
-    /// No timer fires any more for an incident that people have closed.
-    fn stop_escalations(&mut self) {
-        for escalation in self.escalations.values_mut() {
-            match escalation.phase {
-                Phase::Active { .. } | Phase::Exhausted => escalation.phase = Phase::Stopped,
-                Phase::Acknowledged { ref mut lapses_at, .. } => *lapses_at = None,
-                Phase::Stopped => {}
-            }
-        }
-    }
 }
 
 /// Folds one event into the incident it belongs to.
+#[expect(clippy::too_many_lines, reason = "one arm for each event; what an arm does is short or has a name")]
 pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
     let occurrence = &recorded.occurrence;
     incident.last_seq = recorded.seq;
     incident.meet(&occurrence.actor);
     match &occurrence.event {
-        Event::Opened { .. } => {}
-        Event::Detected { .. } => {}
-        Event::CaptureRequested { .. } => {}
-        Event::Declared { .. } | Event::Noted { .. } | Event::TextEdited { .. } | Event::EntryRemoved { .. } => {}
+        // Known from `Incident::begin`, or only told by the timeline.
+        Event::Opened { .. }
+        | Event::Detected { .. }
+        | Event::Declared { .. }
+        | Event::Noted { .. }
+        | Event::CaptureRequested { .. }
+        | Event::TextEdited { .. }
+        | Event::EntryRemoved { .. } => {}
+
         Event::StatusChanged { to, .. } => incident.status = *to,
         Event::Mitigated { .. } => {
             if incident.is_open() {
@@ -162,19 +141,14 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         Event::TitleChanged { to, .. } => incident.title.clone_from(to),
         Event::RoleAssigned { role, user } => {
             incident.roles.insert(*role, user.clone());
-            incident.meet(&Actor::Person { user: user.clone() });
+            incident.meet_user(user);
         }
         Event::UpdatePosted { .. } => incident.last_update_at = Some(occurrence.at),
+
         Event::ImpactStartSet { start_at } => incident.impact_start_at = *start_at,
         Event::ImpactEndSet { end_at } => incident.impact_end_at = *end_at,
-        Event::FieldSet { field, value } => match value {
-            Some(value) => {
-                incident.fields.insert(*field, value.clone());
-            }
-            None => {
-                incident.fields.remove(field);
-            }
-        },
+        Event::FieldSet { field, value } => set(&mut incident.fields, field, value.as_ref()),
+        Event::ProseWritten { section, text } => set(&mut incident.prose, section, text.as_ref()),
         Event::MeasureAdded { text } => incident.measures.push(text.clone()),
         Event::MeasureRemoved { index } => {
             if (*index as usize) < incident.measures.len() {
@@ -182,14 +156,9 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
             }
         }
         Event::TaskAdded { task, text, owner, due_on } => {
+            let (text, owner) = (text.clone(), owner.clone());
             incident.tasks_ever = *task;
-            incident.tasks.push(Task {
-                number: *task,
-                text: text.clone(),
-                owner: owner.clone(),
-                due_on: *due_on,
-                done: false,
-            });
+            incident.tasks.push(Task { number: *task, text, owner, due_on: *due_on, done: false });
         }
         Event::TaskDone { task, done } => {
             if let Some(found) = incident.tasks.iter_mut().find(|found| found.number == *task) {
@@ -197,23 +166,45 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
             }
         }
         Event::TaskRemoved { task } => incident.tasks.retain(|found| found.number != *task),
-        Event::ProseWritten { section, text } => match text {
-            Some(text) => {
-                incident.prose.insert(section.clone(), text.clone());
-            }
-            None => {
-                incident.prose.remove(section);
-            }
-        },
+
         Event::AlertRepeated { integration, dedup_key, .. } => {
-            note_alert(incident, integration, dedup_key, occurrence.at);
+            incident.note_alert(integration, dedup_key, occurrence.at);
         }
         Event::AlertFiring { integration, dedup_key } => {
-            note_alert(incident, integration, dedup_key, recorded.recorded_at)
+            incident.note_alert(integration, dedup_key, recorded.recorded_at);
         }
         Event::AlertCleared { integration, dedup_key, .. } => {
             incident.alerts.retain(|alert| alert.integration != *integration || alert.dedup_key != *dedup_key);
         }
+
+        Event::Escalated { escalation, team, text, policy } => {
+            incident.call(team.as_ref());
+            if let (Some(id), Some(team), Some(policy)) = (escalation, team, policy) {
+                incident.start_escalation(*id, team, policy, text.as_ref(), recorded);
+            }
+        }
+        Event::TierStarted { escalation, step, due_at, next_due_at, pages, .. } => {
+            incident.start_tier(*escalation, *step, recorded.recorded_at, *next_due_at);
+            incident.page_out(*escalation, *step, *due_at, pages);
+        }
+        Event::TierSkipped { escalation, step, .. } => incident.skip_tier(*escalation, *step),
+        Event::EscalationExhausted { escalation, step, pages, .. } => {
+            incident.exhaust(*escalation, *step, recorded.recorded_at);
+            incident.page_out(*escalation, *step, recorded.recorded_at, pages);
+        }
+        Event::PageAttempted { page, attempt, result } => incident.note_attempt(*page, *attempt, result),
+        Event::Acknowledged { escalation, user, .. } => {
+            user.iter().for_each(|user| incident.meet_user(user));
+            incident.acknowledge(*escalation, user.as_ref(), occurrence.at, recorded.recorded_at);
+        }
+        Event::JoinedAcknowledged { user, .. } => user.iter().for_each(|user| incident.meet_user(user)),
+        Event::ActivitySeen { escalation, lapses_at, .. } => incident.extend_acknowledgement(*escalation, *lapses_at),
+        Event::AcknowledgementLapsed { escalation, .. } | Event::EscalationAdvanced { escalation, .. } => {
+            incident.page_on(*escalation, recorded.recorded_at);
+        }
+        Event::Declined { page, .. } => incident.decline(*page),
+        Event::EscalationStopped { escalation, .. } => incident.stop_escalation(*escalation),
+
         Event::ChannelCreated { channel, name } => {
             incident.channel = Channel::Open { id: channel.clone(), name: name.clone() };
         }
@@ -224,136 +215,18 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         Event::CardPosted { message } => incident.card = Some(message.clone()),
         Event::AnnouncementPosted { message } => incident.announcement = Some(message.clone()),
         Event::PostmortemPosted { message } => incident.postmortem_message = Some(message.clone()),
-        Event::Escalated { .. }
-        | Event::TierStarted { .. }
-        | Event::TierSkipped { .. }
-        | Event::PageAttempted { .. }
-        | Event::Acknowledged { .. }
-        | Event::JoinedAcknowledged { .. }
-        | Event::AcknowledgementLapsed { .. }
-        | Event::Declined { .. }
-        | Event::ActivitySeen { .. }
-        | Event::EscalationAdvanced { .. }
-        | Event::EscalationStopped { .. }
-        | Event::EscalationExhausted { .. }
-        | Event::EscalationPosted { .. } => evolve_escalation(incident, recorded),
+        Event::EscalationPosted { escalation, message } => incident.post_escalation(*escalation, message),
     }
 }
 
-fn note_alert(
-    incident: &mut Incident,
-    integration: &crate::ids::IntegrationKey,
-    dedup_key: &str,
-    noted_at: chrono::DateTime<chrono::Utc>,
-) {
-    let known =
-        incident.alerts.iter_mut().find(|alert| alert.integration == *integration && alert.dedup_key == dedup_key);
-    match known {
-        Some(alert) => alert.noted_at = noted_at,
-        None => incident.alerts.push(FiringAlert {
-            integration: integration.clone(),
-            dedup_key: dedup_key.to_owned(),
-            noted_at,
-        }),
-    }
-}
-
-fn evolve_escalation(incident: &mut Incident, recorded: &Recorded) {
-    let occurrence = &recorded.occurrence;
-    match &occurrence.event {
-        Event::Escalated { escalation, team, text, policy } => {
-            incident.call(team.as_ref());
-            if let (Some(id), Some(team), Some(policy)) = (escalation, team, policy) {
-                incident.escalations.insert(
-                    *id,
-                    Escalation {
-                        id: *id,
-                        team: team.clone(),
-                        policy: policy.clone(),
-                        reason: text.clone(),
-                        called_by: occurrence.actor.clone(),
-                        started_at: recorded.recorded_at,
-                        phase: Phase::Active { next_due_at: recorded.recorded_at },
-                        step: Step { round: 1, tier: 0, generation: 0 },
-                        fired_at: None,
-                        message: None,
-                    },
-                );
-            }
+/// Keeps an answer; `None` takes it back.
+fn set<K: Ord + Clone>(answers: &mut BTreeMap<K, String>, key: &K, value: Option<&String>) {
+    match value {
+        Some(value) => {
+            answers.insert(key.clone(), value.clone());
         }
-        Event::TierStarted { escalation, step, due_at, next_due_at, pages, .. } => {
-            if let Some(found) = incident.escalation_mut(*escalation) {
-                found.step = *step;
-                found.fired_at = Some(recorded.recorded_at);
-                found.phase = Phase::Active { next_due_at: *next_due_at };
-            }
-            incident.page_out(*escalation, *step, *due_at, pages);
+        None => {
+            answers.remove(key);
         }
-        Event::TierSkipped { escalation, step, .. } => {
-            if let Some(found) = incident.escalation_mut(*escalation) {
-                found.step = *step;
-            }
-        }
-        Event::PageAttempted { page, attempt, result } => {
-            if let Some(found) = incident.pages.get_mut(page) {
-                found.attempts = *attempt;
-                match result {
-                    PageResult::Sent { message } => found.message = Some(message.clone()),
-                    PageResult::NotReached { .. } => found.dead = true,
-                    PageResult::Failed { .. } | PageResult::Unknown { .. } => {}
-                }
-            }
-        }
-        Event::Acknowledged { escalation, user, .. } => {
-            if let Some(user) = user {
-                incident.meet(&Actor::Person { user: user.clone() });
-            }
-            if let Some(found) = escalation.and_then(|id| incident.escalation_mut(id)) {
-                let lapses_at =
-                    found.policy.ack_timeout_s.map(|wait| recorded.recorded_at + TimeDelta::seconds(wait.into()));
-                found.phase = Phase::Acknowledged { by: user.clone(), at: occurrence.at, lapses_at };
-            }
-        }
-        Event::JoinedAcknowledged { user, .. } => {
-            if let Some(user) = user {
-                incident.meet(&Actor::Person { user: user.clone() });
-            }
-        }
-        Event::ActivitySeen { escalation, lapses_at: until, .. } => {
-            if let Some(Escalation { phase: Phase::Acknowledged { lapses_at, .. }, .. }) =
-                incident.escalation_mut(*escalation)
-            {
-                *lapses_at = Some(*until);
-            }
-        }
-        Event::AcknowledgementLapsed { escalation, .. } | Event::EscalationAdvanced { escalation, .. } => {
-            if let Some(found) = incident.escalation_mut(*escalation) {
-                found.phase = Phase::Active { next_due_at: recorded.recorded_at };
-            }
-        }
-        Event::Declined { page, .. } => {
-            if let Some(found) = incident.pages.get_mut(page) {
-                found.declined = true;
-            }
-        }
-        Event::EscalationStopped { escalation, .. } => {
-            if let Some(found) = incident.escalation_mut(*escalation) {
-                found.phase = Phase::Stopped;
-            }
-        }
-        Event::EscalationExhausted { escalation, step, pages, .. } => {
-            if let Some(found) = incident.escalation_mut(*escalation) {
-                found.step = *step;
-                found.fired_at = Some(recorded.recorded_at);
-                found.phase = Phase::Exhausted;
-            }
-            incident.page_out(*escalation, *step, recorded.recorded_at, pages);
-        }
-        Event::EscalationPosted { escalation, message } => {
-            if let Some(found) = incident.escalation_mut(*escalation) {
-                found.message = Some(message.clone());
-            }
-        }
-        _ => {}
     }
 }

@@ -29,10 +29,10 @@ use figures::{Figures, Moments, figures};
 use phases::Phases;
 
 /// How a document is written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// IANA zone to show times in; `None`: the incident's own.
-    pub zone: Option<String>,
+    /// Times in UTC instead of the incident's own zone.
+    pub utc: bool,
     /// `None`: 12-hour clock in the United States, 24-hour elsewhere.
     pub clock: Option<ClockStyle>,
     pub people: PeopleStyle,
@@ -164,10 +164,10 @@ impl Postmortem {
         history: &[Recorded],
         directory: &Directory,
         now: DateTime<Utc>,
-        options: &Options,
+        options: Options,
     ) -> Self {
         let people = People::new(incident, directory, options.people);
-        let zone = LocalZone::new(options.zone.as_deref().unwrap_or(&incident.zone), options.clock);
+        let zone = LocalZone::new(if options.utc { "UTC" } else { &incident.zone }, options.clock);
         let entries = timeline(history, &people);
         let calls = calls(history);
         let moments = Moments::new(&entries, history, incident);

@@ -1,11 +1,18 @@
 //! What must happen outside because of an event. Asked once, when the event is committed; never on a replay of history.
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::effect::Effect;
 use super::escalation::Phase;
-use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded};
-use super::incident::{Channel, Incident};
+use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded, Source};
+use super::incident::{Channel, Incident, Role};
 use super::roster::Roster;
-use crate::ids::{EscalationId, UserId};
+use crate::ids::{EscalationId, Seq, UserId};
+
+/// A channel that comes later than this after the opening is told what it missed.
+const CATCH_UP_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// The effects of one event; `after` is the incident with the whole decision folded in.
 pub fn react(recorded: &Recorded, after: &Incident, roster: &Roster) -> Vec<Effect> {
@@ -50,15 +57,28 @@ impl Effects<'_> {
                     self.out.push(Effect::Announce);
                 }
             }
-            Event::ChannelCreated { .. } => self.furnish(),
-            Event::ChannelFailed { .. } => self.refresh_announcement(),
+            Event::ChannelCreated { .. } => self.furnish(recorded.recorded_at),
+            Event::ChannelFailed { .. } => {
+                self.refresh_announcement();
+                self.tell_those_concerned(seq);
+            }
             Event::CardPosted { .. } => self.out.extend([Effect::PinCard, Effect::UpdateCard]),
+            // Both may have been overtaken by what happened while they were on their way.
+            Event::AnnouncementPosted { .. } => {
+                if matches!(self.incident.channel, Channel::Open { .. }) || !self.incident.is_open() {
+                    self.out.push(Effect::UpdateAnnouncement);
+                }
+            }
+            Event::EscalationPosted { escalation, .. } => self.refresh_escalation(*escalation),
             Event::Escalated { escalation: Some(id), policy: Some(_), .. } => {
                 self.in_channel(Effect::PostEscalation { escalation: *id });
                 self.refresh_card();
             }
             Event::Escalated { .. } => self.refresh_card(),
-            Event::TierStarted { escalation, pages, .. } => self.page(*escalation, pages),
+            Event::TierStarted { escalation, pages, .. } => {
+                self.page(*escalation, pages);
+                self.refresh_card();
+            }
             Event::EscalationExhausted { escalation, pages, .. } => {
                 self.page(*escalation, pages);
                 self.in_channel(Effect::Post { seq });
@@ -98,9 +118,12 @@ impl Effects<'_> {
                 self.out.push(Effect::UpdatePage { page: *page });
                 self.refresh_escalation(*escalation);
             }
-            Event::AcknowledgementLapsed { escalation, .. }
-            | Event::EscalationAdvanced { escalation, .. }
-            | Event::EscalationStopped { escalation, .. } => {
+            Event::AcknowledgementLapsed { escalation, .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.refresh_pages(*escalation);
+                self.refresh_card();
+            }
+            Event::EscalationAdvanced { escalation, .. } | Event::EscalationStopped { escalation, .. } => {
                 self.refresh_pages(*escalation);
                 self.refresh_card();
             }
@@ -110,33 +133,36 @@ impl Effects<'_> {
                     self.refresh_pages(id);
                 }
                 self.conclude(seq, matches!(recorded.occurrence.event, Event::Resolved { .. }));
-            }
-            Event::Reopened { .. } | Event::StatusChanged { .. } | Event::Mitigated { .. } => {
-                self.in_channel(Effect::Post { seq });
-                self.refresh_card();
-                self.refresh_announcement();
-            }
-            Event::SeverityChanged { .. } => {
-                self.in_channel(Effect::Post { seq });
                 self.in_channel(Effect::SetTopic);
-                self.refresh_card();
-                self.refresh_announcement();
             }
-            Event::TitleChanged { .. } => {
-                self.in_channel(Effect::SetTopic);
-                self.refresh_card();
-                self.refresh_announcement();
+            Event::Reopened { .. }
+            | Event::StatusChanged { .. }
+            | Event::Mitigated { .. }
+            | Event::SeverityChanged { .. }
+            | Event::TitleChanged { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.refresh_headlines();
             }
-            Event::RoleAssigned { user, .. } => {
+            Event::RoleAssigned { role, user } => {
                 self.in_channel(Effect::Post { seq });
                 self.invite([user].into_iter());
+                match role {
+                    Role::Commander => self.refresh_headlines(),
+                    Role::Scribe | Role::CommunicationsLead => self.refresh_card(),
+                }
+            }
+            Event::TaskAdded { owner, .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.invite(owner.iter());
                 self.refresh_card();
             }
+            Event::AlertCleared { .. } => self.in_channel(Effect::Post { seq }),
             Event::UpdatePosted { .. } => {
                 self.in_channel(Effect::Post { seq });
                 self.refresh_card();
             }
-            Event::Noted { .. } => self.mark(recorded, true),
+            Event::Noted { .. } => self.mark(recorded),
+            Event::EntryRemoved { target, .. } => self.out.push(Effect::Mark { seq: *target }),
             Event::CaptureRequested { message, kind } => {
                 if let Actor::Person { user } = &recorded.occurrence.actor {
                     let (message, by) = (message.clone(), user.clone());
@@ -146,28 +172,26 @@ impl Effects<'_> {
             Event::FieldSet { .. }
             | Event::ImpactStartSet { .. }
             | Event::ImpactEndSet { .. }
-            | Event::TaskAdded { .. }
             | Event::TaskDone { .. }
             | Event::TaskRemoved { .. } => self.refresh_card(),
             Event::AlertRepeated { .. }
-            | Event::AlertCleared { .. }
             | Event::AlertFiring { .. }
             | Event::Detected { .. }
             | Event::Declared { .. }
             | Event::TextEdited { .. }
-            | Event::EntryRemoved { .. }
             | Event::MeasureAdded { .. }
             | Event::MeasureRemoved { .. }
             | Event::ProseWritten { .. }
-            | Event::AnnouncementPosted { .. }
-            | Event::EscalationPosted { .. }
             | Event::PostmortemPosted { .. } => {}
         }
     }
 
     /// Everything that waited for the channel.
-    fn furnish(&mut self) {
+    fn furnish(&mut self, now: DateTime<Utc>) {
         self.out.extend([Effect::PostCard, Effect::SetTopic]);
+        if now - self.incident.opened_at > CATCH_UP_AFTER {
+            self.out.push(Effect::CatchUp);
+        }
         let people: Vec<UserId> = self.incident.responders.iter().cloned().collect();
         self.invite(people.iter());
         let waiting: Vec<EscalationId> = self
@@ -178,6 +202,11 @@ impl Effects<'_> {
             .map(|found| found.id)
             .collect();
         self.out.extend(waiting.into_iter().map(|escalation| Effect::PostEscalation { escalation }));
+        // Who was paged meanwhile learns where the work is.
+        let paged: Vec<EscalationId> = self.incident.escalations.keys().copied().collect();
+        for id in paged {
+            self.refresh_pages(id);
+        }
         self.refresh_announcement();
         if self.incident.concluded {
             self.out.push(Effect::PostPostmortem);
@@ -186,8 +215,7 @@ impl Effects<'_> {
 
     fn conclude(&mut self, seq: u32, resolved: bool) {
         self.in_channel(Effect::Post { seq });
-        self.refresh_card();
-        self.refresh_announcement();
+        self.refresh_headlines();
         if resolved && self.incident.postmortem_message.is_none() {
             self.in_channel(Effect::PostPostmortem);
         }
@@ -201,7 +229,23 @@ impl Effects<'_> {
         });
         let people: Vec<UserId> = people.cloned().collect();
         self.invite(people.iter());
-        self.refresh_escalation(escalation);
+        // Earlier pages say who is called now, and that they can still be answered.
+        self.refresh_pages(escalation);
+    }
+
+    /// The opener, who leads, and everybody who was called: by direct message, for want of a channel.
+    fn tell_those_concerned(&mut self, seq: Seq) {
+        let opener = match &self.incident.opened_by {
+            Actor::Person { user } => Some(user),
+            Actor::Firebell | Actor::Integration { .. } | Actor::Operator => None,
+        };
+        let called = self.incident.pages.values().filter_map(|page| match &page.to {
+            Recipient::User { user } => Some(user),
+            Recipient::Channel { .. } => None,
+        });
+        let concerned: BTreeSet<&UserId> =
+            opener.into_iter().chain(self.incident.roles.values()).chain(called).collect();
+        self.out.extend(concerned.into_iter().map(|user| Effect::Tell { user: user.clone(), seq }));
     }
 
     fn waits(&self, id: EscalationId) -> bool {
@@ -221,6 +265,13 @@ impl Effects<'_> {
         if self.incident.escalations.get(&id).is_some_and(|found| found.message.is_some()) {
             self.out.push(Effect::UpdateEscalation { escalation: id });
         }
+    }
+
+    /// Wherever title, severity, status and lead are shown.
+    fn refresh_headlines(&mut self) {
+        self.in_channel(Effect::SetTopic);
+        self.refresh_card();
+        self.refresh_announcement();
     }
 
     fn refresh_card(&mut self) {
@@ -248,9 +299,9 @@ impl Effects<'_> {
         }
     }
 
-    fn mark(&mut self, recorded: &Recorded, taken: bool) {
-        if let Some(super::event::Source::Message { message, .. }) = &recorded.occurrence.source {
-            self.out.push(Effect::MarkTaken { message: message.clone(), taken });
+    fn mark(&mut self, recorded: &Recorded) {
+        if let Some(Source::Message { .. }) = &recorded.occurrence.source {
+            self.out.push(Effect::Mark { seq: recorded.seq });
         }
     }
 }
@@ -278,7 +329,7 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         }
         Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
-        Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } => in_channel,
-        Effect::Capture { .. } | Effect::MarkTaken { .. } | Effect::Export => true,
+        Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } | Effect::CatchUp => in_channel,
+        Effect::Tell { .. } | Effect::Capture { .. } | Effect::Mark { .. } | Effect::Export => true,
     }
 }

@@ -32,7 +32,7 @@ use super::live::Live;
 use super::state::{Channel, ChannelKind};
 use super::wire::{ApiError, Args, BodyKind, parse_form, parse_multipart};
 use crate::clock::{instant_now, real_sleep};
-use table::{Method, Needs};
+use table::{Does, Method, Needs};
 
 /// The longest request body, bytes.
 const BODY_MAX: usize = 4 << 20;
@@ -126,6 +126,10 @@ pub(crate) async fn handle(
         entry.error = Some(format!("fault on order: {fault:?}"));
     }
     hub.record(entry);
+    // The app must not know more of the workspace than survives a crash.
+    if let Err(error) = super::persist::save(&hub).await {
+        tracing::warn!("{error:#}");
+    }
     answer(outcome, fault, &peer).await
 }
 
@@ -227,9 +231,9 @@ fn authenticate(hub: &Hub, live: &mut Live, method: &Method, incoming: &Incoming
     let granted = &live.state.app.scopes;
     if method.needs == Needs::Bot
         && !method.scopes.is_empty()
-        && !method.scopes.iter().any(|scope| granted.iter().any(|have| have == scope))
+        && !method.scopes.split(' ').any(|scope| granted.iter().any(|have| have == scope))
     {
-        return Err(ApiError::missing_scope(&method.scopes.join(","), &granted.join(",")));
+        return Err(ApiError::missing_scope(&method.scopes.replace(' ', ","), &granted.join(",")));
     }
     Ok(())
 }
@@ -238,7 +242,7 @@ fn authenticate(hub: &Hub, live: &mut Live, method: &Method, incoming: &Incoming
 fn check_arguments(live: &mut Live, method: &Method, incoming: &Incoming) -> Result<Args, ApiError> {
     let mut args = incoming.args.clone();
     match incoming.kind {
-        BodyKind::Json if !method.write => {
+        BodyKind::Json if method.does == Does::Read => {
             if !args.0.is_empty() {
                 live.journal.complain(format!(
                     "{}: a method that reads ignores a JSON body; use a form or the query",
@@ -254,20 +258,19 @@ fn check_arguments(live: &mut Live, method: &Method, incoming: &Incoming) -> Res
     }
     for name in args.0.keys() {
         // Slack's own frameworks add `team_id` to every call.
-        if name != "team_id" && !method.args.contains(&name.as_str()) {
+        if name != "team_id" && !method.takes(name) {
             live.journal.complain(format!("{}: unknown argument `{name}`", method.name));
         }
     }
     let missing: Vec<String> = method
-        .required
-        .iter()
+        .required()
         .filter(|name| args.text(name).is_none())
         .map(|name| format!("missing required field: {name}"))
         .collect();
     if !missing.is_empty() {
         return Err(ApiError::arguments(&missing));
     }
-    if live.state.team.enterprise.is_some() && method.args.contains(&"team_id") && args.text("team_id").is_none() {
+    if live.state.team.enterprise.is_some() && method.takes("team_id") && args.text("team_id").is_none() {
         return Err(ApiError::from("missing_argument").with_messages(&["missing required field: team_id".to_owned()]));
     }
     Ok(args)

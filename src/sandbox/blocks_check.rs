@@ -158,7 +158,6 @@ impl Checker {
         match block["type"].as_str().unwrap_or_default() {
             "section" => self.section(block, at),
             "header" => self.plain_text(block.get("text"), &format!("{at}/text"), HEADER_MAX, true),
-            "divider" => {}
             "actions" => self.actions(block, at),
             "context" => self.context(block, at),
             "image" => self.image(block, at, true),
@@ -177,7 +176,7 @@ impl Checker {
                     self.err("missing required field: elements", at);
                 }
             }
-            "video" | "file" | "call" | "table" | "context_actions" => {}
+            "divider" | "video" | "file" | "call" | "table" | "context_actions" => {}
             "" => self.err("missing required field: type", at),
             other => self.err(&format!("unsupported type: {other}"), &format!("{at}/type")),
         }
@@ -308,7 +307,7 @@ impl Checker {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) if length(text) <= max => {}
             Some(Value::String(_)) => {
-                self.err(&format!("must be less than {} characters", max + 1), &format!("{at}/{key}"))
+                self.err(&format!("must be less than {} characters", max + 1), &format!("{at}/{key}"));
             }
             Some(_) => self.err("must be a string", &format!("{at}/{key}")),
         }

@@ -12,11 +12,12 @@ use tokio::sync::broadcast;
 
 pub(crate) use routes::{only_from_here, router};
 
-use super::delivery::Delivery;
+use super::delivery::{self, Delivery};
 use super::faults::Fault;
+use super::fixture::Workspace;
 use super::hub::Hub;
 use super::journal::Entry;
-use super::live::Change;
+use super::live::{Change, ChangeKind};
 use super::people::{self, Act, Refusal};
 use super::state::{ChannelKind, ts_text};
 use crate::clock::Clock;
@@ -127,6 +128,11 @@ impl Control {
         self.hub.desk.set_mode(delivery);
     }
 
+    /// Asks the app's events address to echo a challenge, as Slack does when an address is entered. False if it did not.
+    pub async fn verify_events_url(&self) -> bool {
+        delivery::verify(&self.hub).await
+    }
+
     /// Returns when no delivery is under way; retries that wait for the clock do not count.
     pub async fn settle(&self) {
         self.hub.desk.settle(&self.hub.clock).await;
@@ -162,9 +168,30 @@ impl Control {
         let manual = matches!(self.hub.clock, Clock::Manual(_));
         if manual {
             self.hub.clock.set(at);
-            self.hub.with(|live| live.changed(super::live::ChangeKind::Clock, None, None));
+            self.hub.with(|live| live.changed(ChangeKind::Clock, None, None));
         }
         manual
+    }
+
+    /// Saves the workspace now, if it is kept at all.
+    pub async fn save(&self) -> anyhow::Result<()> {
+        super::persist::save(&self.hub).await
+    }
+
+    /// Begins anew with `workspace`: everything said and done so far is forgotten. Deliveries should be off.
+    pub fn start_over(&self, workspace: Workspace) {
+        self.hub.with(|live| {
+            live.state = workspace.into_state(live.now.timestamp());
+            live.limits = super::ratelimit::Limits::default();
+            for kind in [ChangeKind::Users, ChangeKind::Channel, ChangeKind::Views, ChangeKind::Home] {
+                live.changed(kind, None, None);
+            }
+        });
+    }
+
+    /// Tells the pages that the clock's speed is another one.
+    pub fn clock_changed(&self) {
+        self.hub.with(|live| live.changed(ChangeKind::Clock, None, None));
     }
 
     /// News of what changed, for everybody; see [`Change`].

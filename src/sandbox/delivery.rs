@@ -19,6 +19,7 @@ use super::faults::{DeliveryFault, Route};
 use super::hub::Hub;
 use super::journal::{Direction, EntryKind};
 use crate::clock::{Clock, instant_now, lock, real_sleep};
+use crate::ids::random_id;
 
 /// Seconds the app has to answer.
 const BUDGET_S: u64 = 3;
@@ -139,7 +140,8 @@ pub(crate) async fn ask(hub: &Arc<Hub>, mut attempt: Attempt) -> Result<Answer, 
             }
             DeliveryFault::Late { seconds } => hub.clock.sleep(TimeDelta::seconds(*seconds)).await,
             DeliveryFault::Duplicate => {
-                let (hub, copy) = (hub.clone(), attempt.clone());
+                // Slack signs each delivery anew.
+                let (hub, copy) = (hub.clone(), Attempt { skew_s: attempt.skew_s + 1, ..attempt.clone() });
                 let running = hub.desk.begin();
                 tokio::spawn(async move {
                     // The person sees only the first answer.
@@ -197,6 +199,15 @@ pub(crate) async fn send(hub: &Arc<Hub>, attempt: &Attempt) -> Result<Answer, Fa
     }
     hub.record(entry);
     result
+}
+
+/// Sends `url_verification` to the events address; whether the challenge came back, as JSON or bare.
+pub(crate) async fn verify(hub: &Arc<Hub>) -> bool {
+    let challenge = random_id();
+    let token = hub.with(|live| live.state.app.verification_token.clone());
+    let payload = json!({ "type": "url_verification", "token": token, "challenge": challenge });
+    let answer = send(hub, &Attempt::new(Route::Event, "url_verification", payload)).await;
+    answer.is_ok_and(|answer| answer.body["challenge"] == json!(challenge) || answer.body == json!(challenge))
 }
 
 /// Waits as long as Slack waits for an answer: three seconds of the network's time. Under a manual clock they pass when

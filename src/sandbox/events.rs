@@ -63,7 +63,6 @@ impl Live {
             "context_team_id": team.id,
             "context_enterprise_id": enterprise,
             "api_app_id": self.state.app.id,
-            "event": event,
             "type": "event_callback",
             "event_id": id,
             "event_time": self.now.timestamp(),
@@ -74,6 +73,7 @@ impl Live {
             "is_ext_shared_channel": shared,
             "event_context": format!("4-{}", id.to_lowercase()),
         });
+        envelope["event"] = event;
         if let Some(enterprise) = enterprise {
             envelope["enterprise_id"] = json!(enterprise);
         }

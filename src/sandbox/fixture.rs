@@ -123,7 +123,6 @@ fn demo_app() -> App {
         commands: vec![
             command("/incident", "Open and run an incident", "open [sev2] checkout is slow"),
             command("/escalate", "Call a team", "db-team [reason]"),
-            command("/oncall", "Who is on call, and swaps", "[team]"),
         ],
         shortcuts: vec![
             shortcut(ShortcutKind::Message, "Add to timeline", "add_to_timeline", "Keep this message in the timeline"),
@@ -188,6 +187,7 @@ fn person(id: &str, name: &str, real_name: &str, title: &str, tz: &str, color: &
     User {
         id: id.to_owned(),
         name: name.to_owned(),
+        display_name: real_name.split(' ').next().unwrap_or(real_name).to_owned(),
         real_name: real_name.to_owned(),
         title: title.to_owned(),
         email: Some(format!("{name}@shopfront.example")),

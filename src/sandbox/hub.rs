@@ -2,6 +2,7 @@
 //!
 //! The lock is never held across an await: [`Hub::with`] runs a closure and carries out what it set off.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, broadcast, watch};
@@ -31,6 +32,8 @@ pub(crate) struct Hub {
     pub news: broadcast::Sender<Change>,
     pub dirty: Notify,
     pub http: reqwest::Client,
+    /// The file that keeps the workspace; locked while it is written.
+    pub file: Option<tokio::sync::Mutex<PathBuf>>,
     /// True once the sandbox is closing.
     pub closing: watch::Sender<bool>,
 }

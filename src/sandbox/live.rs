@@ -63,6 +63,8 @@ pub(crate) struct Live {
     /// `http://127.0.0.1:PORT`.
     pub origin: String,
     pub rate_limits: bool,
+    /// Whether the demo plays here.
+    pub demo: bool,
     pub limits: Limits,
     pub journal: Journal,
     pub faults: Faults,

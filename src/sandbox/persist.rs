@@ -1,6 +1,6 @@
 //! Keeps the workspace across restarts: one JSON file, written beside and renamed, a moment after a change.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,17 +25,19 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Option<State>> {
     Ok(Some(state))
 }
 
-/// Writes the state so that a crash leaves either the old file or the new one.
-pub(crate) async fn save(hub: &Arc<Hub>, path: &Path) -> anyhow::Result<()> {
+/// Writes the state, if it is kept at all, so that a crash leaves either the old file or the new one.
+pub(crate) async fn save(hub: &Hub) -> anyhow::Result<()> {
+    let Some(file) = &hub.file else { return Ok(()) };
+    let path = file.lock().await;
     let text = hub.with(|live| serde_json::to_vec(&live.state)).context("the workspace cannot be written as JSON")?;
     let beside = path.with_extension("new");
     let place = || format!("cannot save the workspace to {}", path.display());
     tokio::fs::write(&beside, &text).await.with_context(place)?;
-    tokio::fs::rename(&beside, path).await.with_context(place)
+    tokio::fs::rename(&beside, &*path).await.with_context(place)
 }
 
 /// Saves after changes until the sandbox closes.
-pub(crate) async fn run_saver(hub: Arc<Hub>, path: PathBuf) {
+pub(crate) async fn run_saver(hub: Arc<Hub>) {
     loop {
         tokio::select! {
             () = hub.dirty.notified() => {}
@@ -45,7 +47,7 @@ pub(crate) async fn run_saver(hub: Arc<Hub>, path: PathBuf) {
             () = real_sleep(GATHER) => {}
             () = hub.closed() => return,
         }
-        if let Err(error) = save(&hub, &path).await {
+        if let Err(error) = save(&hub).await {
             tracing::warn!("{error:#}");
         }
     }

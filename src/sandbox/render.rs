@@ -9,10 +9,11 @@ use super::zone;
 
 /// A user as `users.info` shows it; the address only for apps with `users:read.email`.
 pub(crate) fn user(state: &State, user: &User, now: DateTime<Utc>, with_email: bool) -> Value {
+    let display_name = if user.display_name.is_empty() { &user.name } else { &user.display_name };
     let mut profile = json!({
         "title": user.title, "phone": "", "skype": "",
         "real_name": user.real_name, "real_name_normalized": user.real_name,
-        "display_name": user.name, "display_name_normalized": user.name,
+        "display_name": display_name, "display_name_normalized": display_name,
         "first_name": user.real_name.split(' ').next().unwrap_or_default(),
         "last_name": user.real_name.split(' ').nth(1).unwrap_or_default(),
         "status_text": user.status_text, "status_emoji": user.status_emoji, "status_expiration": 0,

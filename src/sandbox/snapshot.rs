@@ -41,7 +41,7 @@ impl Live {
         json!({
             "workspace": { "id": state.team.id, "name": state.team.name, "domain": state.team.domain },
             "clock": { "now": self.now.to_rfc3339(), "speed": speed },
-            "me": who, "users": users, "usergroups": groups, "channels": channels, "commands": commands,
+            "demo": self.demo, "me": who, "users": users, "usergroups": groups, "channels": channels, "commands": commands,
             "shortcuts": state.app.shortcuts,
             "app": { "user_id": state.app.bot_user, "name": state.app.name, "home": state.app.home_enabled },
         })

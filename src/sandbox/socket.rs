@@ -126,15 +126,12 @@ impl Sockets {
             envelope["retry_attempt"] = json!(attempt.retry.map_or(0, |(number, _)| number));
             envelope["retry_reason"] = json!(attempt.retry.map_or("", |(_, reason)| reason));
         }
-        let acknowledged = match self.hand_over(&envelope_id, envelope.clone()) {
-            Some(acknowledged) => acknowledged,
-            None => {
-                let appeared = tokio::time::timeout(CONNECT_WAIT, self.appeared.notified()).await;
-                if appeared.is_err() && self.count() == 0 {
-                    return Err(Failure::NotConnected);
-                }
-                self.hand_over(&envelope_id, envelope).ok_or(Failure::NotConnected)?
-            }
+        let acknowledged = if let Some(acknowledged) = self.hand_over(&envelope_id, &envelope) {
+            acknowledged
+        } else {
+            // Between two connections the app is not gone; the second look decides.
+            let _ = tokio::time::timeout(CONNECT_WAIT, self.appeared.notified()).await;
+            self.hand_over(&envelope_id, &envelope).ok_or(Failure::NotConnected)?
         };
         let result = tokio::select! {
             body = acknowledged => body.map_err(|_| Failure::ConnectionFailed),
@@ -150,13 +147,13 @@ impl Sockets {
         Ok(Answer { status: 200, body: if accepts { body } else { Value::Null } })
     }
 
-    fn hand_over(&self, envelope_id: &str, envelope: Value) -> Option<oneshot::Receiver<Value>> {
+    fn hand_over(&self, envelope_id: &str, envelope: &Value) -> Option<oneshot::Receiver<Value>> {
         let mut inner = lock(&self.inner);
         if inner.links.is_empty() {
             return None;
         }
         let pick = usize::try_from(rand::random::<u32>()).unwrap_or_default() % inner.links.len();
-        inner.links[pick].frames.try_send(Out::Json(envelope)).ok()?;
+        inner.links[pick].frames.try_send(Out::Json(envelope.clone())).ok()?;
         let (sender, receiver) = oneshot::channel();
         inner.acks.insert(envelope_id.to_owned(), sender);
         Some(receiver)
@@ -251,10 +248,9 @@ async fn converse(hub: &Arc<Hub>, socket: &mut WebSocket, waiting: &mut mpsc::Re
             },
             heard = socket.recv() => match heard {
                 Some(Ok(Frame::Text(text))) => read_ack(hub, text.as_str()),
-                // Reading on writes the answer to the peer's close frame.
-                Some(Ok(Frame::Close(_))) => {}
                 Some(Err(_)) | None => return,
-                Some(Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Pong(_))) => {}
+                // After a close frame, reading on writes the answer to it and then ends.
+                Some(Ok(Frame::Close(_) | Frame::Binary(_) | Frame::Ping(_) | Frame::Pong(_))) => {}
             },
             () = hub.clock.sleep_until(next_at) => {
                 if warned {

@@ -21,6 +21,8 @@ pub struct User {
     pub id: String,
     /// The handle without `@`.
     pub name: String,
+    /// What others read; the handle if this is empty.
+    pub display_name: String,
     pub real_name: String,
     pub title: String,
     pub email: Option<String>,

@@ -51,7 +51,7 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
         Said::Opened { title, private } => opened(answer.incident, &name, title, *private, scene.as_ref()),
         Said::Noted { seq, at, kind, text, zone } => noted(answer.incident, reader, *seq, *at, *kind, text, zone),
         Said::Kept { what } => {
-            Message::sentence(mrkdwn!("{}: {} written down.", name, Untrusted(what).line(SENTENCE_CHARS_MAX)))
+            Message::sentence(mrkdwn!("Written down for {}: {}.", name, Untrusted(what).line(SENTENCE_CHARS_MAX)))
         }
         Said::Called { escalation, team } => called(&name, *escalation, team, scene.as_ref()),
         Said::AlreadyCalled { escalation, team, since } => {
@@ -61,10 +61,9 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
             let what =
                 team.as_ref().map_or_else(|| name.clone(), |team| mrkdwn!("{} ({})", escape::name(&team.name), name));
             let place = scene.as_ref().and_then(Scene::channel);
-            let next = place.map_or("The calling stops.".into(), |channel| {
-                mrkdwn!("The calling stops; the work is in {}.", channel)
-            });
-            Message::sentence(mrkdwn!("You have it for {}. {}", what, next))
+            let called = if team.is_some() { Mrkdwn::from(" The calling stops.") } else { Mrkdwn::default() };
+            let work = place.map_or(Mrkdwn::default(), |channel| mrkdwn!(" The work is in {}.", channel));
+            Message::sentence(mrkdwn!("You have it for {}.{}{}", what, called, work))
         }
         Said::SomebodyHasIt { team, by, since } => {
             let who = by.as_ref().map_or("Somebody".into(), |user| scene::person(reader.directory, user));
@@ -76,12 +75,29 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
             });
             Message::sentence(mrkdwn!("{} has it{} since {}. {}", who, what, since, help))
         }
+        Said::Stopped { team } => {
+            let team = escape::name(&team.name);
+            Message::sentence(mrkdwn!("The call for {} is over. Nobody of {} is paged any more.", name, team))
+        }
         Said::NothingChanged { because } => Message::sentence(Untrusted(because).line(SENTENCE_CHARS_MAX)),
         Said::Resolved { at } => {
             let at = scene::moment(*at, reader.zone(), reader.now);
-            Message::sentence(mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at))
+            Message::sentence(match scene.as_ref().and_then(Scene::channel) {
+                Some(_) => mrkdwn!("{} resolved {}. The postmortem draft follows in its channel.", name, at),
+                None => mrkdwn!("{} resolved {}. `/incident {} postmortem` says where the draft is.", name, at, name),
+            })
         }
         Said::Refused { rejection } => refusal(rejection),
+    })
+}
+
+/// For somebody who changed an incident from elsewhere and does not see its channel: how it stands now.
+pub fn done_elsewhere(scene: &Scene<'_>) -> Message {
+    let incident = scene.incident;
+    let standing = mrkdwn!("Done: {} is {}, {}", scene.number(), incident.status.word(), incident.severity);
+    Message::sentence(match scene.channel() {
+        Some(channel) => mrkdwn!("{}. Its channel is {}.", standing, channel),
+        None => mrkdwn!("{}.", standing),
     })
 }
 
@@ -235,11 +251,22 @@ pub fn did_you_mean(problem: &str, suggestions: &[Suggestion]) -> Message {
         return Message::sentence(mrkdwn!("{} /incident help shows what there is.", problem));
     }
     let sentence = mrkdwn!("{} Did you mean {}?", problem, Mrkdwn::join(typed, " or "));
-    let buttons: Vec<_> = suggestions.iter().take(SUGGESTIONS_MAX).enumerate().filter_map(run_button).collect();
+    let shared = shared_words(suggestions);
+    let numbered = suggestions.iter().take(SUGGESTIONS_MAX).enumerate();
+    let buttons: Vec<_> = numbered.filter_map(|(n, one)| run_button(n, one, shared)).collect();
     let mut shown = vec![blocks::section(sentence.clone())];
     if !buttons.is_empty() {
         shown.push(blocks::actions(buttons));
     }
+    Message::new(sentence, shown)
+}
+
+/// Slack did not open a form in time; the same again is a press away.
+pub fn form_not_opened(command: &str, text: &str) -> Message {
+    let sentence: Mrkdwn = "Slack did not open the form in time.".into();
+    let again = Suggestion { label: "Try again".to_owned(), command: command.to_owned(), text: text.to_owned() };
+    let mut shown = vec![blocks::section(sentence.clone())];
+    shown.extend(run_button(0, &again, 0).map(|button| blocks::actions([button])));
     Message::new(sentence, shown)
 }
 
@@ -248,14 +275,27 @@ const BUTTON_VALUE_MAX: usize = 2000;
 /// Longest label of a button that reads well on a phone, in characters.
 const BUTTON_LABEL_MAX: usize = 24;
 
-/// A button that runs the suggestion; `None` if its text is too long to carry.
-fn run_button((n, one): (usize, &Suggestion)) -> Option<serde_json::Value> {
+/// How many bytes of words all labels begin with.
+fn shared_words(suggestions: &[Suggestion]) -> usize {
+    let Some((first, others)) = suggestions.split_first().filter(|(_, others)| !others.is_empty()) else { return 0 };
+    let ends = first.label.match_indices(' ').map(|(at, _)| at + 1);
+    ends.take_while(|end| others.iter().all(|other| other.label.starts_with(&first.label[..*end]))).last().unwrap_or(0)
+}
+
+/// A button that runs the suggestion; `None` if its text is too long to carry. A label that is too long leaves out what
+/// all labels begin with, so that they differ.
+fn run_button(n: usize, one: &Suggestion, shared: usize) -> Option<serde_json::Value> {
     let action = ButtonAction::Run { command: one.command.clone(), text: one.text.clone() };
     if action.value().chars().count() > BUTTON_VALUE_MAX {
         return None;
     }
-    let label = Untrusted(&one.label).plain(BUTTON_LABEL_MAX);
-    let mut button: serde_json::Value = Button::new(&label, &format!("{} instead", one.label), &action).into();
+    let label = match one.label.chars().count() > BUTTON_LABEL_MAX && shared > 0 {
+        true => format!("…{}", &one.label[shared..]),
+        false => one.label.clone(),
+    };
+    let label = Untrusted(&label).plain(BUTTON_LABEL_MAX);
+    let mut button: serde_json::Value =
+        Button::new(&label, &format!("{} {} instead", one.command, one.text), &action).into();
     // Ids within one row must differ.
     button["action_id"] = serde_json::json!(format!("{}:{n}", action.action_id()));
     Some(button)

@@ -119,9 +119,12 @@ fn stopped(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) -> 
 fn exhausted(scene: &Scene<'_>, escalation: &Escalation) -> (Mrkdwn, Mrkdwn) {
     let team = scene.team(&escalation.team);
     let tries = scene.pages_of(escalation.id).filter(|page| page.step.tier != 0).count();
-    let first = mrkdwn!("● Nobody answered the call for {}.", team);
     let fallback = scene.recipients(fallback(scene, escalation));
     let (rounds, pages) = (rounds(escalation.step), scene::count(tries, "page", "pages"));
+    let (first, tried) = match tries {
+        0 => (mrkdwn!("● Nobody of {} can be paged.", team), Mrkdwn::default()),
+        _ => (mrkdwn!("● Nobody answered the call for {}.", team), mrkdwn!("{}, {}. ", rounds, pages)),
+    };
     let next = match fallback {
         Some(fallback) => mrkdwn!("Called the fallback: {}.", fallback),
         None => "There is no fallback: call somebody by other means.".into(),
@@ -130,7 +133,7 @@ fn exhausted(scene: &Scene<'_>, escalation: &Escalation) -> (Mrkdwn, Mrkdwn) {
         Some(user) => mrkdwn!(" {}, who else can help?", escape::mention(user.as_str())),
         None => Mrkdwn::default(),
     };
-    (first, mrkdwn!("{}, {}. {}{}", rounds, pages, next, lead))
+    (first, mrkdwn!("{}{}{}", tried, next, lead))
 }
 
 fn rounds(step: Step) -> Mrkdwn {

@@ -213,11 +213,10 @@ pub fn announcement(scene: &Scene<'_>) -> Option<Message> {
     Some(Message::new(mrkdwn!("{}: {}.", scene.title(), summary(scene)), shown))
 }
 
-/// The channel's topic, plain text: what somebody who enters must know.
+/// The channel's topic, plain text. Slack announces every change of it in the channel, so it holds what changes seldom.
 pub fn topic(scene: &Scene<'_>) -> String {
     let incident = scene.incident;
-    let lead = scene.commander().map_or("nobody yet", |user| scene.directory.name(user));
-    let status = scene::status_name(incident.status);
-    let text = format!("{} · {status} · Lead: {lead} · {} {}", incident.severity, incident.name(), incident.title);
+    let what = format!("{} · {} {}", incident.severity, incident.name(), incident.title);
+    let text = if incident.is_open() { what } else { format!("{} · {what}", scene::status_name(incident.status)) };
     Untrusted(&text).plain(TOPIC_MAX)
 }

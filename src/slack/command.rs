@@ -306,7 +306,10 @@ fn command(verb: Verb, rest: &str, context: &Context<'_>) -> Reading {
         Verb::Resolve => entry::entry(verb, rest, context).map(Typed::Resolve),
         Verb::Acknowledged => entry::entry(verb, rest, context).map(Typed::Acknowledged),
         Verb::Called => {
-            let entry = entry::entry(verb, rest, context)?;
+            let (team, rest) =
+                words::team_prefix(rest, context.roster).map_or((None, rest), |(team, rest)| (Some(team.0), rest));
+            let mut entry = entry::entry(verb, rest, context)?;
+            entry.team = team.or(entry.team);
             if entry.team.is_none() && entry.text.is_none() {
                 return Err(Unclear::missing("Who was called?"));
             }
@@ -372,6 +375,9 @@ fn status(rest: &str) -> Reading {
     let (first, text) = word(rest);
     let first = first.trim_end_matches([':', ',']);
     let text = blank_to_none(text);
+    if first.is_empty() {
+        return Ok(Typed::Show);
+    }
     if let Some(status) = Status::parse(first) {
         return Ok(Typed::Status { status, text });
     }
@@ -381,11 +387,7 @@ fn status(rest: &str) -> Reading {
     let tail = text.as_ref().map_or_else(String::new, |text| format!(" {text}"));
     let understood = Understood { text, ..Understood::default() };
     let did_you_mean = offered.iter().map(|status| format!("status {status}{tail}")).collect();
-    let problem = if first.is_empty() {
-        Problem::Missing { question: "Which status?" }
-    } else {
-        Problem::UnknownStatus { word: first.to_owned() }
-    };
+    let problem = Problem::UnknownStatus { word: first.to_owned() };
     Err(Box::new(Unclear { understood, problem, did_you_mean }))
 }
 

@@ -3,6 +3,7 @@
 //! A command is acknowledged after its commit. The only call made while Slack waits is `views.open`, because its trigger
 //! lives three seconds; everything else that must be told is told after the acknowledgement.
 
+mod afterwards;
 mod buttons;
 mod commands;
 mod events;
@@ -14,12 +15,14 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
+use self::afterwards::Afterwards;
 use super::actions::Carried;
 use super::answers::{self, Reader};
 use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
 use super::message::Message;
+use super::scene::Scene;
 use super::{Response, Slack, modals};
-use crate::app::{App, Error, Request, Target};
+use crate::app::{Answered, App, Error, Request, Target};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::civil::{self, Zone};
 use crate::domain::command::Command;
@@ -43,6 +46,7 @@ pub struct Dispatch {
     slack: Slack,
     /// Such as `https://shopfront.slack.com`, for links to messages; from `auth.test`.
     workspace_url: Option<Arc<str>>,
+    afterwards: Afterwards,
 }
 
 /// One command on its way: who asks, and under which key a repetition is known.
@@ -56,7 +60,13 @@ struct Asking {
 
 impl Dispatch {
     pub fn new(app: App, slack: Slack, workspace_url: Option<String>) -> Self {
-        Self { app, slack, workspace_url: workspace_url.map(|url| Arc::from(url.trim_end_matches('/'))) }
+        let workspace_url = workspace_url.map(|url| Arc::from(url.trim_end_matches('/')));
+        Self { app, slack, workspace_url, afterwards: Afterwards::new() }
+    }
+
+    /// Returns when everything is told that is told after an acknowledgement: how much that was since the start.
+    pub async fn all_told(&self) -> u64 {
+        self.afterwards.all_done().await
     }
 
     /// As the function that HTTP and Socket Mode call.
@@ -88,7 +98,7 @@ impl Dispatch {
     }
 
     /// Runs a command; a failure of our own is put into words with a reference to the log.
-    async fn ask(&self, asking: &Asking, target: Target, command: Command) -> Result<Answer, Message> {
+    async fn ask(&self, asking: &Asking, target: Target, command: Command) -> Result<Answered, Message> {
         let request = Request {
             key: Some(asking.key.clone()),
             actor: Actor::Person { user: asking.user.clone() },
@@ -112,14 +122,15 @@ impl Dispatch {
     }
 
     /// The answer in words, with the incident's state after it.
-    async fn words(&self, user: &UserId, answer: &Answer) -> Option<Message> {
-        let incident = match answer.incident {
-            Some(id) => self.app.incident(id).await.ok().flatten(),
-            None => None,
+    async fn words(&self, user: &UserId, answered: &Answered) -> Option<Message> {
+        let incident = match (&answered.after, answered.incident) {
+            (Some(after), _) => Some(Arc::clone(after)),
+            (None, Some(id)) => self.app.incident(id).await.ok().flatten().map(Arc::new),
+            (None, None) => None,
         };
         let (roster, directory) = (self.app.roster(), self.app.directory());
         let reader = Reader { user, roster: &roster, directory: &directory, now: self.app.clock().now() };
-        answers::answer(answer, &reader, incident.as_ref())
+        answers::answer(answered, &reader, incident.as_deref())
     }
 
     /// Makes sure that we know who somebody is, as far as Slack says so in time.
@@ -139,6 +150,20 @@ impl Dispatch {
         let (roster, directory) = (self.app.roster(), self.app.directory());
         let named = directory.people.get(user).and_then(|person| person.zone.as_deref()).unwrap_or(&roster.zone);
         civil::zone(named).or_else(|_| civil::zone(&roster.zone)).unwrap_or_else(|_| Zone::utc())
+    }
+
+    /// The person's own IANA zone, if Slack has told it: the one in which an incident of theirs is written down.
+    fn zone_name(&self, user: &UserId) -> Option<String> {
+        let directory = self.app.directory();
+        let named = directory.people.get(user)?.zone.clone()?;
+        civil::zone(&named).is_ok().then_some(named)
+    }
+
+    /// How an incident stands after a change that its own channel shows, for somebody who is not there.
+    async fn done_elsewhere(&self, id: IncidentId) -> Option<Message> {
+        let incident = self.app.incident(id).await.ok().flatten()?;
+        let (roster, directory, now) = (self.app.roster(), self.app.directory(), self.app.clock().now());
+        Some(answers::done_elsewhere(&Scene::new(&incident, &roster, &directory, now)))
     }
 
     /// Open incidents that this person may know of, newest first.
@@ -175,6 +200,7 @@ impl Dispatch {
 
     /// Asks which incident a command means that was typed outside of one.
     async fn ask_which(&self, user: &UserId, trigger_id: Option<&str>, carried: &Carried) -> Ack {
+        let (command, text) = carried.typed.as_deref().and_then(|typed| typed.split_once(' ')).unwrap_or_default();
         match self.visible(user, false, CHOICES_MAX).await {
             Err(error) => shown(self.unreadable(&error)),
             Ok(incidents) => {
@@ -182,25 +208,26 @@ impl Dispatch {
                 let view = modals::which_incident_modal(&choices, carried);
                 match self.open_form(trigger_id, &view).await {
                     Some(()) => Ack::Empty,
-                    None => shown(answers::refusal(&outside())),
+                    None if command.is_empty() => shown(answers::refusal(&outside())),
+                    None => shown(answers::form_not_opened(command, text)),
                 }
             }
         }
     }
 
     /// Tells a person something after the acknowledgement: by the address Slack gave, else beside where they are.
-    fn tell(&self, user: &UserId, response_url: Option<String>, channel: Option<ChannelId>, message: Message) {
+    fn tell(&self, user: &UserId, way: Way, message: Message) {
         let (slack, user) = (self.slack.clone(), user.clone());
-        tokio::spawn(async move {
-            let told = match (response_url, channel) {
-                (Some(url), _) => {
-                    let response = Response { text: message.text, blocks: message.blocks, ..Response::default() };
-                    slack.respond(&url, &response).await
+        self.afterwards.spawn(async move {
+            let told = match way {
+                Way::Respond { url, replace_original } => {
+                    let (text, blocks) = (message.text, message.blocks);
+                    slack.respond(&url, &Response { text, blocks, replace_original, ..Response::default() }).await
                 }
-                (None, Some(channel)) => {
+                Way::Beside(channel) => {
                     slack.post_ephemeral(&channel, &user, &message.text, &message.blocks, None).await
                 }
-                (None, None) => {
+                Way::Directly => {
                     let post = super::Message { text: message.text, blocks: message.blocks, ..Default::default() };
                     slack.post_message(&ChannelId::new(user.as_str()), &post).await.map(drop)
                 }
@@ -222,6 +249,30 @@ impl Dispatch {
             Ok(Some(incident)) => Ok(incident),
             Ok(None) => Err(answers::refusal(&unknown())),
             Err(error) => Err(self.unreadable(&error)),
+        }
+    }
+}
+
+/// How somebody is told what only they see.
+enum Way {
+    /// By the address that came with a press or a shortcut; the pressed message is replaced if only they saw it.
+    Respond { url: String, replace_original: bool },
+    /// In this channel.
+    Beside(ChannelId),
+    /// By direct message.
+    Directly,
+}
+
+impl Way {
+    /// Beside where they are, if that is known.
+    fn near(channel: Option<ChannelId>) -> Self {
+        channel.map_or(Self::Directly, Self::Beside)
+    }
+
+    fn by(response_url: Option<String>, channel: Option<ChannelId>) -> Self {
+        match response_url {
+            Some(url) => Self::Respond { url, replace_original: false },
+            None => Self::near(channel),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::escape::{Mrkdwn, mrkdwn};
 use super::message::Message;
 use super::scene::Scene;
 use crate::domain::escalation::Phase;
+use crate::domain::incident::Status;
 
 /// Where help was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +76,18 @@ fn ongoing(scene: &Scene<'_>) -> Message {
 
 fn closed(scene: &Scene<'_>) -> Message {
     let incident = scene.incident.id;
+    let standing = mrkdwn!("{} is {}. Here you can:", scene.number(), scene.incident.status.word());
+    if scene.incident.status == Status::Canceled {
+        let lines = [
+            "`/incident reopen` if it was an incident after all.".into(),
+            "`/incident timeline` shows what was written down.".into(),
+            "`/incident note 3:15pm …` adds what was missed.".into(),
+            "`/incident list` shows the open incidents; `/incident open …` opens another.".into(),
+        ];
+        let name = scene.incident.name();
+        let reopen = Button::new("Reopen", &format!("Reopen {name}"), &ButtonAction::Reopen { incident });
+        return shown(&standing, lines, vec![reopen.into()]);
+    }
     let lines = [
         "`/incident cause …` · `resolution …` · `impact …` · `started 2:50pm` fill in the postmortem.".into(),
         "`/incident task @dana due fri add an alert` adds a task; `/incident measure …` a measure.".into(),
@@ -87,11 +100,7 @@ fn closed(scene: &Scene<'_>) -> Message {
         &format!("Add a task to {}", scene.incident.name()),
         &ButtonAction::TaskForm { incident },
     );
-    shown(
-        &mrkdwn!("{} is {}. Here you can:", scene.number(), scene.incident.status.word()),
-        lines,
-        vec![complete.into(), task.into()],
-    )
+    shown(&standing, lines, vec![complete.into(), task.into()])
 }
 
 fn shown(first: &Mrkdwn, lines: [Mrkdwn; 4], buttons: Vec<serde_json::Value>) -> Message {

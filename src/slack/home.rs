@@ -7,7 +7,7 @@ use super::actions::ButtonAction;
 use super::blocks::{self, Button, VIEW_BLOCKS_MAX};
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::scene::{self, Scene};
-use crate::domain::escalation::Escalation;
+use crate::domain::escalation::Phase;
 use crate::domain::event::Recipient;
 use crate::domain::incident::{Incident, Page, Status, Task};
 use crate::domain::policy::Target;
@@ -64,11 +64,15 @@ fn waiting(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Value> {
 }
 
 fn unanswered<'s>(user: &'s UserId, scene: &'s Scene<'_>) -> impl Iterator<Item = &'s Page> {
-    scene.incident.pages.values().filter(move |page| {
-        let active = scene.incident.escalations.get(&page.escalation).is_some_and(Escalation::is_active);
-        let to_user = matches!(&page.to, Recipient::User { user: called } if called == user);
-        active && to_user && !page.declined && !page.dead
-    })
+    let mine = move |page: &&Page| matches!(&page.to, Recipient::User { user: called } if called == user);
+    let calls = scene.incident.escalations.values().filter(|found| match found.phase {
+        Phase::Active { .. } => true,
+        Phase::Exhausted => scene.incident.is_open(),
+        Phase::Acknowledged { .. } | Phase::Stopped => false,
+    });
+    // One row for each call, however often it has paged.
+    let newest = calls.filter_map(move |found| scene.pages_of(found.id).filter(mine).last());
+    newest.filter(|page| !page.declined && !page.dead)
 }
 
 fn page_row(scene: &Scene<'_>, page: &Page) -> Value {

@@ -17,6 +17,7 @@ use crate::domain::incident::{Field, Incident, Page};
 use crate::domain::policy::Tier;
 use crate::domain::recipients;
 use crate::domain::roster::{Directory, Roster, Team};
+use crate::ids::TeamKey;
 
 /// Most incidents, entries or tasks in one answer; the page has the rest.
 const ROWS_MAX: usize = 20;
@@ -100,10 +101,17 @@ pub fn details(scene: &Scene<'_>) -> Message {
 
 /// Where the documents of an incident are.
 pub fn documents(scene: &Scene<'_>) -> Message {
+    if scene.incident.private {
+        return Message::sentence(mrkdwn!(
+            "{} is private, so no web page shows it. Its documents are written to the export folder if export.private allows that in firebell.toml.",
+            scene.number()
+        ));
+    }
     let Some(url) = scene.page_url() else {
         return Message::sentence(mrkdwn!(
-            "The documents of {} are written to the export directory of the machine that runs Firebell. Set server.public_url in firebell.toml to read them in a browser.",
-            scene.number()
+            "The documents of {} are at /incidents/{} of the server that runs Firebell, and in its export folder if there is one. Set server.public_url in firebell.toml to get links to them here.",
+            scene.number(),
+            scene.incident.number
         ));
     };
     let link = |label: &'static str, path: &str| escape::link(&format!("{url}{path}"), label);
@@ -149,9 +157,18 @@ pub fn timeline(scene: &Scene<'_>, history: &[Recorded], entries_max: usize) -> 
     Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(lines, " ")), shown)
 }
 
-/// Where each call stands: who was paged, by which way and why, and what happens next.
-pub fn why(scene: &Scene<'_>, history: &[Recorded]) -> Message {
-    let escalations: Vec<&Escalation> = scene.incident.escalations.values().collect();
+/// Where each call stands, or the calls of one team: who was paged, by which way and why, and what happens next.
+pub fn why(scene: &Scene<'_>, history: &[Recorded], team: Option<&TeamKey>) -> Message {
+    let asked = |escalation: &&Escalation| team.is_none() || escalation.team.key.as_ref() == team;
+    let escalations: Vec<&Escalation> = scene.incident.escalations.values().filter(asked).collect();
+    if let (true, Some(team)) = (escalations.is_empty(), team.and_then(|key| scene.roster.teams.get(key))) {
+        return Message::sentence(mrkdwn!(
+            "{} was not called to {}. /escalate {} calls it.",
+            escape::name(&team.name),
+            scene.number(),
+            escape::name(team.key.as_str())
+        ));
+    }
     if escalations.is_empty() {
         return Message::sentence(mrkdwn!(
             "Nobody was called to {} yet. /escalate and a team's name calls one.",

@@ -179,8 +179,8 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
 }
 
 /// "Edit the entry" with this number.
-pub fn edit_entry_modal(scene: &Scene<'_>, seq: Seq, text: &str) -> Value {
-    let carried = Carried { entry: Some(seq), ..Carried::of(scene.incident.id) };
+pub fn edit_entry_modal(scene: &Scene<'_>, seq: Seq, text: &str, carried: &Carried) -> Value {
+    let carried = Carried { entry: Some(seq), ..carried.clone() };
     let shown = vec![about(scene), Input::text(field::TEXT, "Text", Some(text)).required().into()];
     modal(form::EDIT_ENTRY, "Edit the entry", "Save", &carried.encode(), shown)
 }

@@ -8,8 +8,8 @@ pub fn readable(text: &str, directory: &Directory) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('<') {
-        plain.push_str(&rest[..start]);
         let Some(length) = rest[start..].find('>') else { break };
+        plain.push_str(&rest[..start]);
         plain.push_str(&token(&rest[start + 1..start + length], directory));
         rest = &rest[start + length + 1..];
     }

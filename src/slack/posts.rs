@@ -34,7 +34,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         Event::Resolved { text, .. } => resolved(scene, &who, text.as_deref()),
         Event::Reopened { text, because } => reopened(scene, &occurrence.actor, text.as_deref().or(because.as_deref())),
         Event::Canceled { text } => {
-            let first = mrkdwn!("{} canceled {}: it was not an incident", who, scene.number());
+            let first = mrkdwn!("{} canceled {}, which was no incident", who, scene.number());
             Message::sentence(mrkdwn!("{} The calls are over.", with_text(&first, text.as_deref())))
         }
         Event::SeverityChanged { from, to } => Message::sentence(story::severity_changed(&who, *from, *to)),
@@ -168,10 +168,14 @@ fn role_assigned(scene: &Scene<'_>, by: &Actor, role: Role, user: &crate::ids::U
 }
 
 fn exhausted(scene: &Scene<'_>, team: Option<Mrkdwn>, recorded: &Recorded) -> Message {
-    let Event::EscalationExhausted { pages, .. } = &recorded.occurrence.event else {
+    let Event::EscalationExhausted { escalation, pages, .. } = &recorded.occurrence.event else {
         return Message::sentence("Nobody answered the call.".into());
     };
-    let first = mrkdwn!("Nobody answered the call for {}.", team.unwrap_or("the team".into()));
+    let team = team.unwrap_or("the team".into());
+    let first = match scene.pages_of(*escalation).any(|page| page.step.tier != 0) {
+        true => mrkdwn!("Nobody answered the call for {}.", team),
+        false => mrkdwn!("Nobody of {} can be paged.", team),
+    };
     let next = match scene.recipients(pages.iter().map(|page| &page.to)) {
         Some(fallback) => mrkdwn!("Called the fallback: {}.", fallback),
         None => "There is no fallback: call somebody by other means.".into(),
@@ -276,13 +280,22 @@ pub fn postmortem(scene: &Scene<'_>, standing: &PostmortemStanding) -> Message {
     )
 }
 
+/// What one person is told of an event by direct message; `None` for events that are told otherwise.
+pub fn told(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
+    let Event::ChannelFailed { error } = &recorded.occurrence.event else { return None };
+    Some(channel_failed(scene, error))
+}
+
 /// Told to the opener and to those who were called when the channel could not be made.
 pub fn channel_failed(scene: &Scene<'_>, error: &str) -> Message {
     let next = match scene.incident.status {
         Status::Investigating | Status::Identified | Status::Monitoring => {
-            "Pages still go out; talk in this conversation or in a channel of your own."
+            mrkdwn!(
+                "Pages still go out. Talk in a channel of your own, and write it down: /incident {} note …",
+                scene.number()
+            )
         }
-        Status::Resolved | Status::Canceled => "The record stays on its page.",
+        Status::Resolved | Status::Canceled => "The record stays on its page.".into(),
     };
     Message::sentence(mrkdwn!("{} has no channel: {}. {}", scene.discreet_title(), reason(error), next))
 }

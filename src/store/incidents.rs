@@ -250,6 +250,17 @@ fn pattern(text: &str) -> String {
     pattern
 }
 
+/// Numbers and ids of a workspace's incidents, oldest first, without reading anything else of them.
+pub async fn numbers(tx: &mut Tx, workspace: &WorkspaceId) -> Result<Vec<(i64, IncidentId)>, Error> {
+    let rows: Vec<(i64, i64)> = fetch_all!(
+        tx,
+        (i64, i64),
+        "SELECT number, id FROM incidents WHERE workspace = $1 ORDER BY number",
+        workspace.as_str(),
+    )?;
+    Ok(rows.into_iter().map(|(number, id)| (number, IncidentId(id))).collect())
+}
+
 /// The ids of all incidents of all workspaces, for checks that read everything.
 pub async fn all_ids(tx: &mut Tx) -> Result<Vec<IncidentId>, Error> {
     let rows: Vec<(i64,)> = fetch_all!(tx, (i64,), "SELECT id FROM incidents ORDER BY id")?;

@@ -12,7 +12,7 @@ use super::sqlite::explain_migration;
 use super::{BUSY_MAX, wake};
 use crate::clock::{Clock, instant_now};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The oldest release that its makers still mend.
 const VERSION_MIN: u32 = 14;
@@ -101,7 +101,7 @@ impl Server {
 }
 
 /// `user@host:port/database`.
-fn name(options: &PgConnectOptions) -> String {
+pub(super) fn name(options: &PgConnectOptions) -> String {
     let place = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),
@@ -110,14 +110,14 @@ fn name(options: &PgConnectOptions) -> String {
     format!("{}@{place}/{database}", options.get_username())
 }
 
-async fn connect(name: &str, options: &PgConnectOptions) -> Result<PgConnection, Error> {
+pub(super) async fn connect(name: &str, options: &PgConnectOptions) -> Result<PgConnection, Error> {
     match tokio::time::timeout(BUSY_MAX, options.connect()).await {
         Ok(connected) => connected.map_err(|error| explain(name, error)),
         Err(_) => Err(Error::Unreachable { server: name.to_owned(), why: "no answer within 5 s".into() }),
     }
 }
 
-async fn refuse_old(name: &str, conn: &mut PgConnection) -> Result<(), Error> {
+pub(super) async fn refuse_old(name: &str, conn: &mut PgConnection) -> Result<(), Error> {
     let (found, number): (String, i32) =
         sqlx::query_as("SELECT current_setting('server_version'), current_setting('server_version_num')::int")
             .fetch_one(conn)

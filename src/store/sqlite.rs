@@ -11,7 +11,7 @@ use super::error::{Error, primary_code};
 use super::{BUSY_MAX, BUSY_MS_MAX};
 use crate::clock::real_sleep;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The first SQLite without the error by which a WAL that is reset and written at once corrupts the file.
 const VERSION_MIN: [u32; 3] = [3, 51, 3];
@@ -101,16 +101,7 @@ impl Files {
 
 /// Opens the file, and makes it if it is missing, before SQLite does, whose own words would not help.
 fn touch(path: &Path) -> Result<(), Error> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    if !directory.is_dir() {
-        return Err(Error::DirectoryMissing { directory: directory.to_owned(), path: path.to_owned() });
-    }
-    if path.is_dir() {
-        return Err(Error::IsDirectory { path: path.to_owned() });
-    }
+    refuse_directory(path)?;
     let mut asked = std::fs::OpenOptions::new();
     asked.read(true).write(true).create(true);
     // What is in it is nobody else's business. SQLite gives the files beside it the same permissions.
@@ -130,6 +121,21 @@ fn touch(path: &Path) -> Result<(), Error> {
         }
         Err(error) => Err(Error::CannotOpen { path: path.to_owned(), why: error.to_string() }),
     }
+}
+
+/// Refuses a place where no file can be: a directory that is missing, or the name of one.
+pub(super) fn refuse_directory(path: &Path) -> Result<(), Error> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    if !directory.is_dir() {
+        return Err(Error::DirectoryMissing { directory: directory.to_owned(), path: path.to_owned() });
+    }
+    if path.is_dir() {
+        return Err(Error::IsDirectory { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Checks the file and brings its schema up to date, on a connection of its own.
@@ -159,7 +165,7 @@ fn refuse_old(version: &str) -> Result<(), Error> {
 }
 
 /// Refuses the file of another program before anything is written to it.
-async fn refuse_foreign(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+pub(super) async fn refuse_foreign(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let (foreign,): (bool,) = sqlx::query_as(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite%')
             AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
@@ -224,7 +230,7 @@ pub(super) fn explain_migration(error: MigrateError, known: &Migrator) -> Error 
 }
 
 /// Says what a failure to open the file means.
-fn explain(path: &Path, error: sqlx::Error) -> Error {
+pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
     let path = path.to_owned();
     match primary_code(&error) {
         Some(5 | 6) => Error::Locked { path },

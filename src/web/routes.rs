@@ -11,7 +11,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::pages::{self, List, ListRow, Site};
-use super::{CONTENT_SECURITY_POLICY, STYLESHEET};
+use super::{CONTENT_SECURITY_POLICY, DOCUMENT_SECURITY_POLICY, STYLESHEET};
 use crate::app::App;
 use crate::domain::civil::format::{LocalZone, date};
 use crate::domain::incident::{Incident, Severity, Status};
@@ -113,7 +113,21 @@ fn row(incident: &Incident, now: chrono::DateTime<chrono::Utc>) -> ListRow {
     }
 }
 
-async fn incident(State(pages): State<Pages>, Path(number): Path<i64>) -> Result<Response, Missing> {
+/// How an incident's page is asked for: `?zone=UTC` shows its times in UTC.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct View {
+    zone: String,
+}
+
+async fn incident(
+    State(mut pages): State<Pages>,
+    Path(number): Path<i64>,
+    Query(view): Query<View>,
+) -> Result<Response, Missing> {
+    if view.zone == "UTC" {
+        pages.documents = pages.documents.in_utc();
+    }
     let document = pages.document(number).await?;
     Ok(html(pages::incident_page(&Site::default(), &document)))
 }
@@ -124,7 +138,7 @@ async fn document(State(pages): State<Pages>, Path((number, name)): Path<(i64, S
         "postmortem" => html(pages::postmortem_page(&Site::default(), &document)),
         "postmortem.md" => text("text/markdown; charset=utf-8", markdown::markdown(&document)),
         "postmortem.json" => text("application/json", json::json(&document)),
-        "postmortem.html" => html(super::document::html(&document)),
+        "postmortem.html" => with_policy(super::document::html(&document), DOCUMENT_SECURITY_POLICY),
         _ => return Err(Missing::NotFound),
     })
 }
@@ -158,9 +172,13 @@ async fn ready(State(pages): State<Pages>) -> Response {
 }
 
 fn html(page: String) -> Response {
+    with_policy(page, CONTENT_SECURITY_POLICY)
+}
+
+fn with_policy(page: String, policy: &'static str) -> Response {
     let mut response = text("text/html; charset=utf-8", page);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

@@ -6,9 +6,9 @@ use super::{Worker, effect_mark};
 use crate::app::{Settled, Work};
 use crate::domain::command::Finished;
 use crate::domain::effect::Effect;
-use crate::domain::event::{File, NoteKind, Recorded, Source};
+use crate::domain::event::{Event, File, NoteKind, Recorded, Source};
 use crate::domain::incident::Incident;
-use crate::ids::{ChannelId, MessageRef, UserId};
+use crate::ids::{ChannelId, MessageRef, Seq, UserId};
 use crate::slack::message::Message;
 use crate::slack::{self, calls, card, posts};
 
@@ -39,9 +39,10 @@ impl Worker {
             Err(error) => return self.unread(work, &error),
         };
         let Some(message) = self.text(work, &history) else { return Self::done() };
-        let found = match work.uncertain {
-            true => self.inner.slack.find_posted(&to, None, work.created_at, &effect_mark(work)).await,
-            false => Ok(None),
+        let found = if work.uncertain {
+            self.find(work, &to).await
+        } else {
+            Ok(None)
         };
         let posted = match found {
             Ok(Some(message)) => Ok(message),
@@ -52,6 +53,16 @@ impl Worker {
             Ok(message) => Settled::Done(posted_as(&work.effect, message)),
             Err(error) => self.failed(work, &error, Some(&to)),
         }
+    }
+
+    /// What an earlier attempt of this effect has posted. A person's id stands for our direct messages with them.
+    pub(super) async fn find(&self, work: &Work, to: &ChannelId) -> Result<Option<MessageRef>, slack::Error> {
+        let slack = &self.inner.slack;
+        let channel = match to.as_str().starts_with(['U', 'W']) {
+            true => slack.open_dm(&UserId::new(to.as_str())).await?,
+            false => to.clone(),
+        };
+        slack.find_posted(&channel, None, work.created_at, &effect_mark(work)).await
     }
 
     /// Edits a message that was posted before.
@@ -71,6 +82,7 @@ impl Worker {
     fn place(&self, work: &Work) -> Option<ChannelId> {
         match &work.effect {
             Effect::Announce => self.inner.app.roster().announce_in.clone(),
+            Effect::Tell { user, .. } => Some(ChannelId::new(user.as_str())),
             _ => work.incident.channel_id().cloned(),
         }
     }
@@ -87,6 +99,10 @@ impl Worker {
             Effect::Post { seq } => {
                 history.iter().find(|recorded| recorded.seq == *seq).and_then(|recorded| posts::post(&scene, recorded))
             }
+            Effect::Tell { seq, .. } => {
+                history.iter().find(|recorded| recorded.seq == *seq).and_then(|recorded| posts::told(&scene, recorded))
+            }
+            Effect::CatchUp => posts::catch_up(&scene, history),
             Effect::PostPostmortem | Effect::UpdatePostmortem => Some(posts::postmortem(
                 &scene,
                 &self.inner.documents.standing(&work.incident, history, &around.1, self.now()),
@@ -98,7 +114,7 @@ impl Worker {
             | Effect::Invite { .. }
             | Effect::PinCard
             | Effect::Capture { .. }
-            | Effect::MarkTaken { .. }
+            | Effect::Mark { .. }
             | Effect::Export => None,
         }
     }
@@ -125,14 +141,32 @@ impl Worker {
         Settled::Done(Finished::Captured { by: by.clone(), kind, at, text, source })
     }
 
-    pub(super) async fn mark_taken(&self, work: &Work, message: &MessageRef, taken: bool) -> Settled {
+    /// Puts the sign on a captured message, or takes it off if the entry was removed.
+    pub(super) async fn mark(&self, work: &Work, seq: Seq) -> Settled {
+        let history = match self.history(work).await {
+            Ok(history) => history,
+            Err(error) => return self.unread(work, &error),
+        };
+        let entry = history.iter().find(|recorded| recorded.seq == seq);
+        let Some(Source::Message { message, .. }) = entry.and_then(|entry| entry.occurrence.source.as_ref()) else {
+            return Self::done();
+        };
+        // A message may have become an entry, been taken back and become another one.
+        let stands = |recorded: &Recorded| {
+            matches!(&recorded.occurrence.source, Some(Source::Message { message: taken, .. }) if taken == message)
+                && !history.iter().any(|later| {
+                    matches!(later.occurrence.event, Event::EntryRemoved { target, .. } if target == recorded.seq)
+                })
+        };
         let slack = &self.inner.slack;
-        let marked = match taken {
-            true => slack.add_reaction(message, TAKEN_EMOJI).await,
-            false => slack.remove_reaction(message, TAKEN_EMOJI).await,
+        let marked = if history.iter().any(stands) {
+            slack.add_reaction(message, TAKEN_EMOJI).await
+        } else {
+            slack.remove_reaction(message, TAKEN_EMOJI).await
         };
         match marked {
             Ok(()) => Self::done(),
+            Err(error) if error.code() == Some("message_not_found") => Self::done(),
             Err(error) => self.failed(work, &error, None),
         }
     }

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 
+use super::Worker;
 use super::outcome::{again, back_off};
-use super::{Worker, effect_mark};
 use crate::app::{Request, Settled, Target, Work};
 use crate::domain::command::{Command, Finished};
 use crate::domain::event::{Actor, PageResult, Recipient};
@@ -29,7 +29,7 @@ impl Worker {
         let history = self.history(work).await.unwrap_or_default();
         let around = self.around();
         let message = pages::page(&self.view(work, &around), page, &history);
-        let sent = match self.look_for_page(work, &page.to).await {
+        let sent = match self.look_for_page(work, &to).await {
             Some(found) => Ok(found),
             None => self.send(work, &to, message).await,
         };
@@ -98,16 +98,8 @@ impl Worker {
 
     /// After an attempt of unknown outcome: the message, if it went out after all. When the search itself fails the
     /// page is sent again, because twice is better than never.
-    async fn look_for_page(&self, work: &Work, to: &Recipient) -> Option<MessageRef> {
-        if !work.uncertain {
-            return None;
-        }
-        let slack = &self.inner.slack;
-        let channel = match to {
-            Recipient::User { user } => slack.open_dm(user).await.ok()?,
-            Recipient::Channel { channel, .. } => channel.clone(),
-        };
-        slack.find_posted(&channel, None, work.created_at, &effect_mark(work)).await.ok().flatten()
+    async fn look_for_page(&self, work: &Work, to: &ChannelId) -> Option<MessageRef> {
+        if work.uncertain { self.find(work, to).await.ok().flatten() } else { None }
     }
 
     pub(super) async fn update_page(&self, work: &Work, id: PageId) -> Settled {

@@ -1,8 +1,12 @@
 //! Integration tests, one binary: the rules alone, then the store on both engines, then the sandbox workspace, then the
 //! whole program against that workspace, a real database and a manual clock.
 
+#![expect(unreachable_pub, reason = "the modules of one test binary are each other's only readers")]
+
 mod core;
+mod demo;
 mod document;
+mod golden;
 mod hardships;
 mod sandbox;
 mod slack_client;
@@ -15,5 +19,7 @@ mod store_files;
 mod store_postgres;
 mod support {
     pub mod postgres;
+    pub mod world;
 }
 mod words;
+mod world;

@@ -204,7 +204,7 @@ async fn people_are_known_and_reached_and_who_left_is_told_apart() {
     let slack = &shop.slack;
     let people = slack.list_users().await.expect("read");
     let find = |id: &str| people.iter().find(|person| person.id.as_str() == id).expect("there").clone();
-    assert_eq!((find(ANA).name.as_str(), find(ANA).zone.as_deref()), ("ana", Some("America/New_York")));
+    assert_eq!((find(ANA).name.as_str(), find(ANA).zone.as_deref()), ("Ana", Some("America/New_York")));
     assert!(find(HANNE_WHO_LEFT).deactivated && find("U0GUEST001").restricted && find("U0MONITOR1").is_bot);
     assert_eq!(slack.user_info(&UserId::from(ANA)).await, Ok(find(ANA)));
     let groups = slack.user_groups().await.expect("read");

@@ -4,6 +4,6 @@
 mod fixture;
 mod forms;
 mod hostile;
-mod reading;
+pub(crate) mod reading;
 mod slack_rules;
 mod surfaces;

@@ -9,7 +9,7 @@ use super::{Draft, kept_optional, kept_text, unknown_team};
 use crate::domain::answer::Said;
 use crate::domain::command::{Acknowledge, Timer, When};
 use crate::domain::escalation::{Escalation, Phase};
-use crate::domain::event::{Event, PlannedPage, Recipient, Step, TeamRef, Unreachable};
+use crate::domain::event::{Event, NoteKind, PlannedPage, Recipient, Step, TeamRef, Unreachable};
 use crate::domain::incident::Status;
 use crate::domain::limits::{PAGES_PER_ESCALATION_MAX, TEXT_CHARS_MAX};
 use crate::domain::policy::Target;
@@ -77,7 +77,7 @@ impl Draft<'_> {
         let team = self.context.team_ref(team);
         let seq =
             self.push_when(when, Event::Escalated { escalation: None, team, text: Some(text.clone()), policy: None })?;
-        Ok(self.noted(seq, crate::domain::event::NoteKind::Key, text))
+        Ok(self.noted(seq, NoteKind::Key, text))
     }
 
     /// Starts the next step of an escalation: the next tier with somebody to page, the next round, or the end.
@@ -114,15 +114,15 @@ impl Draft<'_> {
         let (pages, unreachable) = self.plan_pages(&self.context.roster.fallback, self.next_page());
         let step = Step { round: last.round, tier: 0, generation: last.generation + 1 };
         self.push_own(Event::EscalationExhausted { escalation: id, step, pages, unreachable });
-        let hand_off = self.after.escalations.get(&id).and_then(|found| found.policy.hand_off_to.clone());
-        if let Some(team) = hand_off.and_then(|key| self.context.roster.teams.get(&key)).cloned()
+        let Some(Escalation { team: silent, policy, .. }) = self.after.escalations.get(&id).cloned() else { return };
+        if let Some(team) = policy.hand_off_to.and_then(|key| self.context.roster.teams.get(&key)).cloned()
             && self.running(&team.reference()).is_none()
         {
             let next = self.next_escalation();
             self.push_own(Event::Escalated {
                 escalation: Some(next),
                 team: Some(team.reference()),
-                text: Some("Handed on: nobody of the team that was called first has answered".to_owned()),
+                text: Some(format!("{} did not answer", silent.name)),
                 policy: Some(team.policy),
             });
             self.fire_next(next, self.context.now);
@@ -211,6 +211,9 @@ impl Draft<'_> {
             let since = self.after.resolved_at.map_or(String::new(), |_| " It needs nobody any more.".to_owned());
             return Ok(unchanged(format!("{} is {}.{since}", self.after.name(), self.after.status.word())));
         }
+        if let (None, Some(text)) = (escalation, &text) {
+            return self.taken_elsewhere(acknowledge.when, team, text);
+        }
         match found.as_ref().map(|found| &found.phase) {
             Some(Phase::Active { .. } | Phase::Exhausted) | None if self.after.is_open() => {
                 self.push_when(acknowledge.when, Event::Acknowledged { escalation, team: team.clone(), user, text })?;
@@ -239,6 +242,17 @@ impl Draft<'_> {
                 Ok(Said::YouHaveIt { team })
             }
         }
+    }
+
+    /// Somebody took it whom Firebell had not called: what happened is written down.
+    fn taken_elsewhere(&mut self, when: When, team: Option<TeamRef>, text: &str) -> Result<Said, Rejection> {
+        let (user, kept) = (self.user(), Some(text.to_owned()));
+        let event = match self.after.is_open() {
+            true => Event::Acknowledged { escalation: None, team, user, text: kept },
+            false => Event::JoinedAcknowledged { escalation: None, team, user, text: kept },
+        };
+        let seq = self.push_when(when, event)?;
+        Ok(self.noted(seq, NoteKind::Key, text.to_owned()))
     }
 
     /// The escalation that an acknowledgement means: the one pressed, the team's latest, the one that paged this
@@ -334,16 +348,21 @@ impl Draft<'_> {
     pub(super) fn stop_escalation(
         &mut self,
         id: Option<EscalationId>,
+        generation: Option<u32>,
         team: Option<&str>,
         text: Option<&str>,
     ) -> Result<Said, Rejection> {
         let text = kept_optional("text", text)?;
         let escalation = self.named(id, team)?;
+        if escalation.is_active() && generation.is_some_and(|drawn_for| drawn_for != escalation.step.generation) {
+            let tier = format!("The call for {} has moved on, so it was not stopped.", escalation.team.name);
+            return Ok(unchanged(format!("{tier} Press Stop on the newest message if it still should be.")));
+        }
         if !matches!(escalation.phase, Phase::Active { .. } | Phase::Exhausted) {
             return Ok(unchanged(self.who_has_it(escalation.id)));
         }
         self.push(Event::EscalationStopped { escalation: escalation.id, text });
-        Ok(Said::Done)
+        Ok(Said::Stopped { team: escalation.team })
     }
 
     /// The escalation a person names by team, or the latest one.

@@ -102,7 +102,7 @@ impl Draft<'_> {
         let text = kept_optional("text", text)?;
         if self.after.is_open() {
             return Err(Rejection::new(RejectionKind::Conflict, format!("{} is open.", self.after.name()))
-                .hint("/incident status says where it stands."));
+                .hint("/incident status shows where it stands."));
         }
         self.push(Event::Reopened { text, because: None });
         Ok(Said::Done)

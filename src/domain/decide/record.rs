@@ -103,7 +103,7 @@ impl Draft<'_> {
     pub(super) fn remove_entry(&mut self, target: Seq) -> Result<Said, Rejection> {
         self.must_exist(target)?;
         self.push(Event::EntryRemoved { target, because: "taken back".to_owned() });
-        Ok(Said::Kept { what: "the removal".to_owned() })
+        Ok(Said::Kept { what: "that the entry is taken back".to_owned() })
     }
 
     fn must_exist(&self, target: Seq) -> Result<(), Rejection> {
@@ -138,7 +138,11 @@ impl Draft<'_> {
             }
         }
         Ok(Said::Kept {
-            what: if fields.len() == 1 { fields[0].0.name().to_owned() } else { "the answers".to_owned() },
+            what: match fields {
+                [(field, Some(_))] => field.name().to_owned(),
+                [(field, None)] => format!("{} as not known", field.name()),
+                _ => "the answers".to_owned(),
+            },
         })
     }
 
@@ -185,13 +189,13 @@ impl Draft<'_> {
             return Ok(unchanged(format!("Task {task} is {} already.", if done { "done" } else { "open" })));
         }
         self.push(Event::TaskDone { task, done });
-        Ok(Said::Kept { what: format!("task {task}") })
+        Ok(Said::Kept { what: format!("task {task} as {}", if done { "done" } else { "open again" }) })
     }
 
     pub(super) fn remove_task(&mut self, task: u32) -> Result<Said, Rejection> {
         self.find_task(task)?;
         self.push(Event::TaskRemoved { task });
-        Ok(Said::Kept { what: format!("the removal of task {task}") })
+        Ok(Said::Kept { what: format!("that task {task} is dropped") })
     }
 
     fn find_task(&self, task: u32) -> Result<bool, Rejection> {

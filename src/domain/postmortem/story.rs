@@ -7,8 +7,12 @@ use super::{Line, Sentence, Stretch};
 use crate::domain::civil::format::date_with_weekday;
 use crate::domain::event::NoteKind;
 use crate::domain::timeline::calls::{Call, Ring};
+use crate::domain::timeline::people::listed;
 use crate::domain::timeline::{Entry, EntryKind};
 use crate::ids::Seq;
+
+const NO_ANSWER: &str = "no answer";
+const AGAIN: &str = "called again ";
 
 /// Which part of the incident a line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +241,7 @@ pub(super) fn call(call: &Call, source: &Source<'_>) -> Sentence {
         }
         if call.unanswered(index) {
             let until = call.rings.get(index + 1).map(|next| next.at).or(call.exhausted_at).unwrap_or(ring.at);
-            parts.push((until, 0, "no answer".to_owned()));
+            parts.push((until, 0, NO_ANSWER.to_owned()));
         }
     }
     for (index, answer) in call.answers.iter().enumerate() {
@@ -254,9 +258,37 @@ pub(super) fn call(call: &Call, source: &Source<'_>) -> Sentence {
         parts.push((at, 4, format!("paging stopped {}", time(at))));
     }
     parts.sort_by_key(|part| (part.0, part.1));
-    let words: Vec<String> = parts.into_iter().map(|(_, _, words)| words).collect();
+    let words = condensed(parts.into_iter().map(|(_, _, words)| words).collect());
     let team = call.team.as_ref().map_or("A team", |team| team.name.as_str());
     Sentence::new(format!("{team} {}.", words.join(", ")), call.sources.iter().map(|seq| event(*seq)).collect())
+}
+
+/// "called again 23:45, no answer, called again 23:50, no answer" becomes "called again 23:45 and 23:50, no answer".
+fn condensed(words: Vec<String>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::with_capacity(words.len());
+    let mut times: Vec<String> = Vec::new();
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let unanswered = words.peek().is_some_and(|next| next == NO_ANSWER);
+        match word.strip_prefix(AGAIN) {
+            Some(time) if unanswered => {
+                times.push(time.to_owned());
+                words.next();
+            }
+            _ => {
+                out.extend(unanswered_again(&mut times));
+                out.push(word);
+            }
+        }
+    }
+    out.extend(unanswered_again(&mut times));
+    out
+}
+
+/// The calls gathered so far, as one.
+fn unanswered_again(times: &mut Vec<String>) -> Vec<String> {
+    let times = std::mem::take(times);
+    if times.is_empty() { Vec::new() } else { vec![format!("{AGAIN}{}", listed(&times)), NO_ANSWER.to_owned()] }
 }
 
 fn ring_words(ring: &Ring, called: bool, time: &str) -> String {
@@ -268,6 +300,33 @@ fn ring_words(ring: &Ring, called: bool, time: &str) -> String {
         (true, _, _) => format!("tier {} skipped {time} (nobody in it could be paged)", ring.tier),
         (false, 0, _) => format!("last resort called {time}{late}"),
         (false, _, false) => format!("called {time}{late}"),
-        (false, _, true) => format!("called again {time}{late}"),
+        (false, _, true) => format!("{AGAIN}{time}{late}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condense(words: &str) -> String {
+        condensed(words.split(", ").map(str::to_owned).collect()).join(", ")
+    }
+
+    #[test]
+    fn one_unanswered_call_after_another_is_told_once() {
+        for (words, told) in [
+            ("called 1, no answer, called again 2, answered 3", "called 1, no answer, called again 2, answered 3"),
+            (
+                "called 1, no answer, called again 2, no answer, called again 3, no answer, nobody left to call 4",
+                "called 1, no answer, called again 2 and 3, no answer, nobody left to call 4",
+            ),
+            (
+                "called 1, no answer, called again 2, no answer, called again 3, no answer, called again 4, answered 5",
+                "called 1, no answer, called again 2 and 3, no answer, called again 4, answered 5",
+            ),
+            ("called 1, no answer, called again 2, no answer", "called 1, no answer, called again 2, no answer"),
+        ] {
+            assert_eq!(condense(words), told);
+        }
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn edit(call: &mut Call<'_>) -> Reply {
             lines.remove(n);
         }
         (Some("rename"), _, _) => {
-            canvas.title = change["title_content"]["markdown"].as_str().unwrap_or_default().to_owned();
+            change["title_content"]["markdown"].as_str().unwrap_or_default().clone_into(&mut canvas.title);
         }
         _ => return Err("canvas_editing_failed".into()),
     }

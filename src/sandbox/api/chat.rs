@@ -78,7 +78,13 @@ impl Content {
 /// The conversation a message goes to: an id, `#name`, or a person, whose direct message is opened.
 fn destination(call: &mut Call<'_>) -> Result<String, ApiError> {
     let wanted = call.args.need("channel")?;
-    if wanted.starts_with(['U', 'W']) && call.live.state.find_user(&wanted).is_some() {
+    if let Some(person) = call.live.state.find_user(&wanted) {
+        if person.deleted {
+            return Err("channel_not_found".into());
+        }
+        if person.is_bot {
+            return Err("cannot_dm_bot".into());
+        }
         let me = call.me.clone();
         return Ok(call.live.open_direct(&[me, wanted]).0);
     }
@@ -95,6 +101,10 @@ fn destination(call: &mut Call<'_>) -> Result<String, ApiError> {
 fn may_post(call: &Call<'_>, channel: &Channel) -> Result<(), ApiError> {
     if channel.archived {
         return Err("is_archived".into());
+    }
+    let gone = |user: &String| call.live.state.find_user(user).is_some_and(|user| user.deleted);
+    if channel.kind == ChannelKind::Im && channel.members.iter().any(gone) {
+        return Err("channel_not_found".into());
     }
     if channel.has_member(&call.me) {
         return Ok(());

@@ -207,6 +207,7 @@ pub(super) fn info(call: &mut Call<'_>) -> Reply {
     )
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every method has the table's signature")]
 pub(super) fn list(call: &mut Call<'_>) -> Reply {
     let channel = call.args.text("channel");
     let files: Vec<Value> = call

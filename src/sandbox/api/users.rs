@@ -75,6 +75,7 @@ pub(super) fn dnd_info(call: &mut Call<'_>) -> Reply {
     Ok(shown)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every method has the table's signature")]
 pub(super) fn dnd_team(call: &mut Call<'_>) -> Reply {
     let ids = call.args.list("users");
     let users: serde_json::Map<String, Value> = ids

@@ -43,8 +43,9 @@ impl Checker {
             ("button" | "workflow_button", Place::Section | Place::Actions) => self.button(element, at),
             ("overflow", Place::Section | Place::Actions) => self.options(element, at, OVERFLOW_MAX),
             ("checkboxes" | "radio_buttons", _) => self.options(element, at, CHOICES_MAX),
-            ("static_select", _) => self.static_select(element, at),
-            ("multi_static_select", Place::Section | Place::Input) => self.static_select(element, at),
+            ("static_select", _) | ("multi_static_select", Place::Section | Place::Input) => {
+                self.static_select(element, at);
+            }
             (
                 "external_select"
                 | "users_select"

@@ -123,21 +123,23 @@ fn refused(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "ok": false, "error": sentence }))).into_response()
 }
 
-fn known(control: &Control, who: &str) -> Result<(), Response> {
-    let found = control.hub.with(|live| live.state.find_user(who).is_some());
-    if found {
-        return Ok(());
-    }
-    Err(refused(StatusCode::BAD_REQUEST, "Say who is looking: `as` must be the id of a user of this workspace."))
-}
-
 async fn state(Extract(control): Extract<Control>, Query(look): Query<Look>) -> Response {
     // A page that opens does not know the people yet: without `as` it looks as the first person who can act.
-    let first = |live: &mut Live| {
-        live.state.users.iter().find(|user| !user.is_bot && !user.deleted).map(|user| user.id.clone())
+    let find = |live: &mut Live| {
+        let mut users = live.state.users.iter();
+        let found = if look.who.is_empty() {
+            users.find(|user| !user.is_bot && !user.deleted)
+        } else {
+            users.find(|user| user.id == look.who)
+        };
+        found.map(|user| user.id.clone())
     };
-    let who = if look.who.is_empty() { control.hub.with(first).unwrap_or_default() } else { look.who };
-    known(&control, &who).map_or_else(|error| error, |()| Json(control.state(&who)).into_response())
+    match control.hub.with(find) {
+        Some(who) => Json(control.state(&who)).into_response(),
+        None => {
+            refused(StatusCode::BAD_REQUEST, "Say who is looking: `as` must be the id of a user of this workspace.")
+        }
+    }
 }
 
 async fn messages(Extract(control): Extract<Control>, Query(look): Query<Look>) -> Response {

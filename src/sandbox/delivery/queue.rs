@@ -249,7 +249,7 @@ async fn try_once(hub: &Arc<Hub>, attempt: &Attempt) -> Option<Failure> {
         Err(minute) => {
             if let Some(minute) = minute {
                 let mut notice = attempt.clone();
-                notice.name = "app_rate_limited".to_owned();
+                "app_rate_limited".clone_into(&mut notice.name);
                 notice.payload = json!({
                     "token": attempt.payload["token"], "type": "app_rate_limited", "team_id": attempt.payload["team_id"],
                     "minute_rate_limited": minute, "api_app_id": attempt.payload["api_app_id"],

@@ -256,7 +256,7 @@ pub(super) async fn press(hub: &Arc<Hub>, who: &str, press: Press) -> Result<Val
         Ok(answer) => {
             if answer.body.as_object().is_some_and(|body| !body.is_empty()) {
                 hub.with(|live| {
-                    live.journal.complain("block_actions was answered with a body, which Slack ignores".to_owned())
+                    live.journal.complain("block_actions was answered with a body, which Slack ignores".to_owned());
                 });
             }
             Ok(json!({ "delivered": true, "status": answer.status }))

@@ -323,7 +323,8 @@ fn statuses_and_severities_offer_the_near_ones() {
         Typed::Status { status: Status::Identified, text: some("bad settings") }
     );
     assert_eq!(unclear("status identifed bad settings").did_you_mean, ["status identified bad settings"]);
-    assert_eq!(unclear("status").did_you_mean.len(), Status::ALL.len());
+    assert_eq!(read("status"), Typed::Show);
+    assert_eq!(unclear("status sad").did_you_mean.len(), Status::ALL.len());
     for text in ["severity 1", "sev sev1", "set SEV-1", "sev1"] {
         assert_eq!(read(text), Typed::Severity { severity: Severity::Sev1 }, "{text}");
     }

@@ -1,7 +1,7 @@
 //! Pressed buttons and menu choices.
 
 use super::commands::Place;
-use super::{Asking, Dispatch, rejection};
+use super::{Asking, Dispatch, Way, rejection};
 use crate::app::Target;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Acknowledge, Command};
@@ -37,8 +37,16 @@ impl Dispatch {
                 Err(unknown) => Some(Message::sentence(crate::slack::escape::name(&unknown.to_string()))),
             };
             if let Some(message) = told {
-                self.tell(&asking.user, press.response_url.clone(), press.channel.clone(), message);
+                let way = match &press.response_url {
+                    // An echo with its buttons has served; what came of the press takes its place.
+                    Some(url) => Way::Respond { url: url.clone(), replace_original: press.is_echo() },
+                    None => Way::near(press.channel.clone()),
+                };
+                self.tell(&asking.user, way, message);
             }
+        }
+        if press.view.as_ref().is_some_and(|view| view.is_home) {
+            self.show_home(press.who.user.clone());
         }
         Ack::Empty
     }
@@ -63,8 +71,9 @@ impl Dispatch {
                 let (escalation, generation) = (Some(escalation), Some(generation));
                 (incident, Command::EscalateNext { escalation, generation, team: None, text: None })
             }
-            ButtonAction::StopEscalation { incident, escalation, .. } => {
-                (incident, Command::StopEscalation { escalation: Some(escalation), team: None, text: None })
+            ButtonAction::StopEscalation { incident, escalation, generation } => {
+                let (escalation, generation) = (Some(escalation), Some(generation));
+                (incident, Command::StopEscalation { escalation, generation, team: None, text: None })
             }
             ButtonAction::TakeRole { incident, role } => {
                 (incident, Command::AssignRole { role, user: asking.user.clone() })
@@ -89,6 +98,10 @@ impl Dispatch {
         };
         match self.ask(asking, Target::Incident(id), command).await {
             Err(failure) => Some(failure),
+            Ok(answer) if press.is_echo() => match self.words(&asking.user, &answer).await {
+                None => self.done_elsewhere(id).await,
+                words => words,
+            },
             Ok(answer) if shows_itself(&answer) => None,
             Ok(answer) => self.words(&asking.user, &answer).await,
         }
@@ -146,7 +159,7 @@ impl Dispatch {
                 let history = self.app.history(incident.id).await.ok()?;
                 let entries = timeline(&history, &People::new(incident, &directory, PeopleStyle::Names));
                 let text = entries.iter().find(|entry| entry.seq == *seq).map(|entry| entry.text.clone())?;
-                modals::edit_entry_modal(&scene, *seq, &text)
+                modals::edit_entry_modal(&scene, *seq, &text, carried)
             }
             other => {
                 tracing::warn!(action = other.action_id(), user = %asking.user, "no form belongs to this button");
@@ -201,5 +214,6 @@ impl Dispatch {
 
 /// Whether the message that was pressed will itself show what happened.
 fn shows_itself(answer: &Answer) -> bool {
-    rejection(answer).is_none() && matches!(answer.said, Said::YouHaveIt { .. } | Said::Called { .. } | Said::Done)
+    rejection(answer).is_none()
+        && matches!(answer.said, Said::YouHaveIt { .. } | Said::Called { .. } | Said::Stopped { .. } | Said::Done)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Asking, Dispatch, outside, shown};
-use crate::app::Target;
+use crate::app::{Answered, Target};
 use crate::domain::civil::TypedTime;
 use crate::domain::command::{Acknowledge, Command, Detection, Open, When};
 use crate::domain::event::Origin;
@@ -96,7 +96,7 @@ impl Dispatch {
         let suggestions: Vec<Suggestion> = unclear
             .did_you_mean
             .iter()
-            .map(|text| Suggestion { label: format!("{command} {text}"), command: command.clone(), text: text.clone() })
+            .map(|text| Suggestion { label: text.clone(), command: command.clone(), text: text.clone() })
             .collect();
         shown(answers::did_you_mean(&problem, &suggestions))
     }
@@ -117,7 +117,8 @@ impl Dispatch {
         match parsed.typed {
             Typed::OpenForm => self.open_form_for(place).await,
             Typed::Open(open) => {
-                let opened = self.ask(&asking, Target::New, opening(place, open)).await;
+                let zone = self.zone_name(&asking.user);
+                let opened = self.ask(&asking, Target::New, opening(place, open, zone)).await;
                 self.reply(&asking, opened).await
             }
             Typed::EscalateForm => self.escalate_form(place, target, None, None).await,
@@ -150,7 +151,7 @@ impl Dispatch {
         self.ask_which(user, trigger_id.as_deref(), &carried).await
     }
 
-    async fn reply(&self, asking: &Asking, answer: Result<crate::domain::answer::Answer, Message>) -> Ack {
+    async fn reply(&self, asking: &Asking, answer: Result<Answered, Message>) -> Ack {
         match answer {
             Err(failure) => shown(failure),
             Ok(answer) => self.words(&asking.user, &answer).await.map_or(Ack::Empty, shown),
@@ -166,7 +167,10 @@ impl Dispatch {
             let asking = if only { asking.clone() } else { asking.part(part) };
             match self.ask(&asking, Target::Incident(id), command).await {
                 Err(failure) => return shown(failure),
-                Ok(answer) => told.extend(self.words(&asking.user, &answer).await),
+                Ok(answer) => told.extend(match self.words(&asking.user, &answer).await {
+                    None if !asking.inside => self.done_elsewhere(id).await,
+                    words => words,
+                }),
             }
         }
         told.into_iter().reduce(Message::followed_by).map_or(Ack::Empty, shown)
@@ -178,10 +182,7 @@ impl Dispatch {
         let view = modals::open_modal(&OpenPrefill::default(), None, &self.app.roster(), &carried);
         match self.open_form(trigger_id.as_deref(), &view).await {
             Some(()) => Ack::Empty,
-            None => shown(answers::did_you_mean(
-                "Slack did not open the form.",
-                &[Suggestion { label: "Try again".into(), command: "/incident".into(), text: "open".into() }],
-            )),
+            None => shown(answers::form_not_opened("/incident", "open")),
         }
     }
 
@@ -192,7 +193,7 @@ impl Dispatch {
         team: Option<TeamKey>,
         reason: Option<String>,
     ) -> Ack {
-        let SlashCommand { channel, trigger_id, user, .. } = place.command;
+        let SlashCommand { channel, trigger_id, user, command, text, .. } = place.command;
         let roster = self.app.roster();
         let carried = Carried { channel: Some(channel.clone()), incident: target, ..Carried::default() };
         let incidents = match (target, self.visible(user, false, super::CHOICES_MAX).await) {
@@ -204,7 +205,7 @@ impl Dispatch {
         let view = modals::escalate_modal(team.as_ref(), reason.as_deref(), choices.as_deref(), &roster, &carried);
         match self.open_form(trigger_id.as_deref(), &view).await {
             Some(()) => Ack::Empty,
-            None => shown(answers::refusal(&outside())),
+            None => shown(answers::form_not_opened(command, text)),
         }
     }
 
@@ -255,7 +256,7 @@ impl Dispatch {
         let scene = Scene::new(&incident, &roster, &directory, now);
         shown(match look {
             Typed::Timeline => lists::timeline(&scene, &history, TIMELINE_ENTRIES),
-            Typed::Why { .. } => lists::why(&scene, &history),
+            Typed::Why { team } => lists::why(&scene, &history, team.as_ref()),
             Typed::Postmortem | Typed::Export { .. } => lists::documents(&scene),
             Typed::Join => {
                 self.let_in(&incident, &asking.user);
@@ -269,7 +270,7 @@ impl Dispatch {
     pub(super) fn let_in(&self, incident: &Incident, user: &crate::ids::UserId) {
         let Some(channel) = incident.channel_id().cloned() else { return };
         let (slack, user) = (self.slack.clone(), user.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             if let Err(error) = slack.invite(&channel, &[user]).await {
                 tracing::warn!(%error, "somebody who wanted to join could not be invited");
             }
@@ -285,7 +286,7 @@ fn no_such(number: i64) -> crate::domain::rejection::Rejection {
     .hint("/incident list shows the open ones.")
 }
 
-fn opening(place: &Place<'_>, open: OpenTyped) -> Command {
+fn opening(place: &Place<'_>, open: OpenTyped, zone: Option<String>) -> Command {
     let when = open.detected.map(|time| time.when);
     let detected = (when.is_some() || open.by.is_some()).then(|| Detection {
         when: when.unwrap_or_default(),
@@ -297,7 +298,7 @@ fn opening(place: &Place<'_>, open: OpenTyped) -> Command {
         title: open.title,
         severity: open.severity,
         private: open.private,
-        zone: None,
+        zone,
         origin: Origin::Command { channel: Some(place.command.channel.clone()) },
         retrospective: open.retrospective,
         nonce: random_id(),
@@ -366,7 +367,7 @@ fn commands(typed: Typed, now: DateTime<Utc>) -> Vec<Command> {
             Command::EscalateNext { escalation: None, generation: None, team: team(named), text }
         }
         Typed::EscalateStop { team: named, text } => {
-            Command::StopEscalation { escalation: None, team: team(named), text }
+            Command::StopEscalation { escalation: None, generation: None, team: team(named), text }
         }
         Typed::OpenForm
         | Typed::Open(_)

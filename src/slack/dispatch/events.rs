@@ -1,12 +1,12 @@
 //! Events: reactions, edits and deletions of messages, people, channels, the App Home.
 
-use super::{Asking, Dispatch};
+use super::{Asking, Dispatch, Way};
 use crate::app::{Request, Target};
 use crate::domain::command::{Command, MessageChange};
-use crate::domain::event::{Actor, NoteKind};
-use crate::ids::{ChannelId, MessageRef, UserId};
+use crate::domain::event::{Actor, NoteKind, Recorded};
+use crate::ids::{ChannelId, IncidentId, MessageRef, Seq, UserId};
 use crate::slack::inbound::{Ack, Event, EventEnvelope, Meta, SeenMessage};
-use crate::slack::{help, home, plain};
+use crate::slack::{help, home, plain, story};
 use crate::store::captures;
 
 /// Reactions that take a message into the timeline.
@@ -33,6 +33,9 @@ impl Dispatch {
             }
             Event::ReactionAdded { user, reaction, item: Some(message), .. } if ours.as_ref() != Some(&user) => {
                 self.marked(&user, &reaction, message, meta).await
+            }
+            Event::ReactionRemoved { user, reaction, item: Some(message), .. } if ours.as_ref() != Some(&user) => {
+                self.unmarked(&user, &reaction, message, meta).await
             }
             Event::ChannelArchived { channel, .. } => self.gone(&channel, "the channel was archived", meta).await,
             Event::ChannelDeleted { channel, .. } => self.gone(&channel, "the channel was deleted", meta).await,
@@ -131,10 +134,7 @@ impl Dispatch {
     ) -> Result<(), crate::app::Error> {
         let Some((_, kind)) = MARKS.iter().find(|(name, _)| *name == reaction) else { return Ok(()) };
         let Some(id) = self.app.incident_in(&message.channel).await? else { return Ok(()) };
-        let mut tx = self.app.db().read().await?;
-        let taken = captures::find(&mut tx, self.app.workspace(), &message).await?;
-        drop(tx);
-        if taken.iter().any(|(incident, _)| *incident == id) {
+        if !self.entries_of(id, &message).await?.is_empty() {
             return Ok(());
         }
         self.meet(user).await;
@@ -143,12 +143,55 @@ impl Dispatch {
         match self.ask(&asking, Target::Incident(id), command).await {
             Ok(answer) => {
                 if let Some(message_to) = self.words(user, &answer).await {
-                    self.tell(user, None, Some(message.channel), message_to);
+                    self.tell(user, Way::Beside(message.channel), message_to);
                 }
                 Ok(())
             }
             Err(_) => Err(crate::app::Error::Busy),
         }
+    }
+
+    /// Somebody takes their mark back: what it took into the timeline goes, unless somebody else had taken it.
+    async fn unmarked(
+        &self,
+        user: &UserId,
+        reaction: &str,
+        message: MessageRef,
+        meta: &Meta,
+    ) -> Result<(), crate::app::Error> {
+        let Some((_, marked)) = MARKS.iter().find(|(name, _)| *name == reaction) else { return Ok(()) };
+        let Some(id) = self.app.incident_in(&message.channel).await? else { return Ok(()) };
+        let own = Actor::Person { user: user.clone() };
+        for (part, entry) in self.entries_of(id, &message).await?.into_iter().enumerate() {
+            let same =
+                matches!(entry.occurrence.event, crate::domain::event::Event::Noted { kind, .. } if kind == *marked);
+            if !same || entry.occurrence.actor != own {
+                continue;
+            }
+            let request = Request {
+                key: Some(format!("{}#{part}", meta.delivery_key)),
+                actor: own.clone(),
+                target: Target::Incident(id),
+                command: Command::RemoveEntry { target: entry.seq },
+                inside: true,
+            };
+            self.app.handle(request).await?;
+        }
+        Ok(())
+    }
+
+    /// The entries of an incident's timeline that a message became and that still stand.
+    async fn entries_of(&self, id: IncidentId, message: &MessageRef) -> Result<Vec<Recorded>, crate::app::Error> {
+        let mut tx = self.app.db().read().await?;
+        let captured = captures::find(&mut tx, self.app.workspace(), message).await?;
+        drop(tx);
+        let seqs: Vec<Seq> = captured.into_iter().filter(|(incident, _)| *incident == id).map(|(_, seq)| seq).collect();
+        if seqs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let history = self.app.history(id).await?;
+        let standing = story::standing(&history).into_iter().map(|told| told.recorded);
+        Ok(standing.filter(|recorded| seqs.contains(&recorded.seq)).cloned().collect())
     }
 
     async fn gone(&self, channel: &ChannelId, error: &str, meta: &Meta) -> Result<(), crate::app::Error> {
@@ -175,7 +218,7 @@ impl Dispatch {
             return;
         }
         let (app, slack) = (self.app.clone(), self.slack.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             if let Ok(person) = slack.user_info(&user).await {
                 app.update_directory(|directory| {
                     directory.people.insert(person.id.clone(), person);
@@ -186,7 +229,7 @@ impl Dispatch {
 
     fn groups_changed(&self) {
         let (app, slack) = (self.app.clone(), self.slack.clone());
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             match slack.user_groups().await {
                 Ok(groups) => app.update_directory(|directory| {
                     directory.groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
@@ -196,9 +239,9 @@ impl Dispatch {
         });
     }
 
-    fn show_home(&self, user: UserId) {
+    pub(super) fn show_home(&self, user: UserId) {
         let dispatch = self.clone();
-        tokio::spawn(async move {
+        self.afterwards.spawn(async move {
             let incidents = match dispatch.visible(&user, true, HOME_INCIDENTS_MAX).await {
                 Ok(incidents) => incidents,
                 Err(error) => return tracing::error!(%error, "the incidents for a home could not be read"),
@@ -224,6 +267,6 @@ impl Dispatch {
             Some(incident) => help::Place::Inside(crate::slack::scene::Scene::new(incident, &roster, &directory, now)),
             None => help::Place::Outside { open_incidents: open },
         });
-        self.tell(user, None, Some(channel), shown);
+        self.tell(user, Way::Beside(channel), shown);
     }
 }

@@ -1,17 +1,20 @@
 //! Submitted forms and shortcuts.
 
 use super::commands::Place;
-use super::{Asking, Dispatch, rejection};
-use crate::app::Target;
-use crate::domain::answer::{Answer, Said};
+use super::{Asking, Dispatch, Way, rejection};
+use crate::app::{Answered, Target};
+use crate::domain::answer::Said;
 use crate::domain::command::{Command, Detection, Open, When};
 use crate::domain::event::{File, NoteKind, Origin, Source};
-use crate::ids::{ChannelId, IncidentId, MessageRef, random_id};
+use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
 use crate::slack::actions::{
     Carried, SHORTCUT_ADD_TO_TIMELINE, SHORTCUT_OPEN, SHORTCUT_OPEN_FROM_MESSAGE, field, form,
 };
 use crate::slack::forms::{self, FieldErrors, IncidentChoice};
-use crate::slack::inbound::{Ack, GlobalShortcut, MessageShortcut, Meta, SeenMessage, SlashCommand, ViewSubmission};
+use crate::slack::inbound::{
+    Ack, GlobalShortcut, MessageShortcut, Meta, SeenMessage, SeenView, SlashCommand, ViewSubmission,
+};
+use crate::slack::message::Message;
 use crate::slack::methods::messages::written_at;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::plain;
@@ -37,7 +40,7 @@ impl Dispatch {
         if view.callback_id == form::WHICH_INCIDENT {
             return self.chosen(&submission, &asking, carried).await;
         }
-        match self.wish(&view.callback_id, &view.values, &carried) {
+        match self.wish(&asking.user, view, &carried) {
             Ok(Some(wish)) => self.fulfil(&asking, &carried, wish).await,
             Ok(None) => {
                 tracing::info!("a form that Firebell does not know was acknowledged");
@@ -50,7 +53,8 @@ impl Dispatch {
     /// Runs the commands of a form one after the other; the first refusal is shown at its field.
     async fn fulfil(&self, asking: &Asking, carried: &Carried, wish: Wish) -> Ack {
         let Wish { mut target, commands, field } = wish;
-        let mut last: Option<Answer> = None;
+        let several = commands.len() > 1;
+        let mut last: Option<Answered> = None;
         for (part, command) in commands.into_iter().enumerate() {
             let answer = match self.ask(&asking.part(part), target.clone(), command).await {
                 Ok(answer) => answer,
@@ -64,33 +68,51 @@ impl Dispatch {
                 target = Target::Incident(id);
             }
             // What opened says more than what followed it.
-            if !matches!(last, Some(Answer { said: Said::Opened { .. }, .. })) {
+            if !last.as_ref().is_some_and(|last| matches!(last.said, Said::Opened { .. })) {
                 last = Some(answer);
             }
         }
-        if let Some(answer) = last
-            && let Some(message) = self.words(&asking.user, &answer).await
+        if let Some(Said::Kept { what }) = last.as_mut().map(|last| &mut last.answer.said)
+            && several
         {
-            self.tell(&asking.user, None, carried.channel.clone(), message);
+            "the answers".clone_into(what);
+        }
+        if let Some(answer) = last
+            && let Some(message) = self.told(asking, carried, &answer).await
+        {
+            self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
         Ack::Empty
     }
 
-    fn wish(&self, callback: &str, values: &serde_json::Value, carried: &Carried) -> Result<Option<Wish>, FieldErrors> {
+    /// What somebody reads who has sent a form: where the incident's channel does not show it, at least how things stand.
+    async fn told(&self, asking: &Asking, carried: &Carried, answer: &Answered) -> Option<Message> {
+        let words = self.words(&asking.user, answer).await;
+        let (None, Some(id)) = (&words, answer.incident) else { return words };
+        let here = match &carried.channel {
+            Some(channel) => self.app.incident_in(channel).await.ok().flatten(),
+            None => None,
+        };
+        if here == Some(id) { None } else { self.done_elsewhere(id).await }
+    }
+
+    fn wish(&self, user: &UserId, view: &SeenView, carried: &Carried) -> Result<Option<Wish>, FieldErrors> {
+        let values = &view.values;
         let about = |commands: Vec<Command>, field| {
             carried.incident.map(|id| Wish { target: Target::Incident(id), commands, field })
         };
-        Ok(match callback {
+        Ok(match view.callback_id.as_str() {
             form::OPEN => Some(Wish {
                 target: Target::New,
-                commands: vec![self.opening(forms::open(values)?, carried)],
+                commands: vec![self.opening(user, forms::open(values)?, carried)],
                 field: field::TITLE,
             }),
-            form::ESCALATE => self.calling(forms::escalate(values)?, carried),
+            form::ESCALATE => self.calling(user, forms::escalate(values)?, carried),
             form::NOTE => {
                 let note = forms::note(values)?;
                 let when = When { at: note.at, approx: false };
-                about(vec![Command::Note { when, kind: note.kind, team: None, text: note.text }], field::TEXT)
+                let field = if self.is_to_come(note.at) { field::AT } else { field::TEXT };
+                about(vec![Command::Note { when, kind: note.kind, team: None, text: note.text }], field)
             }
             form::UPDATE => about(vec![Command::PostUpdate { text: forms::update(values)? }], field::TEXT),
             form::MITIGATE => {
@@ -105,7 +127,8 @@ impl Dispatch {
                     commands.push(Command::SetImpactStart { start_at: resolved.impact_start_at });
                 }
                 commands.push(Command::Resolve { when: When::default(), text: None, team: None });
-                about(commands, field::ROOT_CAUSE)
+                let early = self.is_to_come(resolved.impact_start_at);
+                about(commands, if early { field::IMPACT_START } else { field::ROOT_CAUSE })
             }
             form::EDIT_ENTRY => {
                 let text = forms::edit_entry(values)?;
@@ -130,13 +153,25 @@ impl Dispatch {
                 commands.push(Command::SetImpactStart { start_at: answers.impact_start_at });
                 commands.push(Command::SetImpactEnd { end_at: answers.impact_end_at });
                 commands.push(Command::SetMeasures { measures: answers.measures });
-                about(commands, field::IMPACT)
+                about(
+                    commands,
+                    match self.is_to_come(answers.impact_start_at) {
+                        true => field::IMPACT_START,
+                        false if self.is_to_come(answers.impact_end_at) => field::IMPACT_END,
+                        false => field::IMPACT,
+                    },
+                )
             }
             _ => None,
         })
     }
 
-    fn opening(&self, opened: forms::OpenForm, carried: &Carried) -> Command {
+    /// Whether a chosen time has not come yet, so that a refusal belongs to its field.
+    fn is_to_come(&self, at: Option<chrono::DateTime<chrono::Utc>>) -> bool {
+        at.is_some_and(|at| at > self.app.clock().now())
+    }
+
+    fn opening(&self, user: &UserId, opened: forms::OpenForm, carried: &Carried) -> Command {
         let detected = carried.message.as_ref().map(|message| Detection {
             when: When { at: written_at(&message.ts), approx: false },
             text: opened.description.clone().unwrap_or_else(|| opened.title.clone()),
@@ -159,7 +194,7 @@ impl Dispatch {
             title: opened.title,
             severity: Some(opened.severity),
             private: opened.private,
-            zone: None,
+            zone: self.zone_name(user),
             origin,
             retrospective: false,
             nonce: random_id(),
@@ -169,7 +204,7 @@ impl Dispatch {
     }
 
     /// Calling a team from a form: in the incident it was opened in, in the chosen one, or in a new one.
-    fn calling(&self, called: forms::EscalateForm, carried: &Carried) -> Option<Wish> {
+    fn calling(&self, user: &UserId, called: forms::EscalateForm, carried: &Carried) -> Option<Wish> {
         let escalate =
             Command::Escalate { when: When::default(), team: called.team.0.clone(), reason: called.reason.clone() };
         match (carried.incident, called.incident) {
@@ -183,7 +218,7 @@ impl Dispatch {
                     title,
                     severity: None,
                     private: false,
-                    zone: None,
+                    zone: self.zone_name(user),
                     origin: Origin::Command { channel: carried.channel.clone() },
                     retrospective: false,
                     nonce: random_id(),
@@ -212,7 +247,7 @@ impl Dispatch {
         if let Some(message) = carried.message {
             let command = Command::RequestCapture { message, kind: NoteKind::Note };
             let wish = Wish { target: Target::Incident(id), commands: vec![command], field: field::INCIDENT };
-            return self.fulfil(asking, &Carried::of(id), wish).await;
+            return self.fulfil(asking, &Carried { channel: carried.channel, ..Carried::of(id) }, wish).await;
         }
         self.retype(submission, asking, id, &carried).await;
         Ack::Empty
@@ -235,11 +270,11 @@ impl Dispatch {
         };
         let place = Place { asking: asking.clone(), here: Some(id), command: &typed };
         if let Ack::Message(value) = self.typed(&place).await {
-            let message = crate::slack::message::Message {
+            let message = Message {
                 text: value["text"].as_str().unwrap_or_default().to_owned(),
                 blocks: value["blocks"].as_array().cloned().unwrap_or_default(),
             };
-            self.tell(&asking.user, None, carried.channel.clone(), message);
+            self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
     }
 
@@ -282,7 +317,7 @@ impl Dispatch {
                     }
                     Err(error) => {
                         let failure = self.unreadable(&error);
-                        self.tell(&asking.user, shortcut.response_url.clone(), Some(channel), failure);
+                        self.tell(&asking.user, Way::by(shortcut.response_url.clone(), Some(channel)), failure);
                     }
                 }
             }
@@ -313,7 +348,7 @@ impl Dispatch {
             Err(failure) => Some(failure),
         };
         if let Some(message) = told {
-            self.tell(&asking.user, shortcut.response_url.clone(), shortcut.channel.clone(), message);
+            self.tell(&asking.user, Way::by(shortcut.response_url.clone(), shortcut.channel.clone()), message);
         }
     }
 }

@@ -73,6 +73,13 @@ pub struct BlockActions {
     pub view: Option<SeenView>,
 }
 
+impl BlockActions {
+    /// Whether only the person who pressed sees the message.
+    pub fn is_echo(&self) -> bool {
+        matches!(self.container, Container::Message { is_ephemeral: true, .. })
+    }
+}
+
 /// One element that was used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {

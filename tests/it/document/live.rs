@@ -24,7 +24,7 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn postmortem(&self, people: PeopleStyle) -> Postmortem {
         let now = at("00:30") + TimeDelta::days(1);
-        Postmortem::new(&self.incident, &self.history, &self.directory, now, &Options { people, ..Options::default() })
+        Postmortem::new(&self.incident, &self.history, &self.directory, now, Options { people, ..Options::default() })
     }
 }
 

@@ -29,7 +29,7 @@ impl Recording {
     pub(super) fn postmortem(&self) -> Postmortem {
         let last = self.history.iter().map(|recorded| recorded.occurrence.at).max().unwrap();
         let now = last + TimeDelta::days(1);
-        Postmortem::new(&self.incident, &self.history, &Directory::default(), now, &Options::default())
+        Postmortem::new(&self.incident, &self.history, &Directory::default(), now, Options::default())
     }
 
     /// The recorded entries as (instant, kind, text).

@@ -42,7 +42,7 @@ fn an_ongoing_incident_says_since_when_and_as_of_when() {
     let text = |hours: i64| {
         let now = at("23:50") + TimeDelta::hours(hours);
         let options = Options { people: PeopleStyle::Roles, ..Options::default() };
-        let postmortem = Postmortem::new(&live.incident, &live.history, &live.directory, now, &options);
+        let postmortem = Postmortem::new(&live.incident, &live.history, &live.directory, now, options);
         markdown::markdown(&postmortem)
     };
     assert!(text(0).contains("On May 5th, 2026, since 23:38 CEST (ongoing, as of 23:50 CEST), there was"));
@@ -203,6 +203,6 @@ fn the_clock_style_can_be_chosen() {
     let seed = Recording::load("00-");
     let options = Options { clock: Some(ClockStyle::TwentyFour), ..Options::default() };
     let now = seed.incident.opened_at;
-    let postmortem = Postmortem::new(&seed.incident, &seed.history, &Directory::default(), now, &options);
+    let postmortem = Postmortem::new(&seed.incident, &seed.history, &Directory::default(), now, options);
     assert!(markdown::markdown(&postmortem).contains("from 15:00 to 17:00 EDT (2 hours)"));
 }

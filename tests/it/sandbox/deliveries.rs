@@ -1,8 +1,10 @@
 //! Events on their way: retries, budgets, limits.
 
 use chrono::TimeDelta;
-use firebell::sandbox::{Act, EntryKind, SandboxConfig, Workspace};
+use firebell::sandbox::{Act, Delivery, EntryKind, SandboxConfig, Workspace};
 use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use super::support::*;
 
@@ -39,6 +41,53 @@ async fn a_failed_event_is_tried_again_at_once_after_one_and_after_five_minutes(
     assert_eq!(seen(&shop).len(), 4, "three retries and no more");
 }
 
+/// An app that takes connections and never answers; each connection is announced.
+async fn hanging_app(shop: &Shop) -> mpsc::UnboundedReceiver<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/slack", listener.local_addr().expect("bound"));
+    let (announce, connected) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+            if announce.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    shop.slack.set_delivery(Delivery::Http {
+        commands_url: url.clone(),
+        interactions_url: url.clone(),
+        events_url: url,
+    });
+    connected
+}
+
+#[tokio::test]
+async fn an_app_that_hangs_is_given_up_after_three_seconds() {
+    let shop = Shop::open().await;
+    let mut connected = hanging_app(&shop).await;
+    let wait = async {
+        connected.recv().await.expect("a connection");
+        shop.forward(TimeDelta::milliseconds(2999));
+        assert!(shop.texts(ANA, SHOP_OPS).is_empty());
+        shop.forward(TimeDelta::milliseconds(1));
+    };
+    let (seen, ()) = tokio::join!(shop.types(ANA, SHOP_OPS, "/incident list"), wait);
+    assert_eq!(seen["error_code"], "operation_timeout");
+    assert_eq!(shop.texts(ANA, SHOP_OPS), ["/incident failed with the error \"operation_timeout\""]);
+    shop.writes(ANA, SHOP_OPS, "hello").await;
+    for _ in 0..2 {
+        connected.recv().await.expect("a connection");
+        shop.forward(TimeDelta::seconds(3));
+    }
+    shop.quiet().await;
+    let (entries, _) = shop.slack.journal(0, 100);
+    let failed: Vec<Option<String>> =
+        entries.into_iter().filter(|entry| entry.kind == EntryKind::Event).map(|entry| entry.error).collect();
+    assert_eq!(failed, [Some("http_timeout".to_owned()), Some("http_timeout".to_owned())]);
+}
+
 #[tokio::test]
 async fn an_app_can_ask_not_to_be_tried_again() {
     let shop = Shop::open().await;
@@ -47,6 +96,18 @@ async fn an_app_can_ask_not_to_be_tried_again() {
     shop.quiet().await;
     assert_eq!(shop.app.took("events").len(), 1);
     assert_eq!(shop.slack.waiting_deliveries(), 0);
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_echo_the_challenge_is_not_verified() {
+    let shop = Shop::open().await;
+    assert!(!shop.slack.verify_events_url().await, "an empty answer is no echo");
+    let sent = shop.app.last("events");
+    assert_eq!(sent.payload["type"], "url_verification");
+    assert!(sent.payload["challenge"].is_string());
+    assert!(sent.header("x-slack-signature").is_some());
+    shop.app.echo_challenges();
+    assert!(shop.slack.verify_events_url().await);
 }
 
 #[tokio::test]

@@ -116,6 +116,8 @@ async fn a_deactivated_person_is_announced_and_can_do_nothing() {
     shop.does(ANA, change).await;
     shop.quiet().await;
     assert_eq!(shop.app.events("user_change")[0]["user"]["deleted"], true);
+    assert_eq!(shop.error("chat.postMessage", json!({ "channel": BEN, "text": "x" })).await, "channel_not_found");
+    assert_eq!(shop.error("chat.postMessage", json!({ "channel": MONITOR, "text": "x" })).await, "cannot_dm_bot");
     let refused = shop.slack.act(BEN, Act::OpenHome {}).await.expect_err("gone");
     assert_eq!(refused.to_string(), "The account of Ben Brandt is deactivated.");
 }

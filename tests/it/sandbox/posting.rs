@@ -53,6 +53,7 @@ async fn only_the_bots_own_messages_can_be_changed() {
     assert_eq!(shop.error("chat.delete", json!({ "channel": SHOP_OPS, "ts": theirs })).await, "cant_delete_message");
     assert_eq!(shop.error("chat.update", change("1.000001")).await, "message_not_found");
     let own = shop.posts(SHOP_OPS, "own").await;
+    shop.quiet().await;
     shop.app.forget();
     shop.ok("chat.update", change(&own)).await;
     shop.ok("chat.delete", json!({ "channel": SHOP_OPS, "ts": own })).await;

@@ -149,6 +149,7 @@ async fn a_connection_is_warned_and_then_refreshed() {
     shop.writes(ANA, SHOP_OPS, "still served").await;
     let envelope = link.next().await;
     link.ack(&envelope, None).await;
+    shop.quiet().await;
     shop.forward(TimeDelta::seconds(10));
     assert_eq!(link.next().await["reason"], "refresh_requested");
     assert!(link.is_closed().await);

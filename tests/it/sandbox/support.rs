@@ -52,6 +52,7 @@ type Answer = (u16, Vec<(&'static str, &'static str)>, String);
 pub(super) struct FakeApp {
     received: Arc<Mutex<Vec<Received>>>,
     answers: Arc<Mutex<VecDeque<(String, Answer)>>>,
+    echoes: Arc<Mutex<bool>>,
 }
 
 impl FakeApp {
@@ -62,6 +63,11 @@ impl FakeApp {
 
     pub(super) fn answers_with(&self, route: &str, status: u16, headers: &[(&'static str, &'static str)], body: &str) {
         lock(&self.answers).push_back((route.to_owned(), (status, headers.to_vec(), body.to_owned())));
+    }
+
+    /// From now on answers `url_verification` as it should.
+    pub(super) fn echo_challenges(&self) {
+        *lock(&self.echoes) = true;
     }
 
     pub(super) fn received(&self) -> Vec<Received> {
@@ -100,6 +106,10 @@ impl FakeApp {
     }
 }
 
+fn payload_challenge(app: &FakeApp) -> Option<String> {
+    lock(&app.received).last()?.payload["challenge"].as_str().map(str::to_owned)
+}
+
 async fn take(State(app): State<FakeApp>, Path(route): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let raw = String::from_utf8_lossy(&body).into_owned();
     let payload = match route.as_str() {
@@ -113,6 +123,9 @@ async fn take(State(app): State<FakeApp>, Path(route): Path<String>, headers: He
         let place = answers.iter().position(|(wanted, _)| *wanted == route);
         place.and_then(|place| answers.remove(place))
     };
+    if *lock(&app.echoes) && payload_challenge(&app).is_some() {
+        return payload_challenge(&app).unwrap_or_default().into_response();
+    }
     let Some((_, (status, extra, body))) = answer else { return StatusCode::OK.into_response() };
     let mut response = (StatusCode::from_u16(status).expect("a status"), body).into_response();
     for (name, value) in extra {

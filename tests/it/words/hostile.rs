@@ -31,7 +31,10 @@ fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Value>) {
         attempt: 1,
         result: PageResult::NotReached { error: texts.error.clone() },
     });
-    failing.by(ANA, &Command::StopEscalation { escalation: None, team: None, text: Some(texts.reason.clone()) });
+    failing.by(
+        ANA,
+        &Command::StopEscalation { escalation: None, generation: None, team: None, text: Some(texts.reason.clone()) },
+    );
     let mut exhausted = Tale::in_full_swing(texts, false);
     exhausted.wait_until("5:00");
     let mut mitigated = Tale::in_full_swing(texts, false);
@@ -61,7 +64,7 @@ fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &
     messages.push(lists::open_incidents(&vec![incident; 30], &tale.roster, &tale.directory, tale.now));
     messages.push(lists::details(&scene));
     messages.push(lists::timeline(&scene, history, 50));
-    messages.push(lists::why(&scene, history));
+    messages.push(lists::why(&scene, history, None));
     for team in tale.roster.teams.values() {
         messages.push(lists::preview(team, tale.now, "Europe/Berlin", &tale.roster, &tale.directory, tale.now));
     }
@@ -111,7 +114,7 @@ fn forms(tale: &Tale, texts: &Texts) -> Vec<Value> {
         modals::update_modal(&scene, Some(&texts.note), &carried),
         modals::mitigate_modal(&scene, &carried),
         modals::resolve_modal(&scene, &carried),
-        modals::edit_entry_modal(&scene, 3, &texts.note),
+        modals::edit_entry_modal(&scene, 3, &texts.note, &Carried::of(scene.incident.id)),
         modals::task_modal(&scene, Some(&texts.note), &carried),
         modals::status_modal(&scene, &carried),
         modals::severity_modal(&scene, &carried),

@@ -29,7 +29,7 @@ pub(crate) fn read_view(view: &Value) -> String {
     }
 }
 
-fn blocks(list: &[Value]) -> String {
+pub(crate) fn blocks(list: &[Value]) -> String {
     list.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
@@ -97,7 +97,7 @@ fn text(object: &Value) -> String {
 }
 
 /// Tokens as their fallback text, entities as the characters they stand for.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some(start) = rest.find('<') {

@@ -160,7 +160,15 @@ fn the_message_of_a_call_is_edited_through_every_phase() {
     unreachable.finish(Finished::Page { page: PageId(2), attempt: 1, result: gone });
     out.add("Eli is not reached, second round", call(&unreachable));
     let mut stopped = tale.clone();
-    stopped.by(ANA, &Command::StopEscalation { escalation: None, team: None, text: Some("it was the cache".into()) });
+    stopped.by(
+        ANA,
+        &Command::StopEscalation {
+            escalation: None,
+            generation: None,
+            team: None,
+            text: Some("it was the cache".into()),
+        },
+    );
     out.add("stopped", call(&stopped));
     let mut answered = tale.clone();
     answered.at("3:12").acknowledge(DANA);
@@ -300,8 +308,8 @@ fn lists_show_what_was_asked_for() {
     out.add("show", read(&lists::details(&over.scene())));
     out.add("timeline", read(&lists::timeline(&over.scene(), &over.history, 20)));
     out.add("last three", read(&lists::timeline(&over.scene(), &over.history, 3)));
-    out.add("why", read(&lists::why(&tale.scene(), &tale.history)));
-    out.add("why, nobody called", read(&lists::why(&begun().scene(), &begun().history)));
+    out.add("why", read(&lists::why(&tale.scene(), &tale.history, None)));
+    out.add("why, nobody called", read(&lists::why(&begun().scene(), &begun().history, None)));
     for team in roster.teams.values() {
         out.add("preview", read(&lists::preview(team, at("4:15"), "America/New_York", roster, directory, now)));
     }
@@ -368,7 +376,10 @@ fn the_forms_ask_for_little() {
     out.add("update", read_view(&modals::update_modal(&scene, None, &carried)));
     out.add("mitigate", read_view(&modals::mitigate_modal(&scene, &carried)));
     out.add("resolve", read_view(&modals::resolve_modal(&scene, &carried)));
-    out.add("edit", read_view(&modals::edit_entry_modal(&scene, 9, "restarted the database")));
+    out.add(
+        "edit",
+        read_view(&modals::edit_entry_modal(&scene, 9, "restarted the database", &Carried::of(scene.incident.id))),
+    );
     out.add("task", read_view(&modals::task_modal(&scene, None, &carried)));
     out.add("status", read_view(&modals::status_modal(&scene, &carried)));
     out.add("severity", read_view(&modals::severity_modal(&scene, &carried)));

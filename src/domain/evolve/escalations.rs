@@ -1,0 +1,155 @@
+//! What events do to escalations and pages.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::escalation::{Escalation, Phase};
+use crate::domain::event::{PageResult, PlannedPage, Recipient, Recorded, Step, TeamRef};
+use crate::domain::incident::{Incident, Page};
+use crate::domain::policy::Policy;
+use crate::ids::{EscalationId, MessageRef, PageId, UserId};
+
+impl Incident {
+    pub(super) fn start_escalation(
+        &mut self,
+        id: EscalationId,
+        team: &TeamRef,
+        policy: &Policy,
+        reason: Option<&String>,
+        recorded: &Recorded,
+    ) {
+        let escalation = Escalation {
+            id,
+            team: team.clone(),
+            policy: policy.clone(),
+            reason: reason.cloned(),
+            called_by: recorded.occurrence.actor.clone(),
+            started_at: recorded.recorded_at,
+            phase: Phase::Active { next_due_at: recorded.recorded_at },
+            step: Step { round: 1, tier: 0, generation: 0 },
+            fired_at: None,
+            message: None,
+        };
+        self.escalations.insert(id, escalation);
+    }
+
+    pub(super) fn start_tier(
+        &mut self,
+        id: EscalationId,
+        step: Step,
+        fired_at: DateTime<Utc>,
+        next_due_at: DateTime<Utc>,
+    ) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.step = step;
+            found.fired_at = Some(fired_at);
+            found.phase = Phase::Active { next_due_at };
+        }
+    }
+
+    pub(super) fn skip_tier(&mut self, id: EscalationId, step: Step) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.step = step;
+        }
+    }
+
+    pub(super) fn exhaust(&mut self, id: EscalationId, step: Step, fired_at: DateTime<Utc>) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.step = step;
+            found.fired_at = Some(fired_at);
+            found.phase = Phase::Exhausted;
+        }
+    }
+
+    pub(super) fn page_out(
+        &mut self,
+        escalation: EscalationId,
+        step: Step,
+        due_at: DateTime<Utc>,
+        pages: &[PlannedPage],
+    ) {
+        for planned in pages {
+            if let Recipient::User { user } = &planned.to {
+                self.meet_user(user);
+            }
+            let page = Page {
+                id: planned.page,
+                escalation,
+                step,
+                to: planned.to.clone(),
+                because: planned.because.clone(),
+                due_at,
+                attempts: 0,
+                message: None,
+                dead: false,
+                declined: false,
+            };
+            self.pages.insert(planned.page, page);
+        }
+    }
+
+    pub(super) fn note_attempt(&mut self, id: PageId, attempt: u32, result: &PageResult) {
+        let Some(found) = self.pages.get_mut(&id) else { return };
+        found.attempts = attempt;
+        match result {
+            PageResult::Sent { message } => found.message = Some(message.clone()),
+            PageResult::NotReached { .. } => found.dead = true,
+            PageResult::Failed { .. } | PageResult::Unknown { .. } => {}
+        }
+    }
+
+    pub(super) fn acknowledge(
+        &mut self,
+        id: Option<EscalationId>,
+        by: Option<&UserId>,
+        at: DateTime<Utc>,
+        recorded_at: DateTime<Utc>,
+    ) {
+        if let Some(found) = id.and_then(|id| self.escalations.get_mut(&id)) {
+            let timeout = found.policy.ack_timeout_s.map(|wait| TimeDelta::seconds(wait.into()));
+            let lapses_at = timeout.map(|timeout| recorded_at + timeout);
+            found.phase = Phase::Acknowledged { by: by.cloned(), at, lapses_at };
+        }
+    }
+
+    pub(super) fn extend_acknowledgement(&mut self, id: EscalationId, until: DateTime<Utc>) {
+        if let Some(Escalation { phase: Phase::Acknowledged { lapses_at, .. }, .. }) = self.escalations.get_mut(&id) {
+            *lapses_at = Some(until);
+        }
+    }
+
+    /// Nobody has it any more: the next step is due at once.
+    pub(super) fn page_on(&mut self, id: EscalationId, next_due_at: DateTime<Utc>) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.phase = Phase::Active { next_due_at };
+        }
+    }
+
+    pub(super) fn decline(&mut self, id: PageId) {
+        if let Some(found) = self.pages.get_mut(&id) {
+            found.declined = true;
+        }
+    }
+
+    pub(super) fn stop_escalation(&mut self, id: EscalationId) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.phase = Phase::Stopped;
+        }
+    }
+
+    /// No timer fires any more for an incident that people have closed.
+    pub(super) fn stop_escalations(&mut self) {
+        for escalation in self.escalations.values_mut() {
+            match escalation.phase {
+                Phase::Active { .. } | Phase::Exhausted => escalation.phase = Phase::Stopped,
+                Phase::Acknowledged { ref mut lapses_at, .. } => *lapses_at = None,
+                Phase::Stopped => {}
+            }
+        }
+    }
+
+    pub(super) fn post_escalation(&mut self, id: EscalationId, message: &MessageRef) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.message = Some(message.clone());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What people live through with Firebell: every command, button, form and page, in the words they read.
+
+mod buttons;
+mod captures;
+mod ending;
+mod limits;
+mod opening;
+mod paging;
+mod record;
