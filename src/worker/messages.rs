@@ -39,11 +39,7 @@ impl Worker {
             Err(error) => return self.unread(work, &error),
         };
         let Some(message) = self.text(work, &history) else { return Self::done() };
-        let found = if work.uncertain {
-            self.find(work, &to).await
-        } else {
-            Ok(None)
-        };
+        let found = if work.uncertain { self.find(work, &to).await } else { Ok(None) };
         let posted = match found {
             Ok(Some(message)) => Ok(message),
             Ok(None) => self.send(work, &to, message).await,
