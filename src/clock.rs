@@ -4,6 +4,7 @@
 //! replay or the demo can run the same program under a time of its own. Instants are whole microseconds, because that
 //! is what both databases keep.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,30 @@ pub enum Clock {
     /// The machine's own clock.
     #[default]
     System,
+    /// The machine's clock, moved to agree with one that several machines share.
+    Corrected(Arc<Corrected>),
     /// Stands still until somebody moves it: tests and replay.
     Manual(Arc<Manual>),
     /// Runs with the machine's clock at a speed that can be changed: the demo.
     Paced(Arc<Paced>),
+}
+
+/// How far the clock that a [`Clock::Corrected`] follows is ahead of the machine's.
+#[derive(Debug)]
+pub struct Corrected {
+    offset_us: AtomicI64,
+}
+
+impl Corrected {
+    /// Takes a new measurement of the offset; by how much that moves the clock.
+    pub fn follow(&self, offset: TimeDelta) -> TimeDelta {
+        let before = self.offset_us.swap(offset.num_microseconds().unwrap_or_default(), Ordering::Relaxed);
+        offset - TimeDelta::microseconds(before)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        micros(utc_now() + TimeDelta::microseconds(self.offset_us.load(Ordering::Relaxed)))
+    }
 }
 
 /// The hands of a [`Clock::Manual`].
@@ -59,6 +80,13 @@ impl Clock {
         Self::Manual(Arc::new(Manual { now: watch::Sender::new(micros(start)) }))
     }
 
+    /// The machine's clock, moved by `offset` until [`Corrected::follow`] says otherwise.
+    #[must_use]
+    pub fn corrected(offset: TimeDelta) -> Self {
+        let offset_us = AtomicI64::new(offset.num_microseconds().unwrap_or_default());
+        Self::Corrected(Arc::new(Corrected { offset_us }))
+    }
+
     /// A clock that shows `start` now and runs `speed` times as fast as the machine's.
     #[must_use]
     pub fn paced(start: DateTime<Utc>, speed: f64) -> Self {
@@ -71,6 +99,7 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         match self {
             Self::System => micros(utc_now()),
+            Self::Corrected(corrected) => corrected.now(),
             Self::Manual(manual) => *manual.now.borrow(),
             Self::Paced(paced) => paced.gear.borrow().now(),
         }
@@ -80,7 +109,7 @@ impl Clock {
     /// goes on at its speed. The system clock is not ours to set: nothing happens.
     pub fn set(&self, at: DateTime<Utc>) {
         match self {
-            Self::System => {}
+            Self::System | Self::Corrected(_) => {}
             Self::Manual(manual) => {
                 manual.now.send_replace(micros(at));
             }
@@ -103,7 +132,7 @@ impl Clock {
     #[must_use]
     pub fn speed(&self) -> f64 {
         match self {
-            Self::System => 1.0,
+            Self::System | Self::Corrected(_) => 1.0,
             Self::Manual(_) => 0.0,
             Self::Paced(paced) => paced.gear.borrow().speed,
         }
@@ -120,9 +149,9 @@ impl Clock {
     /// Waits until this clock shows `at` or later. Under a manual clock that is until somebody sets it so.
     pub async fn sleep_until(&self, at: DateTime<Utc>) {
         match self {
-            Self::System => {
+            Self::System | Self::Corrected(_) => {
                 // In steps, so that a corrected wall clock is noticed.
-                while let Ok(left) = (at - utc_now()).to_std()
+                while let Ok(left) = (at - self.now()).to_std()
                     && !left.is_zero()
                 {
                     real_sleep(left.min(Duration::from_secs(1))).await;
@@ -171,6 +200,52 @@ pub fn instant_now() -> Instant {
     Instant::now()
 }
 
+/// Notices that somebody set the machine's clock, by comparing it with the time since boot, which nobody sets and which
+/// goes on while the machine sleeps.
+#[derive(Debug)]
+pub struct StepWatch {
+    wall: DateTime<Utc>,
+    boot: Duration,
+}
+
+impl StepWatch {
+    /// Steps smaller than this are drift and its correction.
+    const STEP_MIN: TimeDelta = TimeDelta::seconds(1);
+
+    /// Begins to watch.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { wall: utc_now(), boot: since_boot() }
+    }
+
+    /// By how much the clock was set since the last look, forwards or backwards.
+    pub fn look(&mut self) -> Option<TimeDelta> {
+        self.compare(utc_now(), since_boot())
+    }
+
+    fn compare(&mut self, wall: DateTime<Utc>, boot: Duration) -> Option<TimeDelta> {
+        let passed = TimeDelta::from_std(boot.saturating_sub(self.boot)).unwrap_or_default();
+        let step = (wall - self.wall) - passed;
+        *self = Self { wall, boot };
+        Some(step).filter(|step| step.abs() > Self::STEP_MIN)
+    }
+}
+
+/// The time since this machine started, in which it may have slept.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(now).unwrap_or_default()
+}
+
+/// The time since some moment; other systems tell us of no clock that goes on while they sleep.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn since_boot() -> Duration {
+    use std::sync::OnceLock;
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    BEGAN.get_or_init(instant_now).elapsed()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that may read the wall clock")]
 fn utc_now() -> DateTime<Utc> {
     Utc::now()
@@ -207,6 +282,26 @@ mod tests {
         });
         clock.set(at(61));
         assert_eq!(sleeper.await.expect("no panic"), at(61));
+    }
+
+    #[test]
+    fn a_corrected_clock_follows_the_one_it_was_told_of() {
+        let clock = Clock::corrected(TimeDelta::hours(1));
+        let ahead = |clock: &Clock| (clock.now() - utc_now() + TimeDelta::seconds(1)).num_minutes();
+        assert_eq!(ahead(&clock), 60);
+        let Clock::Corrected(corrected) = &clock else { panic!("is corrected") };
+        assert_eq!(corrected.follow(TimeDelta::minutes(-30)), TimeDelta::minutes(-90));
+        assert_eq!(ahead(&clock), -29, "half an hour behind, less the second of grace");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told_from_one_that_slept() {
+        let mut watch = StepWatch { wall: at(0), boot: Duration::from_secs(100) };
+        assert_eq!(watch.compare(at(1), Duration::from_millis(101_200)), None, "drift");
+        assert_eq!(watch.compare(at(601), Duration::from_millis(701_200)), None, "ten minutes of sleep");
+        assert_eq!(watch.compare(at(602 - 3_600), Duration::from_millis(702_200)), Some(TimeDelta::hours(-1)));
+        assert_eq!(watch.compare(at(603 - 3_600), Duration::from_millis(703_200)), None, "told once");
+        assert_eq!(watch.compare(at(604), Duration::from_millis(704_200)), Some(TimeDelta::hours(1)));
     }
 
     #[test]

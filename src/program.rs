@@ -1,6 +1,8 @@
 //! The program put together: store, application, worker and the connections to Slack, to monitoring systems and to
 //! browsers. `serve` and `demo` run it by a clock that runs; replay and tests move the clock and do its rounds themselves.
 
+mod timekeeping;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ use crate::slack::{Class, Slack, SlackConfig, http};
 use crate::store::{Db, Engine, people, settings};
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, web};
+
+pub use timekeeping::agree;
 
 /// How often people and groups are read again, besides when Slack tells of a change.
 const DIRECTORY_EVERY: TimeDelta = TimeDelta::minutes(10);
@@ -80,6 +84,7 @@ impl Program {
     pub async fn assemble(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, clock, database_url, slack: slack_config, signing_secret, integration_keys } = parts;
         let db = Db::open(secrecy::ExposeSecret::expose_secret(&database_url), &clock).await?;
+        let clock = timekeeping::shared_clock(&db, clock).await?;
         let slack = Slack::new(slack_config)?;
         let (workspace, workspace_url) = introduce(&db, &slack, &config).await?;
         let (roster, directory) = who_is_who(&db, &slack, &config, &workspace, &clock).await?;
@@ -128,6 +133,7 @@ impl Program {
         parts.spawn(scheduler::run(app.clone()).map(|()| Err(anyhow!("the scheduler ended"))));
         parts.spawn(worker.run().map(|()| Err(anyhow!("the worker ended"))));
         parts.spawn(keep_up(app.clone(), self.slack.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
+        parts.spawn(timekeeping::run(app.clone()).map(|()| Err(anyhow!("the timekeeping ended"))));
         parts.spawn(listen(app).map(|()| Err(anyhow!("the connection to the other replicas ended"))));
         if self.config.settings.slack.mode == Mode::Socket {
             let (slack, receive) = (self.slack.clone(), self.dispatch.receiver());

@@ -121,7 +121,9 @@ impl Db {
     pub async fn clock_offset(&self) -> Result<TimeDelta, Error> {
         match (&self.place, &self.clock) {
             (Place::Postgres(server), Clock::System) => server.clock_offset(&self.clock).await,
-            (Place::Sqlite(_), _) | (Place::Postgres(_), Clock::Manual(_) | Clock::Paced(_)) => Ok(TimeDelta::zero()),
+            (Place::Sqlite(_), _) | (Place::Postgres(_), Clock::Corrected(_) | Clock::Manual(_) | Clock::Paced(_)) => {
+                Ok(TimeDelta::zero())
+            }
         }
     }
 

@@ -221,7 +221,7 @@ pub(crate) async fn budget(clock: &Clock) {
                 () = real_sleep(Duration::from_secs(PATIENCE_S)) => {}
             }
         }
-        Clock::System | Clock::Paced(_) => real_sleep(Duration::from_secs(BUDGET_S)).await,
+        Clock::System | Clock::Corrected(_) | Clock::Paced(_) => real_sleep(Duration::from_secs(BUDGET_S)).await,
     }
 }
 

@@ -36,7 +36,7 @@ impl Live {
         let commands: Vec<Value> = state.app.commands.iter().map(|one| json!(one)).collect();
         let speed = match clock {
             Clock::Manual(_) => Value::Null,
-            Clock::System | Clock::Paced(_) => json!(clock.speed()),
+            Clock::System | Clock::Corrected(_) | Clock::Paced(_) => json!(clock.speed()),
         };
         json!({
             "workspace": { "id": state.team.id, "name": state.team.name, "domain": state.team.domain },

@@ -6,6 +6,7 @@ mod bad_files;
 mod bad_input;
 mod crashes;
 mod replicas;
+mod secrets;
 mod slack_trouble;
 
 use std::time::Duration;

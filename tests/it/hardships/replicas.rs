@@ -150,3 +150,18 @@ async fn everything_at_once_on_both_ends_without_a_deadlock_and_without_a_loss()
     }
     assert_eq!(deadlocks(&house, [one, other]).await, 0);
 }
+
+#[tokio::test]
+async fn a_program_on_postgresql_lives_by_the_databases_clock() {
+    let Some(mut house) = House::on_postgres().await else { return };
+    house.clock = Clock::System;
+    let bell = house.bell().await;
+    let app = &bell.program.app;
+    let Clock::Corrected(ours) = app.clock() else { panic!("the machine's clock is not corrected") };
+    let away = TimeDelta::hours(3);
+    let right = ours.follow(away) - away;
+    let back = firebell::program::agree(app).await.expect("asks the database");
+    let error = (back + away + right).abs();
+    assert!(error < seconds(2), "the wrong offset was corrected but for {error}");
+    assert!(firebell::program::agree(app).await.expect("asks the database").abs() < seconds(2), "and stays so");
+}

@@ -234,7 +234,9 @@ async fn an_effect_that_fails_for_a_day_is_given_up_but_a_page_never() {
     assert!(!given_up.is_empty() && !given_up.iter().any(|slot| slot.starts_with("page:")), "{given_up:?}");
     house.slack.clear_faults();
     bell.advance(&house, minutes(1)).await;
-    assert_eq!(house.direct(DANA).len(), 1, "the page still goes out");
+    let direct = house.direct(DANA);
+    let pages = direct.iter().filter(|message| button(message, "acknowledge").is_some()).count();
+    assert_eq!(pages, 1, "the page still goes out: {direct:#?}");
 }
 
 #[tokio::test]

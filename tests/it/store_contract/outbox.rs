@@ -113,7 +113,7 @@ async fn an_effect_whose_lease_ended_is_claimed_again_as_uncertain(db: &TestDb) 
     enqueue(db, &[new(id, page(1))]).await;
     let first = claim_all(db, 0).await.remove(0);
     let second = claim_all(db, 8).await.remove(0);
-    assert_eq!(second, Claimed { attempt: 2, uncertain: true, ..first });
+    assert_eq!(second, Claimed { attempt: 2, uncertain: true, lapsed: true, ..first });
 }
 
 async fn whoever_lost_the_lease_changes_nothing(db: &TestDb) {
