@@ -117,7 +117,8 @@ fn asked(
         Some(unknown) if !directory.people.is_empty() => unknown.problems().iter().map(told).collect(),
         Some(_) | None => Vec::new(),
     };
-    let token = |secret: &Option<SecretString>| TokenKind::of(secret.as_ref().map(secrecy::ExposeSecret::expose_secret));
+    let token =
+        |secret: &Option<SecretString>| TokenKind::of(secret.as_ref().map(secrecy::ExposeSecret::expose_secret));
     let looks_right = |secret: &SecretString| {
         let secret = secret.expose_secret();
         secret.len() == SIGNING_SECRET_DIGITS && secret.chars().all(|c| c.is_ascii_hexdigit())

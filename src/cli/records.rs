@@ -48,7 +48,9 @@ pub async fn open(from: &From) -> anyhow::Result<Option<Records>> {
             Ok(config) => match config.database_url(&environment) {
                 Ok(url) => (url, Documents::new(&config)),
                 Err(problems) => {
-                    problems.iter().for_each(|problem| eprintln!("{problem}"));
+                    for problem in problems {
+                        eprintln!("{problem}");
+                    }
                     return Ok(None);
                 }
             },

@@ -194,10 +194,13 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         }
         Event::PageAttempted { page, attempt, result } => incident.note_attempt(*page, *attempt, result),
         Event::Acknowledged { escalation, user, .. } => {
-            user.iter().for_each(|user| incident.meet_user(user));
+            if let Some(user) = user {
+                incident.meet_user(user);
+            }
             incident.acknowledge(*escalation, user.as_ref(), occurrence.at, recorded.recorded_at);
         }
-        Event::JoinedAcknowledged { user, .. } => user.iter().for_each(|user| incident.meet_user(user)),
+        Event::JoinedAcknowledged { user: Some(user), .. } => incident.meet_user(user),
+        Event::JoinedAcknowledged { user: None, .. } => {}
         Event::ActivitySeen { escalation, lapses_at, .. } => incident.extend_acknowledgement(*escalation, *lapses_at),
         Event::AcknowledgementLapsed { escalation, .. } | Event::EscalationAdvanced { escalation, .. } => {
             incident.page_on(*escalation, recorded.recorded_at);

@@ -29,17 +29,17 @@ pub fn react(recorded: &Recorded, after: &Incident, roster: &Roster) -> Vec<Effe
 
 /// Whether an event changes what the documents say.
 fn is_content(event: &Event) -> bool {
-    match event {
+    !matches!(
+        event,
         Event::CaptureRequested { .. }
-        | Event::ChannelCreated { .. }
-        | Event::ChannelFailed { .. }
-        | Event::CardPosted { .. }
-        | Event::AnnouncementPosted { .. }
-        | Event::EscalationPosted { .. }
-        | Event::PostmortemPosted { .. }
-        | Event::ActivitySeen { .. } => false,
-        _ => true,
-    }
+            | Event::ChannelCreated { .. }
+            | Event::ChannelFailed { .. }
+            | Event::CardPosted { .. }
+            | Event::AnnouncementPosted { .. }
+            | Event::EscalationPosted { .. }
+            | Event::PostmortemPosted { .. }
+            | Event::ActivitySeen { .. }
+    )
 }
 
 struct Effects<'a> {

@@ -106,16 +106,16 @@ impl Dispatch {
             command,
             inside: asking.inside,
         };
-        self.app.try_handle(request).await.map_err(|error| self.failure(&error))
+        self.app.try_handle(request).await.map_err(|error| Self::failure(&error))
     }
 
-    fn failure(&self, error: &Error) -> Message {
+    fn failure(error: &Error) -> Message {
         let reference = random_id()[..8].to_owned();
         tracing::error!(%error, reference, "a command was not kept");
         answers::failure("Pages that are on their way still go out.", &reference)
     }
 
-    fn unreadable(&self, error: &store::Error) -> Message {
+    fn unreadable(error: &store::Error) -> Message {
         let reference = random_id()[..8].to_owned();
         tracing::error!(%error, reference, "the database could not be read");
         answers::failure("Pages that are on their way still go out.", &reference)
@@ -202,7 +202,7 @@ impl Dispatch {
     async fn ask_which(&self, user: &UserId, trigger_id: Option<&str>, carried: &Carried) -> Ack {
         let (command, text) = carried.typed.as_deref().and_then(|typed| typed.split_once(' ')).unwrap_or_default();
         match self.visible(user, false, CHOICES_MAX).await {
-            Err(error) => shown(self.unreadable(&error)),
+            Err(error) => shown(Self::unreadable(&error)),
             Ok(incidents) => {
                 let choices: Vec<&Incident> = incidents.iter().collect();
                 let view = modals::which_incident_modal(&choices, carried);
@@ -248,7 +248,7 @@ impl Dispatch {
         match self.app.incident(id).await {
             Ok(Some(incident)) => Ok(incident),
             Ok(None) => Err(answers::refusal(&unknown())),
-            Err(error) => Err(self.unreadable(&error)),
+            Err(error) => Err(Self::unreadable(&error)),
         }
     }
 }
@@ -286,7 +286,8 @@ impl Asking {
 
 /// A message that only the person sees, as the answer to a slash command.
 fn shown(message: Message) -> Ack {
-    Ack::Message(json!({ "response_type": "ephemeral", "text": message.text, "blocks": message.blocks }))
+    let Message { text, blocks } = message;
+    Ack::Message(json!({ "response_type": "ephemeral", "text": text, "blocks": blocks }))
 }
 
 fn outside() -> Rejection {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::domain::answer::Said;
-use firebell::domain::command::{Acknowledge, Command, Finished, Open};
+use firebell::domain::command::{Acknowledge, Command, Finished, Open, When};
 use firebell::domain::effect::Effect;
 use firebell::domain::event::{Actor, Event, Origin, PageResult, Recipient, Recorded};
 use firebell::domain::incident::Incident;
@@ -122,7 +122,7 @@ impl Core {
     }
 
     pub fn escalate(&mut self, who: &str, team: &str) -> Said {
-        let command = Command::Escalate { when: Default::default(), team: team.into(), reason: None };
+        let command = Command::Escalate { when: When::default(), team: team.into(), reason: None };
         self.by(who, &command).expect("escalates")
     }
 

@@ -58,7 +58,7 @@ impl Dispatch {
             ButtonAction::OpenForm => {
                 let carried = Carried { channel: press.channel.clone(), ..Carried::default() };
                 let view = modals::open_modal(&OpenPrefill::default(), None, &self.app.roster(), &carried);
-                return self.or_say_so(self.open_form(trigger, &view).await);
+                return Self::or_say_so(self.open_form(trigger, &view).await);
             }
             ButtonAction::Run { command, text } => return self.run(press, asking, command, text).await,
             ButtonAction::Join { incident } => return self.join(asking, incident).await,
@@ -107,7 +107,7 @@ impl Dispatch {
         }
     }
 
-    fn or_say_so(&self, opened: Option<()>) -> Option<Message> {
+    fn or_say_so(opened: Option<()>) -> Option<Message> {
         match opened {
             Some(()) => None,
             None => Some(Message::sentence("Slack did not open the form in time. Press the button again.".into())),
@@ -129,7 +129,7 @@ impl Dispatch {
         let Some(view) = self.form_view(asking, &incident, form, &carried).await else {
             return Some(answers::refusal(&super::unknown()));
         };
-        self.or_say_so(self.open_form(press.trigger_id.as_deref(), &view).await)
+        Self::or_say_so(self.open_form(press.trigger_id.as_deref(), &view).await)
     }
 
     async fn form_view(

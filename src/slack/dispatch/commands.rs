@@ -37,7 +37,7 @@ impl Dispatch {
         self.meet(&command.user).await;
         let here = match self.app.incident_in(&command.channel).await {
             Ok(here) => here,
-            Err(error) => return shown(self.unreadable(&error)),
+            Err(error) => return shown(Self::unreadable(&error)),
         };
         let asking = Asking { user: command.user.clone(), key: meta.delivery_key.clone(), inside: false };
         self.typed(&Place { asking, here, command: &command }).await
@@ -109,7 +109,7 @@ impl Dispatch {
                     Some(incident) => Some(incident.id),
                     None => return shown(answers::refusal(&no_such(number))),
                 },
-                Err(error) => return shown(self.unreadable(&error)),
+                Err(error) => return shown(Self::unreadable(&error)),
             },
         };
         let target = named.or(place.here);
@@ -199,7 +199,7 @@ impl Dispatch {
         let incidents = match (target, self.visible(user, false, super::CHOICES_MAX).await) {
             (Some(_), _) => None,
             (None, Ok(incidents)) => Some(incidents),
-            (None, Err(error)) => return shown(self.unreadable(&error)),
+            (None, Err(error)) => return shown(Self::unreadable(&error)),
         };
         let choices: Option<Vec<&Incident>> = incidents.as_ref().map(|incidents| incidents.iter().collect());
         let view = modals::escalate_modal(team.as_ref(), reason.as_deref(), choices.as_deref(), &roster, &carried);
@@ -216,7 +216,7 @@ impl Dispatch {
         let all = matches!(typed, Typed::List { all: true });
         let incidents = match self.visible(user, all, LISTED_MAX).await {
             Ok(incidents) => incidents,
-            Err(error) => return shown(self.unreadable(&error)),
+            Err(error) => return shown(Self::unreadable(&error)),
         };
         let listed: Vec<&Incident> = incidents.iter().collect();
         if let Typed::Preview { team, at } = &typed {
@@ -250,7 +250,7 @@ impl Dispatch {
         };
         let history = match self.app.history(id).await {
             Ok(history) => history,
-            Err(error) => return shown(self.unreadable(&error)),
+            Err(error) => return shown(Self::unreadable(&error)),
         };
         let (roster, directory, now) = (self.app.roster(), self.app.directory(), self.app.clock().now());
         let scene = Scene::new(&incident, &roster, &directory, now);

@@ -108,7 +108,7 @@ impl Dispatch {
                 commands: vec![self.opening(user, forms::open(values)?, carried)],
                 field: field::TITLE,
             }),
-            form::ESCALATE => self.calling(user, forms::escalate(values)?, carried),
+            form::ESCALATE => self.calling(user, &forms::escalate(values)?, carried),
             form::NOTE => {
                 let note = forms::note(values)?;
                 let when = When { at: note.at, approx: false };
@@ -205,7 +205,7 @@ impl Dispatch {
     }
 
     /// Calling a team from a form: in the incident it was opened in, in the chosen one, or in a new one.
-    fn calling(&self, user: &UserId, called: forms::EscalateForm, carried: &Carried) -> Option<Wish> {
+    fn calling(&self, user: &UserId, called: &forms::EscalateForm, carried: &Carried) -> Option<Wish> {
         let escalate =
             Command::Escalate { when: When::default(), team: called.team.0.clone(), reason: called.reason.clone() };
         match (carried.incident, called.incident) {
@@ -317,7 +317,7 @@ impl Dispatch {
                         self.ask_which(&asking.user, trigger, &carried).await;
                     }
                     Err(error) => {
-                        let failure = self.unreadable(&error);
+                        let failure = Self::unreadable(&error);
                         self.tell(&asking.user, Way::by(shortcut.response_url.clone(), Some(channel)), failure);
                     }
                 }

@@ -1,7 +1,7 @@
 //! What paging means, rule by rule.
 
 use firebell::domain::answer::Said;
-use firebell::domain::command::Command;
+use firebell::domain::command::{Command, When};
 use firebell::domain::escalation::Phase;
 use firebell::domain::event::{Event, PageResult};
 use firebell::domain::incident::Status;
@@ -184,7 +184,7 @@ fn next_takes_an_acknowledgement_back_and_moves_one_tier() {
 fn next_is_refused_with_a_reason_when_resolved() {
     let mut core = two_tiers();
     core.escalate("UANA", "db");
-    core.by("UANA", &Command::Resolve { when: Default::default(), text: None, team: None }).expect("resolves");
+    core.by("UANA", &Command::Resolve { when: When::default(), text: None, team: None }).expect("resolves");
     let next = Command::EscalateNext { escalation: None, generation: None, team: None, text: None };
     let refused = core.by("UANA", &next).expect_err("is refused");
     assert!(refused.sentence.contains("resolved"), "{}", refused.sentence);
@@ -197,7 +197,7 @@ fn an_acknowledgement_after_the_end_reopens_nothing() {
     let mut core = two_tiers();
     core.escalate("UANA", "db");
     core.send_pages();
-    core.by("UANA", &Command::Resolve { when: Default::default(), text: None, team: None }).expect("resolves");
+    core.by("UANA", &Command::Resolve { when: When::default(), text: None, team: None }).expect("resolves");
     assert!(matches!(core.acknowledge("UBEN", PageId(1)), Said::NothingChanged { .. }));
     assert_eq!(core.incident.status, Status::Resolved);
 }
@@ -246,7 +246,7 @@ fn an_exhausted_policy_is_handed_on_to_the_named_team() {
 #[test]
 fn calling_a_team_for_a_resolved_incident_opens_it_again() {
     let mut core = two_tiers();
-    core.by("UANA", &Command::Resolve { when: Default::default(), text: None, team: None }).expect("resolves");
+    core.by("UANA", &Command::Resolve { when: When::default(), text: None, team: None }).expect("resolves");
     core.escalate("UANA", "db");
     assert!(core.incident.is_open());
     assert_eq!(core.send_pages(), ["UBEN"]);

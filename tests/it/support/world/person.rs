@@ -86,10 +86,6 @@ impl<'w> Person<'w> {
         said["ts"].as_str().expect("a ts").to_owned()
     }
 
-    pub(crate) async fn joins(&self) {
-        self.does(Act::Join { channel: self.channel() }).await;
-    }
-
     pub(crate) async fn archives(&self) {
         self.does(Act::Archive { channel: self.channel() }).await;
     }
