@@ -61,7 +61,7 @@ async fn somebody_takes_the_lead_by_button() {
     world.ben().types("/incident join INC-1").await;
     let ben = world.ben().in_incident(1).await;
     assert_eq!(ben.clicks("I'll lead").await, "");
-    assert!(ben.finds("Lead: ben").contains("Lead: ben"));
+    assert!(ben.finds("Lead: Ben").contains("Lead: Ben"));
     assert_snapshot!("lead_taken", ben.finds("leads INC-1"));
     assert_eq!(ben.topic(), "SEV2 · INC-1 Shop is slow");
 }

@@ -20,7 +20,7 @@ on_both! {
         assert_snapshot!("resolve_channel", ana.sees());
         assert_snapshot!("resolve_announcement", world.fay().within("#incidents").sees());
         assert_snapshot!("resolve_page", world.ben().in_dm().sees());
-        assert_eq!(ana.topic(), "SEV2 · INC-1 Shop is slow");
+        assert_eq!(ana.topic(), "Resolved · SEV2 · INC-1 Shop is slow");
         world.advance(minutes(30)).await;
         assert_eq!(world.chris().in_dm().count(), 0);
         assert_snapshot!("resolve_again", ana.types("/incident resolve").await);

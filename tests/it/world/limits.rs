@@ -55,7 +55,7 @@ on_both! {
         world.advance(minutes(6)).await;
         assert_eq!(world.chris().in_dm().count(), 1);
         world.chris().in_dm().clicks("I've got it").await;
-        assert!(world.ana().types("/incident INC-1 show").await.contains("chris has it"));
+        assert!(world.ana().types("/incident INC-1 show").await.contains("Chris has it"));
         assert_snapshot!("no_channel_update", world.ana().types("/incident INC-1 update all is well").await);
         world.ana().types("/incident INC-1 resolve").await;
         assert_snapshot!("no_channel_timeline", world.timeline(1).await);

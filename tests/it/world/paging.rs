@@ -29,7 +29,7 @@ on_both! {
         world.chris().in_dm().clicks("I've got it").await;
         assert_snapshot!("call_page_first_taken", world.ben().in_dm().sees());
         assert_snapshot!("call_page_second_taken", world.chris().in_dm().sees());
-        assert_snapshot!("call_message_taken", ana.finds("chris has it"));
+        assert_snapshot!("call_message_taken", ana.finds("Chris has it"));
         assert_eq!(ana.members(), "ana ben chris firebell");
         // Nobody is paged any more.
         let before = world.events(1).await;
@@ -54,7 +54,7 @@ on_both! {
         assert_snapshot!("exhausted_earlier_page", world.ben().in_dm().sees());
         world.fay().in_dm().clicks("I've got it").await;
         assert_snapshot!("exhausted_then_taken", world.fay().in_dm().sees());
-        assert!(ana.sees().contains("fay has it"));
+        assert!(ana.sees().contains("Fay has it"));
         assert_snapshot!("exhausted_timeline", world.timeline(1).await);
     }
 
@@ -67,7 +67,7 @@ on_both! {
         world.advance(minutes(2)).await;
         assert_eq!(world.chris().in_dm().count(), 1);
         world.chris().in_dm().clicks("I've got it").await;
-        assert!(world.ana().in_incident(1).await.sees().contains("chris has it"));
+        assert!(world.ana().in_incident(1).await.sees().contains("Chris has it"));
         assert_eq!(world.ben().in_dm().count(), 1);
     }
 }
