@@ -101,7 +101,9 @@ async fn open(file: &str) -> Result<SqliteConnection> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::query("CREATE TABLE note (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT").execute(&mut connection).await?;
+    sqlx::query("CREATE TABLE note (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT")
+        .execute(&mut connection)
+        .await?;
     Ok(connection)
 }
 
@@ -110,7 +112,11 @@ async fn group_commit(mut connection: SqliteConnection, mut jobs: mpsc::Receiver
     while jobs.recv_many(&mut batch, 256).await > 0 {
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.expect("begins");
         for (body, _) in &batch {
-            sqlx::query("INSERT INTO note (body) VALUES ($1)").bind(&body[..]).execute(&mut *tx).await.expect("inserts");
+            sqlx::query("INSERT INTO note (body) VALUES ($1)")
+                .bind(&body[..])
+                .execute(&mut *tx)
+                .await
+                .expect("inserts");
         }
         tx.commit().await.expect("commits");
         for (_, done) in batch.drain(..) {

@@ -1,9 +1,11 @@
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 //! Measures the release binary against floors: the least that a server must do which keeps the same promise.
 //!
 //! `cargo bench` runs everything side by side in one run and prints ratios, because figures from different runs or
 //! machines cannot be compared. Every server is a process of its own on one core; the load comes from the other. Nothing
 //! leaves 127.0.0.1. Arguments: `--only NAME` runs one part, `--quick` takes a tenth of the samples.
+
+#![expect(unreachable_pub, reason = "the modules of one program are each other's only readers")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
 mod bolt;
 mod floor;

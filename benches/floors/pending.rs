@@ -48,7 +48,9 @@ pub async fn measure(quick: bool) -> Result<()> {
     // The second tier is due ten seconds after the first.
     tokio::time::sleep(Duration::from_secs(12)).await;
     let (decided, received) = lateness(&program, &opened).await?;
-    for (what, spread, goal) in [("due → tier committed", &decided, "≤ 10 ms"), ("due → received by Slack", &received, "≤ 25 ms")] {
+    for (what, spread, goal) in
+        [("due → tier committed", &decided, "≤ 10 ms"), ("due → received by Slack", &received, "≤ 25 ms")]
+    {
         println!("{what}: {} samples, p50 {:.1} ms, max {:.1} ms", spread.len(), spread.at(0.5), spread.max());
         ms_line(&format!("{what}, p99"), spread.at(0.99), goal);
     }
@@ -154,10 +156,8 @@ async fn fill(folder: &std::path::Path, count: u32, due_at: DateTime<Utc>) -> Re
             sets.push(timers::TimerSet { workspace: workspace.clone(), incident: id, timers: incident.timers() });
             rows.push((incident, head));
         }
-        let saved: Vec<incidents::Row<'_>> = rows
-            .iter()
-            .map(|(incident, head)| incidents::Row { incident, head, updated_at: clock.now() })
-            .collect();
+        let saved: Vec<incidents::Row<'_>> =
+            rows.iter().map(|(incident, head)| incidents::Row { incident, head, updated_at: clock.now() }).collect();
         incidents::save(&mut tx, &saved).await?;
         history::append(&mut tx, &events).await?;
         timers::replace(&mut tx, &sets).await?;
