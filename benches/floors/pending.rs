@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::clock::Clock;
 use firebell::domain::command::{Command, Open, When};
@@ -40,10 +40,12 @@ pub async fn measure(quick: bool) -> Result<()> {
     let calls = if quick { 10 } else { 60 };
     let mut opened = Vec::new();
     for n in 0..calls {
-        let text = format!("/incident open team=db-team bench {n}");
+        // Two teams in turn: Slack takes one message a second in one conversation.
+        let team = if n % 2 == 0 { "db-team" } else { "dev-team" };
+        let text = format!("/incident open team={team} bench {n}");
         program.slack.act("U0ANA00001", Act::Command { channel: "C0SHOPOPS1".to_owned(), text }).await?;
         opened.push(first_together + 1_000 + n);
-        tokio::time::sleep(Duration::from_millis(137)).await;
+        tokio::time::sleep(Duration::from_millis(637)).await;
     }
     // The second tier is due ten seconds after the first.
     tokio::time::sleep(Duration::from_secs(12)).await;
@@ -96,21 +98,15 @@ async fn lateness(program: &Program, incidents: &[i64]) -> Result<(Spread, Sprea
     let (mut decided, mut received) = (Vec::new(), Vec::new());
     for id in incidents {
         let history = history::load(&mut tx, IncidentId(*id)).await?;
-        let mut last = None;
-        for recorded in &history {
-            match &recorded.occurrence.event {
-                Event::TierStarted { due_at, pages, .. } => {
-                    decided.push(micros(recorded.recorded_at - *due_at));
-                    last = pages.first().map(|page| (page.page, *due_at));
-                }
-                Event::PageAttempted { page, .. } if last.is_some_and(|(sent, _)| sent == *page) => {
-                    let (_, due_at) = last.context("checked")?;
-                    let mark = format!("{WORKSPACE}/{id}/page:{}", page.0);
-                    received.extend(arrivals.get(&mark).map(|at| micros(*at - due_at)));
-                }
-                _ => {}
-            }
-        }
+        // The tier that was due while we watched; the one before it is the call itself.
+        let last = history.iter().rev().find_map(|recorded| match &recorded.occurrence.event {
+            Event::TierStarted { due_at, pages, .. } => Some((recorded.recorded_at, *due_at, pages.first()?.page)),
+            _ => None,
+        });
+        let Some((recorded_at, due_at, page)) = last else { continue };
+        decided.push(micros(recorded_at - due_at));
+        let mark = format!("{WORKSPACE}/{id}/page:{}", page.0);
+        received.extend(arrivals.get(&mark).map(|at| micros(*at - due_at)));
     }
     let spread = |micros: Vec<f64>| Spread::new(micros.into_iter().map(|micros| micros / 1e3).collect());
     Ok((spread(decided), spread(received)))

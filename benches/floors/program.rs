@@ -29,6 +29,16 @@ wait = "10s"
 [[teams.tiers]]
 targets = ["U0ELI00001"]
 wait = "1h"
+[[teams]]
+key = "dev-team"
+name = "Development team"
+rounds = 1
+[[teams.tiers]]
+targets = ["U0BEN00001"]
+wait = "10s"
+[[teams.tiers]]
+targets = ["U0CHRIS001"]
+wait = "1h"
 [fallback]
 targets = ["U0FAY00001"]
 "##;
