@@ -2,7 +2,7 @@
 //!
 //! Slack's mrkdwn can mention a whole channel, fake a link or hide its real order behind bidi marks. So a text that
 //! did not come from this program is [`Untrusted`], and a text that Slack may interpret is [`Mrkdwn`]. The only ways
-//! from one to the other are [`Untrusted::text`] and [`Untrusted::line`]; [`mrkdwn!`] accepts nothing else.
+//! from one to the other are [`Untrusted::text`] and [`Untrusted::line`]; `mrkdwn!` accepts nothing else.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Untrusted<'_> {
 pub struct Mrkdwn(String);
 
 impl Mrkdwn {
-    /// For [`mrkdwn!`] alone, which checks the parts.
+    /// For `mrkdwn!` alone, which checks the parts.
     pub(super) fn assembled(text: String) -> Self {
         Self(text)
     }
@@ -117,7 +117,7 @@ impl From<&'static str> for Mrkdwn {
     }
 }
 
-/// What [`mrkdwn!`] may put into a text: already escaped, written in the source, or a number.
+/// What `mrkdwn!` may put into a text: already escaped, written in the source, or a number.
 pub trait Safe: fmt::Display {}
 impl Safe for Mrkdwn {}
 impl Safe for &'static str {}
