@@ -161,14 +161,14 @@ async fn why_and_preview_say_who_is_called_and_when() {
     let world = called().await;
     let ana = world.ana().in_incident(1).await;
     world.advance(minutes(6)).await;
+    let before = world.events(1).await;
     assert_snapshot!("why", ana.types("/escalate why").await);
     assert_snapshot!("why_other_team", ana.types("/escalate why db-team").await);
     assert_snapshot!("preview", world.ana().types("/escalate preview db-team").await);
     assert_snapshot!("preview_later", world.ana().types("/escalate preview dba tomorrow 3:00").await);
     assert_snapshot!("preview_unknown", world.ana().types("/escalate preview dbb").await);
     assert_snapshot!("escalate_help", world.ana().types("/escalate help").await);
-    let before = world.events(1).await;
-    assert_eq!(before, world.events(1).await);
+    assert_eq!(before, world.events(1).await, "looking changes nothing");
 }
 
 #[tokio::test]
