@@ -24,6 +24,8 @@ pub(super) struct Director {
     player: Player,
     told: bool,
     state: Mutex<State>,
+    /// Held while the progress is written, so that an older one never overwrites a newer.
+    writing: tokio::sync::Mutex<()>,
     /// Wakes the telling when somebody plays or pauses.
     turned: watch::Sender<()>,
 }
@@ -44,6 +46,7 @@ impl Director {
             player,
             told,
             state: Mutex::new(State { progress, pace, acting: false }),
+            writing: tokio::sync::Mutex::new(()),
             turned: watch::Sender::new(()),
         };
         director.change(|_| ());
@@ -124,6 +127,7 @@ impl Director {
 
     /// Remembers where the story and the clock are.
     pub(super) async fn keep(&self) -> Result<(), store::Error> {
+        let _writing = self.writing.lock().await;
         let progress = {
             let mut state = lock(&self.state);
             state.progress.now = self.clock().now();

@@ -62,20 +62,31 @@ async fn status(State(door): State<Arc<Door>>) -> Response {
     with(&door, |director, demo| director.status(&demo.bot_url())).await
 }
 
+/// Turns the story, and answers when that is safe from a crash.
+async fn turn(door: &Door, work: impl FnOnce(&Director)) -> Response {
+    let Some(demo) = door.demo() else { return starting() };
+    match demo.playing.lock().await.as_ref() {
+        Some(playing) if playing.director.tells() => {
+            work(&playing.director);
+            match playing.director.keep().await {
+                Ok(()) => Json(json!({ "ok": true })).into_response(),
+                Err(error) => {
+                    tracing::error!(%error, "how the story stands was not kept");
+                    refused(StatusCode::SERVICE_UNAVAILABLE, "That was not kept; the log says why.")
+                }
+            }
+        }
+        Some(_) => refused(StatusCode::NOT_FOUND, "No story is told here; start the demo without --no-story."),
+        None => refused(StatusCode::SERVICE_UNAVAILABLE, "The demo begins anew. Try again in a moment."),
+    }
+}
+
 async fn play(State(door): State<Arc<Door>>) -> Response {
-    with(&door, |director, _| {
-        director.play();
-        json!({ "ok": true })
-    })
-    .await
+    turn(&door, Director::play).await
 }
 
 async fn pause(State(door): State<Arc<Door>>) -> Response {
-    with(&door, |director, _| {
-        director.pause();
-        json!({ "ok": true })
-    })
-    .await
+    turn(&door, Director::pause).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,11 +98,7 @@ async fn speed(State(door): State<Arc<Door>>, Json(wanted): Json<Wanted>) -> Res
     if !(wanted.speed.is_finite() && (0.1..=SPEED_MAX).contains(&wanted.speed)) {
         return refused(StatusCode::BAD_REQUEST, "The speed is a number from 0.1 to 5000.");
     }
-    with(&door, |director, _| {
-        director.set_speed(wanted.speed);
-        json!({ "ok": true })
-    })
-    .await
+    turn(&door, |director| director.set_speed(wanted.speed)).await
 }
 
 async fn restart(State(door): State<Arc<Door>>) -> Response {
