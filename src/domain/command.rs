@@ -338,19 +338,6 @@ impl Command {
         }
     }
 
-    /// What it is called in a sentence.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::Open(_) => "Opening",
-            Self::Escalate { .. } => "Escalating",
-            Self::Acknowledge(_) => "Acknowledging",
-            Self::Resolve { .. } => "Resolving",
-            Self::Note { .. } => "A note",
-            Self::PostUpdate { .. } => "An update",
-            _ => "This",
-        }
-    }
-
     /// Whether it may open an incident where there is none.
     pub fn opens(&self) -> bool {
         matches!(self, Self::Open(_) | Self::AlertFired(_))

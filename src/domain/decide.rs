@@ -66,7 +66,7 @@ pub fn decide_opening(
     match command {
         Command::Open(open) => lifecycle::open(id, workspace, number, open, context),
         Command::AlertFired(alert) => alert::open(id, workspace, number, alert, context),
-        other => Err(Rejection::new(RejectionKind::NotFound, format!("{} needs an incident.", other.verb()))
+        _ => Err(Rejection::new(RejectionKind::NotFound, "This needs an incident.")
             .hint("Type it in an incident's channel, or name one: INC-42.")),
     }
 }
