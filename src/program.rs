@@ -1,12 +1,12 @@
 //! The program put together: store, application, worker and the connections to Slack, to monitoring systems and to
 //! browsers. `serve` and `demo` run it by a clock that runs; replay and tests move the clock and do its rounds themselves.
 
+mod acquaintance;
+mod intake;
 mod timekeeping;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
@@ -16,43 +16,26 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::alerts;
-use crate::app::{App, Error, Request, Target};
+use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
-use crate::domain::answer::Said;
-use crate::domain::command::Command;
-use crate::domain::event::Actor;
-use crate::domain::rejection::RejectionKind;
-use crate::domain::roster::{Directory, Roster};
-use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
-use crate::slack::{Class, Slack, SlackConfig, http};
-use crate::store::{Db, Engine, people, settings};
+use crate::slack::{Slack, SlackConfig, http};
+use crate::store::{Db, Engine};
 use crate::worker::{Documents, Worker};
-use crate::{scheduler, web};
+use crate::{alerts, scheduler, web};
 
+pub(crate) use acquaintance::fetch;
+pub use acquaintance::{CHANNELS_KEY, WORKSPACE_KEY};
 pub use timekeeping::agree;
 
-/// How often people and groups are read again, besides when Slack tells of a change.
-const DIRECTORY_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How long the first contact with Slack may take before starting with what is remembered.
-const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often what nobody needs any more is looked for.
+const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Effects that were given up are kept for this long.
 const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
 /// Deliveries are remembered for this long; Slack repeats none after a day.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::hours(48);
-
-/// Why a first start ends: nothing is remembered yet that could be started with.
-const NOT_MET: &str = "Slack was not reached, and this database has not met it before. Check the network, and \
-                       SLACK_API_URL if it is set, then start again";
-
-/// Where the workspace this database belongs to is remembered.
-pub const WORKSPACE_KEY: &str = "workspace";
-const WORKSPACE_URL_KEY: &str = "workspace_url";
-/// Where the ids of channels are remembered by name, as JSON.
-pub const CHANNELS_KEY: &str = "channels";
 
 /// What a program is made from.
 pub struct Parts {
@@ -74,10 +57,12 @@ pub struct Program {
     dispatch: Dispatch,
     documents: Documents,
     router: Router,
+    /// Slack has not been asked yet who we are.
+    from_memory: bool,
 }
 
 impl Program {
-    /// Opens the database, meets Slack and reads who is who. Slack may be away if it was met before.
+    /// Opens the database and learns who is who: from memory where that is enough, from Slack otherwise.
     ///
     /// # Errors
     /// With a sentence that says the way out: the database cannot be used, or Slack was never reached or refused us.
@@ -86,21 +71,20 @@ impl Program {
         let db = Db::open(secrecy::ExposeSecret::expose_secret(&database_url), &clock).await?;
         let clock = timekeeping::shared_clock(&db, clock).await?;
         let slack = Slack::new(slack_config)?;
-        let (workspace, workspace_url) = introduce(&db, &slack, &config).await?;
-        let (roster, directory) = who_is_who(&db, &slack, &config, &workspace, &clock).await?;
+        let known = acquaintance::make(&db, &slack, &config, &clock).await?;
         let documents = Documents::new(&config);
-        let app = App::start(db, clock.clone(), workspace, roster, directory);
+        let app = App::start(db, clock.clone(), known.workspace, known.roster, known.directory);
         let worker = Worker::new(app.clone(), slack.clone(), documents.clone());
-        let dispatch = Dispatch::new(app.clone(), slack.clone(), workspace_url);
+        let dispatch = Dispatch::new(app.clone(), slack.clone(), known.workspace_url);
         let mut router = web::router(app.clone(), documents.clone()).merge(alerts::router(
-            keys(&config, integration_keys),
+            intake::keys(&config, integration_keys),
             clock.clone(),
-            submit(&app),
+            intake::submit(&app),
         ));
         if let Some(secret) = signing_secret {
             router = router.merge(http::router(http::HttpConfig::new(secret, clock), dispatch.receiver()));
         }
-        Ok(Self { app, worker, slack, config, dispatch, documents, router })
+        Ok(Self { app, worker, slack, config, dispatch, documents, router, from_memory: known.from_memory })
     }
 
     /// Everything that answers HTTP.
@@ -132,10 +116,12 @@ impl Program {
         });
         parts.spawn(scheduler::run(app.clone()).map(|()| Err(anyhow!("the scheduler ended"))));
         parts.spawn(worker.run().map(|()| Err(anyhow!("the worker ended"))));
-        parts.spawn(keep_up(app.clone(), self.slack.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
+        let mode = self.config.settings.slack.mode;
+        parts.spawn(acquaintance::keep_up(app.clone(), self.slack.clone(), self.config, self.from_memory));
+        parts.spawn(tidy(app.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
         parts.spawn(timekeeping::run(app.clone()).map(|()| Err(anyhow!("the timekeeping ended"))));
         parts.spawn(listen(app).map(|()| Err(anyhow!("the connection to the other replicas ended"))));
-        if self.config.settings.slack.mode == Mode::Socket {
+        if mode == Mode::Socket {
             let (slack, receive) = (self.slack.clone(), self.dispatch.receiver());
             let clock = self.app.clock().clone();
             parts.spawn(async move {
@@ -151,135 +137,14 @@ impl Program {
     }
 }
 
-/// Which workspace the token belongs to: asked from Slack, remembered for the times when Slack is away.
-async fn introduce(db: &Db, slack: &Slack, config: &Config) -> anyhow::Result<(WorkspaceId, Option<String>)> {
-    let mut tx = db.read().await?;
-    let remembered = settings::get(&mut tx, WORKSPACE_KEY).await?;
-    let url = settings::get(&mut tx, WORKSPACE_URL_KEY).await?;
-    drop(tx);
-    let identity = match tokio::time::timeout(CONTACT_TIMEOUT, slack.auth_test()).await {
-        Ok(Ok(identity)) => identity,
-        Ok(Err(error)) if error.is_token_refused() => return Err(error.into()),
-        Ok(Err(error)) if remembered.is_none() => return Err(anyhow::Error::new(error).context(NOT_MET)),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "Slack is away; starting with what is remembered");
-            return Ok((WorkspaceId::new(remembered.unwrap_or_default()), url));
-        }
-        Err(_) => match remembered {
-            Some(workspace) => {
-                tracing::error!("Slack does not answer; starting with what is remembered");
-                return Ok((WorkspaceId::new(workspace), url));
-            }
-            None => return Err(anyhow!(NOT_MET)),
-        },
-    };
-    let workspace = identity.workspace.clone().or_else(|| config.settings.slack.workspace.clone());
-    let Some(workspace) = workspace else {
-        return Err(anyhow!(
-            "The app is installed for a whole organisation. Set slack.workspace to the workspace's id."
-        ));
-    };
-    let wanted = config.settings.slack.workspace.as_ref().map(WorkspaceId::as_str).or(remembered.as_deref());
-    if let Some(wanted) = wanted
-        && wanted != workspace.as_str()
-    {
-        return Err(anyhow!(
-            "The token belongs to the workspace {workspace}, but this database (or slack.workspace) belongs to \
-             {wanted}. Use the token of {wanted}, or another database."
-        ));
+/// Looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long
+/// ago.
+async fn tidy(app: App) {
+    if let Err(error) = app.db().check().await {
+        tracing::error!(%error, "the database is not sound");
     }
-    let mut tx = db.write().await?;
-    settings::set(&mut tx, WORKSPACE_KEY, workspace.as_str()).await?;
-    settings::set(&mut tx, WORKSPACE_URL_KEY, &identity.url).await?;
-    tx.commit().await?;
-    Ok((workspace, Some(identity.url)))
-}
-
-/// The roster with every name looked up. Names that Slack does not know stop a first start; later they are logged and
-/// the rest goes on, because a pager must come up again.
-async fn who_is_who(
-    db: &Db,
-    slack: &Slack,
-    config: &Config,
-    workspace: &WorkspaceId,
-    clock: &Clock,
-) -> anyhow::Result<(Roster, Directory)> {
-    let mut tx = db.read().await?;
-    let mut directory = people::load_directory(&mut tx, workspace).await?;
-    let channels = settings::get(&mut tx, CHANNELS_KEY).await?;
-    drop(tx);
-    let mut channels: BTreeMap<String, ChannelId> =
-        channels.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let first = directory.people.is_empty();
-    match fetch(slack).await {
-        Ok((fetched, found)) => {
-            directory = fetched;
-            channels = found;
-            remember(db, workspace, &directory, &channels, clock).await?;
-        }
-        Err(error) if first => return Err(error.into()),
-        Err(error) => tracing::error!(%error, "Slack's directory could not be read; starting with what is remembered"),
-    }
-    let (roster, unknown) = config.resolve_known(&directory, &channels);
-    match unknown {
-        Some(unknown) if first => Err(unknown.into()),
-        Some(unknown) => {
-            tracing::error!("some names of the configuration are not known; the rest is paged\n{unknown}");
-            Ok((roster, directory))
-        }
-        None => Ok((roster, directory)),
-    }
-}
-
-/// People, groups and channels as Slack knows them now.
-pub(crate) async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
-    let people = slack.list_users().await?;
-    let groups = match slack.user_groups().await {
-        Ok(groups) => groups,
-        // Only paid workspaces have user groups, and only those who use them give the scope.
-        Err(error) if matches!(error.class(), Class::Permanent { .. } | Class::Auth { .. }) => Vec::new(),
-        // Anything else passes; going on with no groups would leave teams empty.
-        Err(error) => return Err(error),
-    };
-    let channels = slack.list_channels().await?;
-    let directory = Directory {
-        people: people.into_iter().map(|person| (person.id.clone(), person)).collect(),
-        groups: groups.into_iter().map(|group| (group.id.clone(), group)).collect(),
-    };
-    Ok((directory, channels.into_iter().map(|channel| (channel.name, channel.id)).collect()))
-}
-
-async fn remember(
-    db: &Db,
-    workspace: &WorkspaceId,
-    directory: &Directory,
-    channels: &BTreeMap<String, ChannelId>,
-    clock: &Clock,
-) -> Result<(), crate::store::Error> {
-    let now = clock.now();
-    let persons: Vec<_> = directory.people.values().cloned().collect();
-    let groups: Vec<_> = directory.groups.values().cloned().collect();
-    let mut tx = db.write().await?;
-    people::upsert(&mut tx, workspace, &persons, now).await?;
-    people::upsert_groups(&mut tx, workspace, &groups, now).await?;
-    let json = serde_json::to_string(channels).unwrap_or_default();
-    settings::set(&mut tx, CHANNELS_KEY, &json).await?;
-    tx.commit().await
-}
-
-/// Keeps people and groups current, and forgets deliveries that nobody repeats any more.
-async fn keep_up(app: App, slack: Slack) {
     loop {
-        app.clock().sleep(DIRECTORY_EVERY).await;
-        match fetch(&slack).await {
-            Ok((fetched, channels)) => {
-                if let Err(error) = remember(app.db(), app.workspace(), &fetched, &channels, app.clock()).await {
-                    tracing::warn!(%error, "the directory could not be kept");
-                }
-                app.update_directory(|directory| *directory = fetched);
-            }
-            Err(error) => tracing::warn!(%error, "Slack's directory could not be read"),
-        }
+        app.clock().sleep(TIDY_EVERY).await;
         if let Err(error) = forget(&app).await {
             tracing::warn!(%error, "old deliveries could not be forgotten");
         }
@@ -311,76 +176,6 @@ async fn listen(app: App) {
                 app.clock().sleep(TimeDelta::seconds(5)).await;
             }
         }
-    }
-}
-
-fn keys(config: &Config, mut sums: BTreeMap<crate::ids::IntegrationKey, Vec<[u8; 32]>>) -> Arc<alerts::Keys> {
-    let integrations = config.settings.integrations.iter().map(|integration| alerts::Integration {
-        key: integration.key.clone(),
-        kind: match integration.kind {
-            crate::config::IntegrationKind::Alertmanager => alerts::Kind::Alertmanager,
-            crate::config::IntegrationKind::Generic => alerts::Kind::Generic,
-        },
-        secret_sha256s: sums.remove(&integration.key).unwrap_or_default(),
-    });
-    Arc::new(alerts::Keys::new(integrations.collect()))
-}
-
-/// Hands alerts to the application, one command each, and answers after the last is committed.
-fn submit(app: &App) -> alerts::Submit {
-    let app = app.clone();
-    Arc::new(move |signals: Vec<alerts::Signal>| {
-        let app = app.clone();
-        async move {
-            let mut accepted = Vec::with_capacity(signals.len());
-            for signal in signals {
-                accepted.push(submit_one(&app, signal).await?);
-            }
-            Ok(accepted)
-        }
-        .boxed()
-    })
-}
-
-async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepted, alerts::SubmitError> {
-    let clears = matches!(signal, alerts::Signal::Cleared { .. });
-    let (key, integration, join, command) = match signal {
-        alerts::Signal::Fired { delivery_key, alert, join } => {
-            (delivery_key, alert.integration.clone(), join, Command::AlertFired(*alert))
-        }
-        alerts::Signal::Cleared { delivery_key, integration, dedup_key, text, at, join } => {
-            let command = Command::AlertCleared { integration: integration.clone(), dedup_key, text, at };
-            (delivery_key, integration, join, command)
-        }
-    };
-    let failed = |error: Error| match error {
-        Error::Busy | Error::Closed => alerts::SubmitError::Busy { retry_after_s: 5 },
-        Error::Store(error) => {
-            let reference = crate::ids::random_id()[..8].to_owned();
-            tracing::error!(%error, reference, "an alert was not kept");
-            alerts::SubmitError::Failed { reference }
-        }
-    };
-    // An incident that is gone or closed cannot be joined; the alert is then treated like any other.
-    let joined = match join {
-        Some(number) => app.incident_by_number(number).await.map_err(|error| failed(error.into()))?,
-        None => None,
-    };
-    let target = match joined.filter(crate::domain::incident::Incident::is_open) {
-        Some(incident) => Target::Incident(incident.id),
-        None => Target::Alert,
-    };
-    let actor = Actor::Integration { integration };
-    let answer =
-        app.try_handle(Request { key: Some(key), actor, target, command, inside: true }).await.map_err(failed)?;
-    let number = answer.number;
-    match answer.answer.said {
-        // Clearing what never fired here is nothing to complain about.
-        Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {
-            Ok(alerts::Accepted { incident: None })
-        }
-        Said::Refused { rejection } => Err(alerts::SubmitError::Refused(rejection)),
-        _ => Ok(alerts::Accepted { incident: number }),
     }
 }
 

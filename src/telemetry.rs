@@ -8,11 +8,11 @@ use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{ParseError, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer};
 
 /// The environment variable that chooses what is written; `info` without it.
 pub const LOG_VARIABLE: &str = "FIREBELL_LOG";
@@ -59,10 +59,12 @@ pub fn subscriber<W>(filter: &str, format: Format, writer: W) -> Result<impl Sub
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let asked_for = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)
-        .map_err(|error| Error::Filter { value: filter.to_owned(), why: error.to_string() })?;
+    let asked_for: Targets = match filter.trim() {
+        "" => Targets::new().with_default(LevelFilter::INFO),
+        filter => filter
+            .parse()
+            .map_err(|error: ParseError| Error::Filter { value: filter.to_owned(), why: error.to_string() })?,
+    };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
         Format::Text { color } => lines.with_ansi(color).boxed(),

@@ -20,8 +20,8 @@ const READERS: u32 = 4;
 const CHECKPOINT_PAGES: &str = "2000";
 /// The WAL is written over from its start, and cut only if it grew beyond this: 64 MB.
 const WAL_BYTES_KEPT: &str = "67108864";
-/// Files up to this size are checked in full at each start, which takes well under a second.
-const FULL_CHECK_BYTES_MAX: u64 = 64 << 20;
+/// Files up to this size are checked before the program serves, which takes some milliseconds; larger ones meanwhile.
+const FULL_CHECK_BYTES_MAX: u64 = 4 << 20;
 /// How long to wait before a lock that SQLite itself does not wait for is asked for again.
 const LOCK_POLL_MS: u64 = 50;
 
@@ -52,7 +52,7 @@ impl Files {
             .foreign_keys(true)
             .busy_timeout(BUSY_MAX)
             .statement_cache_capacity(256)
-            .pragma("cache_size", "-32000")
+            .pragma("cache_size", "-16000")
             .disable_statement_logging();
         let writing = options
             .clone()

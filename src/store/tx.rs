@@ -191,8 +191,9 @@ macro_rules! insert {
 
 pub(super) use {execute, execute_in, fetch_all, fetch_in, fetch_optional, insert};
 
-/// How many rows one statement of a [`Bulk`] takes; few sizes, so that prepared statements are used again.
-const BULK_ROWS: [usize; 3] = [64, 8, 1];
+/// How many rows one statement of a [`Bulk`] takes: few sizes, so that prepared statements are used again, and powers of
+/// two, so that any number of rows takes few statements.
+const BULK_ROWS: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 
 /// An `INSERT` of any number of rows, as statements of fixed sizes.
 pub(super) struct Bulk {
@@ -280,7 +281,7 @@ mod tests {
     fn a_bulk_statement_cuts_any_number_of_rows_into_its_sizes() {
         let rows: Vec<u32> = (0..147).collect();
         let sizes: Vec<_> = portions(&rows).map(|(_, rows)| rows.len()).collect();
-        assert_eq!(sizes, [64, 64, 8, 8, 1, 1, 1]);
+        assert_eq!(sizes, [128, 16, 2, 1]);
         let again: Vec<u32> = portions(&rows).flat_map(|(_, rows)| rows.to_vec()).collect();
         assert_eq!(again, rows);
     }
@@ -288,7 +289,7 @@ mod tests {
     #[test]
     fn a_bulk_statement_numbers_parameters_only_where_that_costs_nothing() {
         let bulk = Bulk::new("INSERT INTO t (a, b)", 2, "ON CONFLICT DO NOTHING");
-        assert_eq!(&*bulk.sqlite[2], "INSERT INTO t (a, b) VALUES (?,?) ON CONFLICT DO NOTHING");
-        assert!(bulk.postgres[1].starts_with("INSERT INTO t (a, b) VALUES ($1,$2),($3,$4),"));
+        assert_eq!(&*bulk.sqlite[7], "INSERT INTO t (a, b) VALUES (?,?) ON CONFLICT DO NOTHING");
+        assert_eq!(&*bulk.postgres[6], "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4) ON CONFLICT DO NOTHING");
     }
 }

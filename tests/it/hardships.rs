@@ -163,12 +163,12 @@ impl House {
         self.try_bell_at(&self.slack.api_url()).await
     }
 
-    async fn try_bell_at(&self, api_url: &str) -> anyhow::Result<Bell> {
+    async fn program_at(&self, api_url: &str) -> anyhow::Result<Program> {
         let sum = |key| hex::encode(monitoring::keys::digest(key));
         let text = CONFIG.replace("SCRIPT", &sum(SCRIPT_KEY)).replace("PROMETHEUS", &sum(PROMETHEUS_KEY));
         let config = Config::parse(&text, &self.folder.path().join("firebell.toml")).expect("a configuration");
         let key = |name: &str, secret| (IntegrationKey::from(name), vec![monitoring::keys::digest(secret)]);
-        let program = Program::assemble(Parts {
+        Program::assemble(Parts {
             config,
             clock: self.clock.clone(),
             database_url: SecretString::from(self.database.clone()),
@@ -180,7 +180,11 @@ impl House {
             signing_secret: Some(SecretString::from(SIGNING_SECRET)),
             integration_keys: [key("script", SCRIPT_KEY), key("prometheus", PROMETHEUS_KEY)].into(),
         })
-        .await?;
+        .await
+    }
+
+    async fn try_bell_at(&self, api_url: &str) -> anyhow::Result<Bell> {
+        let program = self.program_at(api_url).await?;
         let listener = bind(([127, 0, 0, 1], 0).into()).await?;
         let url = format!("http://{}", listener.local_addr()?);
         self.slack.set_delivery(Delivery::Http {

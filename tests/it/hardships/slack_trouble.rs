@@ -299,6 +299,9 @@ async fn a_token_of_another_workspace_is_refused() {
     })
     .await
     .expect("a sandbox");
-    let error = house.try_bell_at(&elsewhere.api_url()).await.err().expect("refused").to_string();
+    // It serves at once with what it remembers, and ends as soon as it learns where it is.
+    let program = house.program_at(&elsewhere.api_url()).await.expect("a program");
+    let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let error = program.run(listener).await.expect_err("refused").to_string();
     assert!(error.contains("T0ELSEWHER") && error.contains("T0SHOPFRNT"), "{error}");
 }

@@ -1,0 +1,247 @@
+//! Who we are at Slack, and who is who there: asked from Slack, and remembered for the times when Slack is away.
+//!
+//! A pager must come up at once. What is remembered is enough to begin with as soon as it knows every name of the
+//! configuration; Slack is then asked while we already serve. A first start has nothing to begin with, and waits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use chrono::TimeDelta;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::roster::{Directory, Roster};
+use crate::ids::{ChannelId, WorkspaceId};
+use crate::slack::{Class, Slack};
+use crate::store::{self, Db, people, settings};
+
+/// How often people and groups are read again, besides when Slack tells of a change.
+const DIRECTORY_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How soon Slack is asked again after it did not answer.
+const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// How long the first contact with Slack may take.
+const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a first start ends: nothing is remembered yet that could be started with.
+const NOT_MET: &str = "Slack was not reached, and this database has not met it before. Check the network, and \
+                       SLACK_API_URL if it is set, then start again";
+
+/// Where the workspace that this database belongs to is remembered.
+pub const WORKSPACE_KEY: &str = "workspace";
+const WORKSPACE_URL_KEY: &str = "workspace_url";
+/// Where the ids of channels are remembered by name, as JSON.
+pub const CHANNELS_KEY: &str = "channels";
+
+/// What a program needs to know of Slack before it can serve.
+pub(super) struct Known {
+    pub(super) workspace: WorkspaceId,
+    pub(super) workspace_url: Option<String>,
+    pub(super) roster: Roster,
+    pub(super) directory: Directory,
+    /// Whether all of it comes from memory: Slack has not been asked in this process.
+    pub(super) from_memory: bool,
+}
+
+/// What is remembered, if it is enough; otherwise what Slack says now.
+///
+/// # Errors
+/// On a start that needs Slack: it was not reached, refused the token, belongs to another workspace, or does not know
+/// names of the configuration.
+pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock) -> anyhow::Result<Known> {
+    let memory = Memory::load(db).await?;
+    if let Some(known) = memory.enough(config) {
+        return Ok(known);
+    }
+    let (workspace, workspace_url) = introduce(db, slack, config, &memory).await?;
+    let first = memory.directory.people.is_empty();
+    let (directory, channels) = match fetch(slack).await {
+        Ok((directory, channels)) => {
+            remember(db, &workspace, &directory, &channels, clock).await?;
+            (directory, channels)
+        }
+        Err(error) if first => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(%error, "Slack's directory could not be read; starting with what is remembered");
+            (memory.directory, memory.channels)
+        }
+    };
+    let (roster, unknown) = config.resolve_known(&directory, &channels);
+    match unknown {
+        Some(unknown) if first => return Err(unknown.into()),
+        // A pager must come up again, whoever has left.
+        Some(unknown) => {
+            tracing::error!("some names of the configuration are not known; the rest is paged\n{unknown}");
+        }
+        None => {}
+    }
+    Ok(Known { workspace, workspace_url, roster, directory, from_memory: false })
+}
+
+/// What an earlier start has left.
+struct Memory {
+    workspace: Option<WorkspaceId>,
+    workspace_url: Option<String>,
+    directory: Directory,
+    channels: BTreeMap<String, ChannelId>,
+}
+
+impl Memory {
+    async fn load(db: &Db) -> Result<Self, store::Error> {
+        let mut tx = db.read().await?;
+        let workspace = settings::get(&mut tx, WORKSPACE_KEY).await?.map(WorkspaceId::new);
+        let directory = match &workspace {
+            Some(workspace) => people::load_directory(&mut tx, workspace).await?,
+            None => Directory::default(),
+        };
+        let channels = settings::get(&mut tx, CHANNELS_KEY).await?;
+        Ok(Self {
+            workspace,
+            workspace_url: settings::get(&mut tx, WORKSPACE_URL_KEY).await?,
+            directory,
+            channels: channels.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        })
+    }
+
+    /// Whether the configuration can be served with this alone.
+    fn enough(&self, config: &Config) -> Option<Known> {
+        let workspace = self.workspace.clone()?;
+        let configured = config.settings.slack.workspace.as_ref();
+        if self.directory.people.is_empty() || configured.is_some_and(|configured| *configured != workspace) {
+            return None;
+        }
+        let (roster, unknown) = config.resolve_known(&self.directory, &self.channels);
+        unknown.is_none().then(|| Known {
+            workspace,
+            workspace_url: self.workspace_url.clone(),
+            roster,
+            directory: self.directory.clone(),
+            from_memory: true,
+        })
+    }
+}
+
+/// Which workspace the token belongs to.
+async fn introduce(
+    db: &Db,
+    slack: &Slack,
+    config: &Config,
+    memory: &Memory,
+) -> anyhow::Result<(WorkspaceId, Option<String>)> {
+    let error = match tokio::time::timeout(CONTACT_TIMEOUT, slack.auth_test()).await {
+        Ok(Ok(identity)) => return ours(db, config, memory.workspace.as_ref(), identity).await,
+        Ok(Err(error)) if error.is_token_refused() => return Err(error.into()),
+        Ok(Err(error)) => anyhow::Error::new(error),
+        Err(late) => anyhow::Error::new(late),
+    };
+    let Some(workspace) = memory.workspace.clone() else { return Err(error.context(NOT_MET)) };
+    tracing::error!(error = format!("{error:#}"), "Slack is away; starting with what is remembered");
+    Ok((workspace, memory.workspace_url.clone()))
+}
+
+/// Remembers the workspace that the token belongs to, unless it is another than before.
+async fn ours(
+    db: &Db,
+    config: &Config,
+    before: Option<&WorkspaceId>,
+    identity: crate::slack::Identity,
+) -> anyhow::Result<(WorkspaceId, Option<String>)> {
+    let configured = config.settings.slack.workspace.as_ref();
+    let Some(workspace) = identity.workspace.clone().or_else(|| configured.cloned()) else {
+        return Err(anyhow!(
+            "The app is installed for a whole organisation. Set slack.workspace to the workspace's id."
+        ));
+    };
+    if let Some(wanted) = configured.or(before).filter(|wanted| **wanted != workspace) {
+        return Err(anyhow!(
+            "The token belongs to the workspace {workspace}, but this database (or slack.workspace) belongs to \
+             {wanted}. Use the token of {wanted}, or another database."
+        ));
+    }
+    let mut tx = db.write().await?;
+    settings::set(&mut tx, WORKSPACE_KEY, workspace.as_str()).await?;
+    settings::set(&mut tx, WORKSPACE_URL_KEY, &identity.url).await?;
+    tx.commit().await?;
+    Ok((workspace, Some(identity.url)))
+}
+
+/// People, groups and channels as Slack knows them now.
+pub(crate) async fn fetch(slack: &Slack) -> Result<(Directory, BTreeMap<String, ChannelId>), crate::slack::Error> {
+    let people = slack.list_users().await?;
+    let groups = match slack.user_groups().await {
+        Ok(groups) => groups,
+        // Only paid workspaces have user groups, and only those who use them give the scope.
+        Err(error) if matches!(error.class(), Class::Permanent { .. } | Class::Auth { .. }) => Vec::new(),
+        // Anything else passes; going on with no groups would leave teams empty.
+        Err(error) => return Err(error),
+    };
+    let channels = slack.list_channels().await?;
+    let directory = Directory {
+        people: people.into_iter().map(|person| (person.id.clone(), person)).collect(),
+        groups: groups.into_iter().map(|group| (group.id.clone(), group)).collect(),
+    };
+    Ok((directory, channels.into_iter().map(|channel| (channel.name, channel.id)).collect()))
+}
+
+async fn remember(
+    db: &Db,
+    workspace: &WorkspaceId,
+    directory: &Directory,
+    channels: &BTreeMap<String, ChannelId>,
+    clock: &Clock,
+) -> Result<(), store::Error> {
+    let now = clock.now();
+    let persons: Vec<_> = directory.people.values().cloned().collect();
+    let groups: Vec<_> = directory.groups.values().cloned().collect();
+    let mut tx = db.write().await?;
+    people::upsert(&mut tx, workspace, &persons, now).await?;
+    people::upsert_groups(&mut tx, workspace, &groups, now).await?;
+    let json = serde_json::to_string(channels).unwrap_or_default();
+    settings::set(&mut tx, CHANNELS_KEY, &json).await?;
+    tx.commit().await
+}
+
+/// Makes up for a start from memory, then keeps people and groups current.
+///
+/// # Errors
+/// When Slack, asked after a start from memory, refuses the token or turns out to be another workspace's.
+pub(super) async fn keep_up(app: App, slack: Slack, config: Config, mut from_memory: bool) -> anyhow::Result<()> {
+    loop {
+        if from_memory {
+            match slack.auth_test().await {
+                Ok(identity) => match ours(app.db(), &config, Some(app.workspace()), identity).await {
+                    Err(error) if !error.is::<store::Error>() => return Err(error),
+                    Err(error) => tracing::warn!(error = format!("{error:#}"), "the workspace could not be kept"),
+                    Ok(_) => {}
+                },
+                Err(error) if error.is_token_refused() => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(%error, "Slack is away; serving with what is remembered");
+                    app.clock().sleep(AGAIN_AFTER).await;
+                    continue;
+                }
+            }
+            from_memory = false;
+        } else {
+            app.clock().sleep(DIRECTORY_EVERY).await;
+        }
+        if let Err(error) = renew(&app, &slack, &config).await {
+            tracing::warn!(error = format!("{error:#}"), "Slack's directory could not be read");
+        }
+    }
+}
+
+/// Takes over who is who now. Names that Slack no longer knows keep the meaning they had: somebody who took another
+/// name is still to be paged.
+pub(super) async fn renew(app: &App, slack: &Slack, config: &Config) -> anyhow::Result<()> {
+    let (directory, channels) = fetch(slack).await?;
+    remember(app.db(), app.workspace(), &directory, &channels, app.clock()).await?;
+    let (roster, unknown) = config.resolve_known(&directory, &channels);
+    match unknown {
+        None => app.set_roster(roster),
+        Some(unknown) => tracing::error!("names of the configuration are gone; they mean whom they meant\n{unknown}"),
+    }
+    app.update_directory(|known| *known = directory);
+    Ok(())
+}
