@@ -211,6 +211,7 @@ impl Worker {
             | Effect::UpdatePostmortem => self.update(work).await,
             Effect::Capture { message, kind, by } => self.capture(work, message, *kind, by).await,
             Effect::Mark { seq } => self.mark(work, *seq).await,
+            Effect::SendDocument { to, format } => self.send_document(work, to, *format).await,
             Effect::Export => self.export(work).await,
         }
     }
@@ -239,6 +240,7 @@ impl Worker {
             Effect::PinCard => (Method::PinsAdd, None),
             Effect::Capture { .. } => (Method::ConversationsHistory, None),
             Effect::Mark { .. } => (Method::ReactionsAdd, None),
+            Effect::SendDocument { .. } => (Method::FilesGetUploadUrlExternal, None),
             Effect::Export => return None,
         })
     }

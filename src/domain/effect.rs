@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::NoteKind;
+use super::postmortem::Format;
 use crate::ids::{EscalationId, MessageRef, PageId, Seq, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,11 @@ pub enum Effect {
     },
     PostPostmortem,
     UpdatePostmortem,
+    /// Send one person the document as a file.
+    SendDocument {
+        to: UserId,
+        format: Format,
+    },
     /// Write the documents to the export directory.
     Export,
 }
@@ -73,7 +79,7 @@ pub enum Lane {
     Card = 2,
     Channel = 3,
     Chatter = 4,
-    /// Needs no Slack.
+    /// Documents, which nobody waits for in a hurry.
     Document = 5,
 }
 
@@ -95,7 +101,7 @@ impl Effect {
             | Self::Tell { .. }
             | Self::PostPostmortem
             | Self::UpdatePostmortem => Lane::Chatter,
-            Self::Export => Lane::Document,
+            Self::SendDocument { .. } | Self::Export => Lane::Document,
         }
     }
 
@@ -115,6 +121,7 @@ impl Effect {
             Self::UpdateEscalation { escalation } => Some(format!("escalation:{}", escalation.0)),
             Self::PostPostmortem => Some("postmortem-post".into()),
             Self::UpdatePostmortem => Some("postmortem".into()),
+            Self::SendDocument { to, format } => Some(format!("document:{to}:{}", format.word())),
             Self::Export => Some("export".into()),
             Self::Mark { seq } => Some(format!("mark:{seq}")),
             Self::CatchUp => Some("catch-up".into()),

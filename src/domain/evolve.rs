@@ -114,6 +114,8 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         | Event::Declared { .. }
         | Event::Noted { .. }
         | Event::CaptureRequested { .. }
+        | Event::DocumentRequested { .. }
+        | Event::DocumentNotSent { .. }
         | Event::TextEdited { .. }
         | Event::EntryRemoved { .. } => {}
 

@@ -32,6 +32,8 @@ fn is_content(event: &Event) -> bool {
     !matches!(
         event,
         Event::CaptureRequested { .. }
+            | Event::DocumentRequested { .. }
+            | Event::DocumentNotSent { .. }
             | Event::ChannelCreated { .. }
             | Event::ChannelFailed { .. }
             | Event::CardPosted { .. }
@@ -170,6 +172,10 @@ impl Effects<'_> {
                     self.out.push(Effect::Capture { message, kind: *kind, by });
                 }
             }
+            Event::DocumentRequested { by, format } => {
+                self.out.push(Effect::SendDocument { to: by.clone(), format: *format });
+            }
+            Event::DocumentNotSent { to, .. } => self.out.push(Effect::Tell { user: to.clone(), seq }),
             Event::FieldSet { .. }
             | Event::ImpactStartSet { .. }
             | Event::ImpactEndSet { .. }
@@ -330,6 +336,10 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
         Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } | Effect::CatchUp => in_channel,
-        Effect::Tell { .. } | Effect::Capture { .. } | Effect::Mark { .. } | Effect::Export => true,
+        Effect::Tell { .. }
+        | Effect::Capture { .. }
+        | Effect::Mark { .. }
+        | Effect::SendDocument { .. }
+        | Effect::Export => true,
     }
 }

@@ -112,6 +112,7 @@ impl Worker {
             | Effect::PinCard
             | Effect::Capture { .. }
             | Effect::Mark { .. }
+            | Effect::SendDocument { .. }
             | Effect::Export => None,
         }
     }
