@@ -85,6 +85,7 @@ impl Slack {
             Args::new()
                 .with("channel", channel.as_str())
                 .with("oldest", oldest.clone())
+                .with("inclusive", true)
                 .with("limit", HISTORY_PAGE_SIZE)
         };
         let mut found = false;
