@@ -204,6 +204,7 @@ impl Worker {
             | Effect::Post { .. }
             | Effect::PostPostmortem
             | Effect::CatchUp
+            | Effect::PostAside { .. }
             | Effect::Tell { .. } => self.post(work).await,
             Effect::UpdateCard
             | Effect::UpdateAnnouncement
@@ -228,6 +229,9 @@ impl Worker {
             | Effect::Post { .. }
             | Effect::PostPostmortem
             | Effect::CatchUp => (Method::ChatPostMessage, channel()),
+            Effect::PostAside { .. } => {
+                (Method::ChatPostMessage, incident.announcement.as_ref().map(|message| message.channel.clone()))
+            }
             Effect::Tell { user, .. } => (Method::ChatPostMessage, Some(ChannelId::new(user.as_str()))),
             Effect::UpdatePage { .. }
             | Effect::UpdateCard

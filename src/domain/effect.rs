@@ -54,6 +54,10 @@ pub enum Effect {
     },
     /// Tell a channel that came late what it missed.
     CatchUp,
+    /// Tell the announcement's thread of the event with this number, for want of a channel.
+    PostAside {
+        seq: Seq,
+    },
     /// Tell one person of the event with this number, for want of a channel.
     Tell {
         user: UserId,
@@ -98,6 +102,7 @@ impl Effect {
             | Self::Capture { .. }
             | Self::Mark { .. }
             | Self::CatchUp
+            | Self::PostAside { .. }
             | Self::Tell { .. }
             | Self::PostPostmortem
             | Self::UpdatePostmortem => Lane::Chatter,
@@ -125,6 +130,7 @@ impl Effect {
             Self::Export => Some("export".into()),
             Self::Mark { seq } => Some(format!("mark:{seq}")),
             Self::CatchUp => Some("catch-up".into()),
+            Self::PostAside { seq } => Some(format!("aside:{seq}")),
             Self::Tell { user, seq } => Some(format!("tell:{user}:{seq}")),
             Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } => None,
         }

@@ -212,9 +212,12 @@ fn alert_cleared(scene: &Scene<'_>, text: &str) -> Message {
     )
 }
 
-/// For a channel that came later than the incident: what it missed. `None` if that is nothing.
+/// For a channel that came later than the incident: what it missed. `None` if that is nothing. Updates are left out,
+/// because they are posted in full.
 pub fn catch_up(scene: &Scene<'_>, history: &[Recorded]) -> Option<Message> {
-    let mut lines: Vec<Mrkdwn> = story::standing(history).iter().filter_map(|told| story::line(scene, told)).collect();
+    let standing = story::standing(history);
+    let missed = standing.iter().filter(|told| !matches!(told.recorded.occurrence.event, Event::UpdatePosted { .. }));
+    let mut lines: Vec<Mrkdwn> = missed.filter_map(|told| story::line(scene, told)).collect();
     if lines.len() < 2 {
         return None;
     }
@@ -288,6 +291,10 @@ pub fn postmortem(scene: &Scene<'_>, standing: &PostmortemStanding) -> Message {
 pub fn told(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
     match &recorded.occurrence.event {
         Event::ChannelFailed { error } => Some(channel_failed(scene, error)),
+        Event::UpdatePosted { text } => {
+            let about = mrkdwn!("{} on {}", scene.actor_first(&recorded.occurrence.actor), scene.number());
+            Some(update(&about, text))
+        }
         Event::DocumentNotSent { format, error, .. } => Some(document_not_sent(scene, *format, error)),
         _ => None,
     }
