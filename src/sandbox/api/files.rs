@@ -79,7 +79,6 @@ pub(crate) fn mimetype(name: &str) -> &'static str {
 }
 
 /// The method that came before the three steps; Slack has switched it off.
-#[expect(clippy::unnecessary_wraps, reason = "every method has the table's signature")]
 pub(super) fn upload_at_once(_: &mut Call<'_>) -> Reply {
     Err("method_deprecated".into())
 }
@@ -205,8 +204,8 @@ pub(super) fn complete_upload(call: &mut Call<'_>) -> Reply {
     for entry in &wanted {
         let id = entry["id"].as_str().unwrap_or_default().to_owned();
         // Sent, and not completed yet: an upload is completed once.
-        let waits = |file: &&File| file.content.is_some() && file.upload_key.is_some();
-        if call.live.state.files.get(&id).filter(waits).is_none() {
+        let waits = |file: &File| file.content.is_some() && file.upload_key.is_some();
+        if !call.live.state.files.get(&id).is_some_and(waits) {
             return Err("file_not_found".into());
         }
         ids.push((id, entry["title"].as_str().map(str::to_owned)));
