@@ -153,8 +153,10 @@ fn fetch(hub: &Hub, id: &str, headers: &HeaderMap, disposition: &str) -> Respons
             return (StatusCode::NOT_FOUND, "no such file").into_response();
         };
         let name: String = render::file_name(file).chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();
+        // Whoever wrote the file did not say how, and nearly everybody means this.
+        let charset = if file.mimetype.starts_with("text/") { "; charset=utf-8" } else { "" };
         let headers = [
-            (header::CONTENT_TYPE, file.mimetype.clone()),
+            (header::CONTENT_TYPE, format!("{}{charset}", file.mimetype)),
             (header::CONTENT_DISPOSITION, format!("{disposition}; filename=\"{name}\"")),
             // Uploaded markup must not run on the page's own origin.
             (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
