@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::Format;
-use crate::domain::postmortem::{Postmortem, json};
+use crate::domain::postmortem::{Postmortem, json, markdown};
 use crate::web::document;
 
 /// Longest part of a folder's name that comes from the title, in characters.
@@ -127,6 +127,21 @@ fn folder(dir: &Path, postmortem: &Postmortem) -> Result<PathBuf, Error> {
         (slug, true) => format!("{prefix}{slug}-{}", self::slug(workspace)),
     };
     Ok(dir.join(name))
+}
+
+/// The document as one text, as its page serves it.
+pub fn text(postmortem: &Postmortem, format: Format) -> String {
+    match format {
+        Format::Markdown => markdown::markdown(postmortem),
+        Format::Html => document::html(postmortem),
+        Format::Json => json::json(postmortem),
+    }
+}
+
+/// What the document is called as a single file: `INC-42-shop-is-slow.md`.
+pub fn file_name(postmortem: &Postmortem, format: Format) -> String {
+    let (name, slug, ending) = (&postmortem.name, slug(&postmortem.title), format.word());
+    if slug.is_empty() { format!("{name}.{ending}") } else { format!("{name}-{slug}.{ending}") }
 }
 
 /// Lower-case letters and digits with single hyphens: safe as a name on every file system.

@@ -85,6 +85,7 @@ pub const BOT_SCOPES: &[(&str, &str)] = &[
     ("chat:write", "post pages, cards and answers"),
     ("chat:write.public", "announce incidents in a public channel without joining it"),
     ("commands", "/incident, /escalate and the shortcuts"),
+    ("files:write", "send the document of an incident to who asks for it"),
     ("groups:history", "the same as channels:history for private incidents"),
     ("groups:read", "the same as channels:read for private incidents"),
     ("groups:write", "the same as channels:manage for private incidents"),

@@ -45,6 +45,7 @@ pub use client::{API_URL, CALL_TIMEOUT, SEARCH_TIMEOUT, SetupError, Slack, Slack
 pub use error::{Class, Error, NotReached, RefusedUser};
 pub use inbound::{Ack, Inbound, Meta, Receive, SeenMessage};
 pub use methods::channels::Channel;
+pub use methods::files::{LentUpload, NewFile};
 pub use methods::messages::{Message, Metadata, Response};
 pub use methods::people::Dnd;
 pub use methods::views::OpenView;

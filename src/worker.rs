@@ -204,6 +204,7 @@ impl Worker {
             | Effect::Post { .. }
             | Effect::PostPostmortem
             | Effect::CatchUp
+            | Effect::PostAside { .. }
             | Effect::Tell { .. } => self.post(work).await,
             Effect::UpdateCard
             | Effect::UpdateAnnouncement
@@ -211,6 +212,7 @@ impl Worker {
             | Effect::UpdatePostmortem => self.update(work).await,
             Effect::Capture { message, kind, by } => self.capture(work, message, *kind, by).await,
             Effect::Mark { seq } => self.mark(work, *seq).await,
+            Effect::SendDocument { to, format } => self.send_document(work, to, *format).await,
             Effect::Export => self.export(work).await,
         }
     }
@@ -227,6 +229,9 @@ impl Worker {
             | Effect::Post { .. }
             | Effect::PostPostmortem
             | Effect::CatchUp => (Method::ChatPostMessage, channel()),
+            Effect::PostAside { .. } => {
+                (Method::ChatPostMessage, incident.announcement.as_ref().map(|message| message.channel.clone()))
+            }
             Effect::Tell { user, .. } => (Method::ChatPostMessage, Some(ChannelId::new(user.as_str()))),
             Effect::UpdatePage { .. }
             | Effect::UpdateCard
@@ -239,6 +244,7 @@ impl Worker {
             Effect::PinCard => (Method::PinsAdd, None),
             Effect::Capture { .. } => (Method::ConversationsHistory, None),
             Effect::Mark { .. } => (Method::ReactionsAdd, None),
+            Effect::SendDocument { .. } => (Method::FilesGetUploadUrlExternal, None),
             Effect::Export => return None,
         })
     }

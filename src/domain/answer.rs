@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{NoteKind, TeamRef};
+use super::postmortem::Format;
 use super::rejection::Rejection;
 use crate::ids::{EscalationId, IncidentId, Seq, UserId};
 
@@ -35,6 +36,10 @@ pub enum Said {
     /// Written down where people do not see it at once.
     Kept {
         what: String,
+    },
+    /// The document goes out to who asked, as a file in a direct message.
+    Sending {
+        format: Format,
     },
     Called {
         escalation: EscalationId,

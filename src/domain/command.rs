@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{NoteKind, Origin, PageResult, Source};
 use super::incident::{Field, Role, Severity, Status};
 use super::permission::Action;
+use super::postmortem::Format;
 use crate::ids::{ChannelId, EscalationId, IntegrationKey, MessageRef, PageId, Seq, UserId};
 
 /// When a person says it happened.
@@ -126,6 +127,10 @@ pub enum Command {
     WriteProse {
         section: String,
         text: Option<String>,
+    },
+    /// The document as a file, by direct message to who asks.
+    SendDocument {
+        format: Format,
     },
 
     /// Call a team. `team` is what the person typed.
@@ -292,12 +297,18 @@ pub enum Finished {
         text: String,
         source: Source,
     },
+    /// The document cannot be sent to who asked for it.
+    DocumentNotSent {
+        to: UserId,
+        format: Format,
+        error: String,
+    },
     /// Done, and the history need not know.
     Quietly,
 }
 
 impl Command {
-    /// What the person must be allowed to do; `None` for what only Firebell itself asks.
+    /// What the person must be allowed to do; `None` for what only Firebell itself asks, and for looking.
     pub fn needs(&self) -> Option<Action> {
         match self {
             Self::Open(_) => Some(Action::Open),
@@ -328,7 +339,8 @@ impl Command {
             | Self::RemoveTask { .. }
             | Self::WriteProse { .. }
             | Self::Called { .. } => Some(Action::Contribute),
-            Self::FollowMessage { .. }
+            Self::SendDocument { .. }
+            | Self::FollowMessage { .. }
             | Self::AlertFired(_)
             | Self::AlertCleared { .. }
             | Self::TimerDue(_)
@@ -336,6 +348,11 @@ impl Command {
             | Self::ChannelGone { .. }
             | Self::Activity { .. } => None,
         }
+    }
+
+    /// Whether a person asks for it, so that an incident they may not see does not exist for them.
+    pub fn is_asked(&self) -> bool {
+        self.needs().is_some() || matches!(self, Self::SendDocument { .. })
     }
 
     /// Whether it may open an incident where there is none.

@@ -45,6 +45,8 @@ pub struct Decided {
 pub fn decide(incident: &Incident, command: &Command, context: &Context<'_>) -> Result<Decided, Rejection> {
     if let Some(action) = command.needs() {
         context.permit(action)?;
+    }
+    if command.is_asked() {
         context.may_touch(incident)?;
     }
     let mut draft = Draft { context: *context, after: incident.clone(), events: Vec::new() };
@@ -158,6 +160,7 @@ impl Draft<'_> {
             Command::FinishTask { task, done } => self.finish_task(*task, *done),
             Command::RemoveTask { task } => self.remove_task(*task),
             Command::WriteProse { section, text } => self.write_prose(section, text.as_deref()),
+            Command::SendDocument { format } => Ok(self.send_document(*format)),
             Command::Escalate { when, team, reason } => self.escalate(*when, team, reason.as_deref()),
             Command::Called { when, team, text } => self.called(*when, team.as_deref(), text),
             Command::Acknowledge(acknowledge) => self.acknowledge(acknowledge),

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::NoteKind;
+use super::postmortem::Format;
 use crate::ids::{EscalationId, MessageRef, PageId, Seq, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,10 @@ pub enum Effect {
     },
     /// Tell a channel that came late what it missed.
     CatchUp,
+    /// Tell the announcement's thread of the event with this number, for want of a channel.
+    PostAside {
+        seq: Seq,
+    },
     /// Tell one person of the event with this number, for want of a channel.
     Tell {
         user: UserId,
@@ -60,6 +65,11 @@ pub enum Effect {
     },
     PostPostmortem,
     UpdatePostmortem,
+    /// Send one person the document as a file.
+    SendDocument {
+        to: UserId,
+        format: Format,
+    },
     /// Write the documents to the export directory.
     Export,
 }
@@ -73,7 +83,7 @@ pub enum Lane {
     Card = 2,
     Channel = 3,
     Chatter = 4,
-    /// Needs no Slack.
+    /// Documents, which nobody waits for in a hurry.
     Document = 5,
 }
 
@@ -92,10 +102,11 @@ impl Effect {
             | Self::Capture { .. }
             | Self::Mark { .. }
             | Self::CatchUp
+            | Self::PostAside { .. }
             | Self::Tell { .. }
             | Self::PostPostmortem
             | Self::UpdatePostmortem => Lane::Chatter,
-            Self::Export => Lane::Document,
+            Self::SendDocument { .. } | Self::Export => Lane::Document,
         }
     }
 
@@ -115,9 +126,11 @@ impl Effect {
             Self::UpdateEscalation { escalation } => Some(format!("escalation:{}", escalation.0)),
             Self::PostPostmortem => Some("postmortem-post".into()),
             Self::UpdatePostmortem => Some("postmortem".into()),
+            Self::SendDocument { to, format } => Some(format!("document:{to}:{}", format.word())),
             Self::Export => Some("export".into()),
             Self::Mark { seq } => Some(format!("mark:{seq}")),
             Self::CatchUp => Some("catch-up".into()),
+            Self::PostAside { seq } => Some(format!("aside:{seq}")),
             Self::Tell { user, seq } => Some(format!("tell:{user}:{seq}")),
             Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } => None,
         }

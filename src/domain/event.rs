@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::incident::{Field, Role, Severity, Status};
 use super::policy::{Policy, Target};
+use super::postmortem::Format;
 use crate::ids::{ChannelId, EscalationId, IntegrationKey, MessageRef, PageId, Seq, TeamKey, UserId};
 
 /// An event with its place in the history.
@@ -359,6 +360,17 @@ pub enum Event {
     CaptureRequested {
         message: MessageRef,
         kind: NoteKind,
+    },
+    /// A person wants the document as a file. Firebell's own entry, because asking makes nobody a responder.
+    DocumentRequested {
+        by: UserId,
+        format: Format,
+    },
+    /// The document could not be sent to who asked for it.
+    DocumentNotSent {
+        to: UserId,
+        format: Format,
+        error: String,
     },
     ChannelCreated {
         channel: ChannelId,

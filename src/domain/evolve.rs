@@ -36,6 +36,7 @@ impl Incident {
             concluded: false,
             last_seq: recorded.seq,
             last_update_at: None,
+            updates_waiting: Vec::new(),
             roles: BTreeMap::new(),
             responders: BTreeSet::new(),
             impact_start_at: None,
@@ -114,6 +115,8 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         | Event::Declared { .. }
         | Event::Noted { .. }
         | Event::CaptureRequested { .. }
+        | Event::DocumentRequested { .. }
+        | Event::DocumentNotSent { .. }
         | Event::TextEdited { .. }
         | Event::EntryRemoved { .. } => {}
 
@@ -143,7 +146,12 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
             incident.roles.insert(*role, user.clone());
             incident.meet_user(user);
         }
-        Event::UpdatePosted { .. } => incident.last_update_at = Some(occurrence.at),
+        Event::UpdatePosted { .. } => {
+            incident.last_update_at = Some(occurrence.at);
+            if incident.channel == Channel::Wanted {
+                incident.updates_waiting.push(recorded.seq);
+            }
+        }
 
         Event::ImpactStartSet { start_at } => incident.impact_start_at = *start_at,
         Event::ImpactEndSet { end_at } => incident.impact_end_at = *end_at,
@@ -215,7 +223,11 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
             incident.channel = Channel::Failed { error: error.clone() };
             incident.card = None;
         }
-        Event::CardPosted { message } => incident.card = Some(message.clone()),
+        Event::CardPosted { message } => {
+            incident.card = Some(message.clone());
+            // The channel is furnished, and with it came what waited for it.
+            incident.updates_waiting.clear();
+        }
         Event::AnnouncementPosted { message } => incident.announcement = Some(message.clone()),
         Event::PostmortemPosted { message } => incident.postmortem_message = Some(message.clone()),
         Event::EscalationPosted { escalation, message } => incident.post_escalation(*escalation, message),

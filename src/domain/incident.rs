@@ -222,6 +222,9 @@ pub struct Incident {
     pub concluded: bool,
     pub last_seq: Seq,
     pub last_update_at: Option<DateTime<Utc>>,
+    /// Updates that came before there was a channel to show them in.
+    #[serde(default)]
+    pub updates_waiting: Vec<Seq>,
     pub roles: BTreeMap<Role, UserId>,
     /// Everybody who took part, in order of appearance of their ids.
     pub responders: BTreeSet<UserId>,

@@ -5,6 +5,7 @@
 
 mod about;
 pub mod figures;
+mod format;
 pub mod json;
 mod lint;
 pub mod markdown;
@@ -26,6 +27,7 @@ use super::timeline::people::{People, PeopleStyle};
 use super::timeline::{Entry, EntryKind, timeline};
 use crate::ids::{EscalationId, Seq};
 use figures::{Figures, Moments, figures};
+pub use format::Format;
 use phases::Phases;
 
 /// How a document is written.

@@ -32,6 +32,8 @@ fn is_content(event: &Event) -> bool {
     !matches!(
         event,
         Event::CaptureRequested { .. }
+            | Event::DocumentRequested { .. }
+            | Event::DocumentNotSent { .. }
             | Event::ChannelCreated { .. }
             | Event::ChannelFailed { .. }
             | Event::CardPosted { .. }
@@ -60,7 +62,10 @@ impl Effects<'_> {
             Event::ChannelCreated { .. } => self.furnish(recorded.recorded_at),
             Event::ChannelFailed { .. } => {
                 self.refresh_announcement();
-                self.tell_those_concerned(seq);
+                self.tell(seq, true);
+                for update in self.incident.updates_waiting.clone() {
+                    self.pass_on(update);
+                }
             }
             Event::CardPosted { .. } => self.out.extend([Effect::PinCard, Effect::UpdateCard]),
             // Both may have been overtaken by what happened while they were on their way.
@@ -159,7 +164,12 @@ impl Effects<'_> {
             }
             Event::AlertCleared { .. } => self.in_channel(Effect::Post { seq }),
             Event::UpdatePosted { .. } => {
-                self.in_channel(Effect::Post { seq });
+                match self.incident.channel {
+                    Channel::Open { .. } => self.out.push(Effect::Post { seq }),
+                    // It is posted when the channel comes.
+                    Channel::Wanted => {}
+                    Channel::Failed { .. } => self.pass_on(seq),
+                }
                 self.refresh_card();
             }
             Event::Noted { .. } => self.mark(recorded),
@@ -170,6 +180,10 @@ impl Effects<'_> {
                     self.out.push(Effect::Capture { message, kind: *kind, by });
                 }
             }
+            Event::DocumentRequested { by, format } => {
+                self.out.push(Effect::SendDocument { to: by.clone(), format: *format });
+            }
+            Event::DocumentNotSent { to, .. } => self.out.push(Effect::Tell { user: to.clone(), seq }),
             Event::FieldSet { .. }
             | Event::ImpactStartSet { .. }
             | Event::ImpactEndSet { .. }
@@ -193,6 +207,7 @@ impl Effects<'_> {
         if now - self.incident.opened_at > CATCH_UP_AFTER {
             self.out.push(Effect::CatchUp);
         }
+        self.out.extend(self.incident.updates_waiting.iter().map(|seq| Effect::Post { seq: *seq }));
         let people: Vec<UserId> = self.incident.responders.iter().cloned().collect();
         self.invite(people.iter());
         let waiting: Vec<EscalationId> = self
@@ -234,13 +249,23 @@ impl Effects<'_> {
         self.refresh_pages(escalation);
     }
 
-    /// The opener, who leads, and everybody who was called: by direct message, for want of a channel.
-    fn tell_those_concerned(&mut self, seq: Seq) {
+    /// An update of an incident that goes on without a channel: to the thread of its announcement, else to those
+    /// concerned. Who was only called reads nothing of a private incident.
+    fn pass_on(&mut self, update: Seq) {
+        if self.incident.announcement.is_some() && !self.incident.private {
+            self.out.push(Effect::PostAside { seq: update });
+        } else {
+            self.tell(update, !self.incident.private);
+        }
+    }
+
+    /// The opener, who plays a part, and perhaps everybody who was called: by direct message, for want of a channel.
+    fn tell(&mut self, seq: Seq, called: bool) {
         let opener = match &self.incident.opened_by {
             Actor::Person { user } => Some(user),
             Actor::Firebell | Actor::Integration { .. } | Actor::Operator => None,
         };
-        let called = self.incident.pages.values().filter_map(|page| match &page.to {
+        let called = self.incident.pages.values().filter(|_| called).filter_map(|page| match &page.to {
             Recipient::User { user } => Some(user),
             Recipient::Channel { .. } => None,
         });
@@ -320,7 +345,7 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::PostCard => in_channel && incident.card.is_none(),
         Effect::UpdateCard | Effect::PinCard => in_channel && incident.card.is_some(),
         Effect::Announce => incident.announcement.is_none() && !incident.private,
-        Effect::UpdateAnnouncement => incident.announcement.is_some(),
+        Effect::UpdateAnnouncement | Effect::PostAside { .. } => incident.announcement.is_some(),
         Effect::PostEscalation { escalation } => {
             in_channel && incident.escalations.get(escalation).is_some_and(|found| found.message.is_none())
         }
@@ -330,6 +355,10 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
         Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } | Effect::CatchUp => in_channel,
-        Effect::Tell { .. } | Effect::Capture { .. } | Effect::Mark { .. } | Effect::Export => true,
+        Effect::Tell { .. }
+        | Effect::Capture { .. }
+        | Effect::Mark { .. }
+        | Effect::SendDocument { .. }
+        | Effect::Export => true,
     }
 }

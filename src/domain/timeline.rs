@@ -262,6 +262,8 @@ impl<'h> View<'h> {
             | Event::EscalationPosted { .. }
             | Event::ActivitySeen { .. }
             | Event::AlertFiring { .. }
+            | Event::DocumentRequested { .. }
+            | Event::DocumentNotSent { .. }
             | Event::CaptureRequested { .. }
             | Event::PostmortemPosted { .. } => return None,
         })

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-pub(crate) use routes::{only_from_here, router};
+pub(crate) use routes::{is_own_name, only_from_here, router};
 
 use super::delivery::{self, Delivery};
 use super::faults::Fault;

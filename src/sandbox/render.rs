@@ -209,7 +209,7 @@ pub(crate) fn file(origin: &str, file: &File) -> Value {
         "id": file.id, "created": file.created, "timestamp": file.created, "name": file.name, "title": file.title,
         "mimetype": file.mimetype, "filetype": file.name.rsplit('.').next().unwrap_or_default(), "user": file.user,
         "size": file.length, "mode": "hosted", "is_external": false, "is_public": true, "public_url_shared": false,
-        "url_private": file_url(origin, file), "url_private_download": file_url(origin, file),
+        "url_private": file_url(origin, file), "url_private_download": download_url(origin, file),
         "permalink": file_url(origin, file), "channels": file.channels, "groups": [], "ims": [],
     });
     if let Some(alt_txt) = &file.alt_txt {
@@ -218,9 +218,19 @@ pub(crate) fn file(origin: &str, file: &File) -> Value {
     shown
 }
 
-/// Where a file can be fetched.
+/// Where a file can be looked at.
 pub(crate) fn file_url(origin: &str, file: &File) -> String {
-    format!("{origin}/files/{}/{}", file.id, file.name.replace(['/', ' ', '?', '#'], "_"))
+    format!("{origin}/files/{}/{}", file.id, file_name(file))
+}
+
+/// Where a file can be fetched to be kept.
+pub(crate) fn download_url(origin: &str, file: &File) -> String {
+    format!("{origin}/files/{}/download/{}", file.id, file_name(file))
+}
+
+/// A file's name as it stands in its address.
+pub(crate) fn file_name(file: &File) -> String {
+    file.name.replace(['/', '\\', ' ', '?', '#', '%'], "_")
 }
 
 /// Where a message can be read: Slack's form of a permalink on the workspace's own domain.

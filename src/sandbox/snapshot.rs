@@ -145,7 +145,7 @@ impl Live {
             .map(|file| {
                 json!({
                     "id": file.id, "name": file.name, "title": file.title, "mimetype": file.mimetype,
-                    "size": file.length, "alt_txt": file.alt_txt, "url": render::file_url("", file),
+                    "size": file.length, "alt_txt": file.alt_txt, "url": render::file_url("", file), "download": render::download_url("", file),
                 })
             })
             .collect();

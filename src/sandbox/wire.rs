@@ -97,6 +97,12 @@ impl Args {
         self.text(name).ok_or_else(|| ApiError::arguments(&[format!("missing required field: {name}")]))
     }
 
+    /// These arguments alone.
+    pub(crate) fn only(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// Whether a flag is set (`true`, `"true"`, `1`).
     pub(crate) fn flag(&self, name: &str) -> bool {
         matches!(self.text(name).as_deref(), Some("true" | "1" | "True"))

@@ -12,6 +12,7 @@ use crate::domain::answer::{Answer, Said};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{NoteKind, TeamRef};
 use crate::domain::incident::Incident;
+use crate::domain::postmortem::Format;
 use crate::domain::rejection::Rejection;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{EscalationId, IncidentId, Seq, UserId};
@@ -53,6 +54,7 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
         Said::Kept { what } => {
             Message::sentence(mrkdwn!("Written down for {}: {}.", name, Untrusted(what).line(SENTENCE_CHARS_MAX)))
         }
+        Said::Sending { format } => sending(&name, *format, scene.as_ref()),
         Said::Called { escalation, team } => called(&name, *escalation, team, scene.as_ref()),
         Said::AlreadyCalled { escalation, team, since } => {
             already_called(reader, *escalation, team, *since, scene.as_ref())
@@ -164,6 +166,15 @@ fn noted(
         shown.push(blocks::actions([edit.into(), remove.into()]));
     }
     Message::new(sentence, shown)
+}
+
+fn sending(name: &Mrkdwn, format: Format, scene: Option<&Scene<'_>>) -> Message {
+    let first = mrkdwn!("Sending {} as {} in a direct message.", name, format.name());
+    let page = scene.filter(|scene| !scene.incident.private).and_then(Scene::page_url);
+    Message::sentence(match page {
+        Some(url) => mrkdwn!("{} It is also on {}.", first, escape::link(&url, "its page")),
+        None => first,
+    })
 }
 
 fn called(name: &Mrkdwn, id: EscalationId, team: &TeamRef, scene: Option<&Scene<'_>>) -> Message {

@@ -164,11 +164,7 @@ impl Slack {
     /// Posts to a `response_url`, without a token.
     pub(super) async fn post_to_url(&self, url: &str, body: &Value) -> Result<(), Error> {
         let method = Method::ResponseUrl;
-        let invalid = |why| Error::new(method, Kind::Invalid(why));
-        let url = Url::parse(url).map_err(|_| invalid("the response_url is not an address"))?;
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
-            return Err(invalid("the response_url is not encrypted"));
-        }
+        let url = lent_address(method, url)?;
         let span = tracing::Span::none();
         let context = SlackClientApiCallContext {
             rate_control_params: None,
@@ -196,29 +192,35 @@ impl Slack {
             .body(Full::from("{}"))
             .map_err(|_| Error::new(method, Kind::Invalid("the token has characters that no token has")))?;
         let call = async {
-            let response =
-                self.inner.plain.request(request).await.map_err(|error| {
-                    Error::new(method, if error.is_connect() { Kind::NotSent } else { Kind::Broken })
-                })?;
-            let status = response.status();
-            let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+            let response = self.inner.plain.request(request).await.map_err(|error| sending_failed(method, &error))?;
+            let status = status_of(method, &response);
             let scopes = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok());
             let scopes = scopes.map(|list| list.split(',').map(|scope| scope.trim().to_owned()).collect());
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|_| broken())?;
-            match status.as_u16() {
-                200 => {}
-                429 => {
-                    let after = Duration::from_secs(after.unwrap_or(super::limits::RETRY_AFTER_UNKNOWN_S));
-                    return Err(Error::new(method, Kind::RateLimited { after }));
-                }
-                status => return Err(Error::new(method, Kind::Status(status))),
-            }
+            status?;
             let answer: Value =
                 serde_json::from_slice(&body.to_bytes()).map_err(|_| Error::new(method, Kind::Malformed("JSON")))?;
             match fields::text(&answer, "error") {
                 Some(code) => Err(Error::refused(method, &code, Some(&answer))),
                 None => Ok((checked(method, answer)?, scopes.unwrap_or_default())),
             }
+        };
+        tokio::time::timeout(self.inner.config.call_timeout, call)
+            .await
+            .unwrap_or_else(|_| Err(Error::new(method, Kind::TimedOut)))
+    }
+
+    /// Sends a file's bytes to the address that Slack lent for them, without a token.
+    pub(super) async fn post_bytes(&self, url: &str, bytes: Vec<u8>) -> Result<(), Error> {
+        let method = Method::FileUpload;
+        let url = lent_address(method, url)?;
+        let request = axum::http::Request::post(url.as_str())
+            .header("content-type", "application/octet-stream")
+            .body(Full::from(bytes))
+            .map_err(|_| Error::new(method, Kind::Invalid(NO_ADDRESS)))?;
+        let call = async {
+            let response = self.inner.plain.request(request).await.map_err(|error| sending_failed(method, &error))?;
+            status_of(method, &response)
         };
         tokio::time::timeout(self.inner.config.call_timeout, call)
             .await
@@ -248,6 +250,36 @@ impl Slack {
             Ok(Ok(answer)) => checked(method, answer),
         }
     }
+}
+
+fn sending_failed(method: Method, error: &hyper_util::client::legacy::Error) -> Error {
+    Error::new(method, if error.is_connect() { Kind::NotSent } else { Kind::Broken })
+}
+
+/// Whether HTTP itself says yes.
+fn status_of<B>(method: Method, response: &axum::http::Response<B>) -> Result<(), Error> {
+    match response.status().as_u16() {
+        200 => Ok(()),
+        429 => {
+            let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+            let after = Duration::from_secs(after.unwrap_or(super::limits::RETRY_AFTER_UNKNOWN_S));
+            Err(Error::new(method, Kind::RateLimited { after }))
+        }
+        status => Err(Error::new(method, Kind::Status(status))),
+    }
+}
+
+/// Why an address that Slack lent is not used.
+const NO_ADDRESS: &str = "what Slack gave is not an address";
+const NOT_ENCRYPTED: &str = "the address that Slack gave is not encrypted";
+
+/// An address that Slack lent for one purpose: encrypted, or on this machine.
+fn lent_address(method: Method, url: &str) -> Result<Url, Error> {
+    let url = Url::parse(url).map_err(|_| Error::new(method, Kind::Invalid(NO_ADDRESS)))?;
+    if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) {
+        return Ok(url);
+    }
+    Err(Error::new(method, Kind::Invalid(NOT_ENCRYPTED)))
 }
 
 /// slack-morphism takes any success that is not JSON for an empty object; only `ok: true` is a yes of Slack's.

@@ -68,7 +68,7 @@ pub enum Typed {
     Timeline,
     Postmortem,
     Export {
-        format: Option<Format>,
+        format: Format,
     },
     /// Be let into the incident's channel.
     Join,
@@ -261,9 +261,9 @@ fn look(verb: Verb, rest: &str) -> Reading {
             ("export", rest) => look(Verb::Export, rest),
             _ => Ok(Typed::Postmortem),
         },
-        Verb::Export if rest.is_empty() => Ok(Typed::Export { format: None }),
+        Verb::Export if rest.is_empty() => Ok(Typed::Export { format: Format::Markdown }),
         Verb::Export => match Format::parse(rest) {
-            Some(format) => Ok(Typed::Export { format: Some(format) }),
+            Some(format) => Ok(Typed::Export { format }),
             None => Err(Unclear::choices(
                 Problem::UnknownFormat { word: rest.to_owned() },
                 ["export md", "export html", "export json"],

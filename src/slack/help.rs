@@ -92,7 +92,7 @@ fn closed(scene: &Scene<'_>) -> Message {
         "`/incident cause …` · `resolution …` · `impact …` · `started 2:50pm` fill in the postmortem.".into(),
         "`/incident task @dana due fri add an alert` adds a task; `/incident measure …` a measure.".into(),
         "`/incident note 3:15pm …` adds what was missed; `/incident timeline` shows all of it.".into(),
-        "`/incident export md` gives the document; `/incident reopen` if it is not over.".into(),
+        "`/incident export md` sends you the document; `/incident reopen` if it is not over.".into(),
     ];
     let complete = super::card::complete_button(scene).primary();
     let task = Button::new(

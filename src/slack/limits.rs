@@ -27,6 +27,10 @@ pub enum Method {
     ConversationsSetTopic,
     ConversationsUnarchive,
     DndInfo,
+    FilesCompleteUploadExternal,
+    FilesGetUploadUrlExternal,
+    /// The address that `files.getUploadURLExternal` lends: not a method by name.
+    FileUpload,
     PinsAdd,
     ReactionsAdd,
     ReactionsRemove,
@@ -96,7 +100,7 @@ pub const HISTORY_PAGE_SIZE: usize = 200;
 
 impl Method {
     /// Every method, for tables and tests.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::AppsConnectionsOpen,
         Self::AuthTest,
         Self::BookmarksAdd,
@@ -118,6 +122,9 @@ impl Method {
         Self::ConversationsSetTopic,
         Self::ConversationsUnarchive,
         Self::DndInfo,
+        Self::FilesCompleteUploadExternal,
+        Self::FilesGetUploadUrlExternal,
+        Self::FileUpload,
         Self::PinsAdd,
         Self::ReactionsAdd,
         Self::ReactionsRemove,
@@ -157,6 +164,9 @@ impl Method {
             Self::ConversationsSetTopic => "conversations.setTopic",
             Self::ConversationsUnarchive => "conversations.unarchive",
             Self::DndInfo => "dnd.info",
+            Self::FilesCompleteUploadExternal => "files.completeUploadExternal",
+            Self::FilesGetUploadUrlExternal => "files.getUploadURLExternal",
+            Self::FileUpload => "upload_url",
             Self::PinsAdd => "pins.add",
             Self::ReactionsAdd => "reactions.add",
             Self::ReactionsRemove => "reactions.remove",
@@ -201,12 +211,14 @@ impl Method {
             | Self::TeamInfo => TIER_3,
             Self::ChatPostEphemeral
             | Self::ConversationsMembers
+            | Self::FilesCompleteUploadExternal
+            | Self::FilesGetUploadUrlExternal
             | Self::UsersInfo
             | Self::ViewsOpen
             | Self::ViewsPublish
             | Self::ViewsPush
             | Self::ViewsUpdate => TIER_4,
-            Self::AuthTest | Self::ChatGetPermalink | Self::ResponseUrl => SPECIAL,
+            Self::AuthTest | Self::ChatGetPermalink | Self::FileUpload | Self::ResponseUrl => SPECIAL,
             Self::ChatPostMessage => POSTS,
         }
     }

@@ -103,20 +103,20 @@ pub fn details(scene: &Scene<'_>) -> Message {
 pub fn documents(scene: &Scene<'_>) -> Message {
     if scene.incident.private {
         return Message::sentence(mrkdwn!(
-            "{} is private, so no web page shows it. Its documents are written to the export folder if export.private allows that in firebell.toml.",
+            "{} is private, so no web page shows it. `/incident export md` sends you the document. It is written to the export folder if export.private allows that in firebell.toml.",
             scene.number()
         ));
     }
     let Some(url) = scene.page_url() else {
         return Message::sentence(mrkdwn!(
-            "The documents of {} are at /incidents/{} of the server that runs Firebell, and in its export folder if there is one. Set server.public_url in firebell.toml to get links to them here.",
+            "The documents of {} are at /incidents/{} of the server that runs Firebell, and in its export folder if there is one; `/incident export md` sends you one. Set server.public_url in firebell.toml to get links to them here.",
             scene.number(),
             scene.incident.number
         ));
     };
     let link = |label: &'static str, path: &str| escape::link(&format!("{url}{path}"), label);
     Message::sentence(mrkdwn!(
-        "{}: {}, {}, {}, {}.",
+        "{}: {}, {}, {}, {}. `/incident export md` sends it to you as a file.",
         scene.number(),
         link("page", ""),
         link("postmortem", "/postmortem"),

@@ -4,6 +4,7 @@
 //! field that is missing or new loses nothing. What "already so" answers there are count as success.
 
 pub mod channels;
+pub mod files;
 pub mod messages;
 pub mod people;
 pub mod views;

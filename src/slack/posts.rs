@@ -12,6 +12,7 @@ use super::scene::{self, Scene};
 use super::story;
 use crate::domain::event::{Actor, Event, Recorded};
 use crate::domain::incident::{Role, Status};
+use crate::domain::postmortem::Format;
 
 /// Longest update that is shown in full, in characters; the page has the rest.
 const UPDATE_CHARS_MAX: usize = 2500;
@@ -98,6 +99,8 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::EscalationPosted { .. }
         | Event::ActivitySeen { .. }
         | Event::AlertFiring { .. }
+        | Event::DocumentRequested { .. }
+        | Event::DocumentNotSent { .. }
         | Event::CaptureRequested { .. }
         | Event::PostmortemPosted { .. } => return None,
     })
@@ -209,9 +212,12 @@ fn alert_cleared(scene: &Scene<'_>, text: &str) -> Message {
     )
 }
 
-/// For a channel that came later than the incident: what it missed. `None` if that is nothing.
+/// For a channel that came later than the incident: what it missed. `None` if that is nothing. Updates are left out,
+/// because they are posted in full.
 pub fn catch_up(scene: &Scene<'_>, history: &[Recorded]) -> Option<Message> {
-    let mut lines: Vec<Mrkdwn> = story::standing(history).iter().filter_map(|told| story::line(scene, told)).collect();
+    let standing = story::standing(history);
+    let missed = standing.iter().filter(|told| !matches!(told.recorded.occurrence.event, Event::UpdatePosted { .. }));
+    let mut lines: Vec<Mrkdwn> = missed.filter_map(|told| story::line(scene, told)).collect();
     if lines.len() < 2 {
         return None;
     }
@@ -283,8 +289,42 @@ pub fn postmortem(scene: &Scene<'_>, standing: &PostmortemStanding) -> Message {
 
 /// What one person is told of an event by direct message; `None` for events that are told otherwise.
 pub fn told(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
-    let Event::ChannelFailed { error } = &recorded.occurrence.event else { return None };
-    Some(channel_failed(scene, error))
+    match &recorded.occurrence.event {
+        Event::ChannelFailed { error } => Some(channel_failed(scene, error)),
+        Event::UpdatePosted { text } => {
+            let about = mrkdwn!("{} on {}", scene.actor_first(&recorded.occurrence.actor), scene.number());
+            Some(update(&about, text))
+        }
+        Event::DocumentNotSent { format, error, .. } => Some(document_not_sent(scene, *format, error)),
+        _ => None,
+    }
+}
+
+/// What stands above the document that somebody asked for.
+pub fn document(scene: &Scene<'_>, format: Format) -> Mrkdwn {
+    mrkdwn!("{} as {}, as it stood when this was sent.", scene.title(), format.name())
+}
+
+/// Told to who asked for a document that could not be sent: why, and where else it is.
+fn document_not_sent(scene: &Scene<'_>, format: Format, error: &str) -> Message {
+    let why = if error.contains("missing_scope") {
+        "the Slack app has no scope files:write. An administrator adds it to the app and installs the app again".into()
+    } else {
+        reason(error)
+    };
+    let page = scene.page_url().filter(|_| !scene.incident.private);
+    let page = page.map_or(Mrkdwn::default(), |url| {
+        mrkdwn!(" It is on {}.", escape::link(&format!("{url}/postmortem.{}", format.word()), "its page"))
+    });
+    Message::sentence(mrkdwn!(
+        "{} could not be sent to you as {}: {}.{} On the server, `firebell export {} --format {}` prints it.",
+        scene.discreet_title(),
+        format.name(),
+        why,
+        page,
+        scene.incident.number,
+        format.word()
+    ))
 }
 
 /// Told to the opener and to those who were called when the channel could not be made.

@@ -66,6 +66,8 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::RoleAssigned { .. }
         | Event::UpdatePosted { .. }
         | Event::Noted { .. }
+        | Event::DocumentRequested { .. }
+        | Event::DocumentNotSent { .. }
         | Event::CaptureRequested { .. }
         | Event::TextEdited { .. }
         | Event::EntryRemoved { .. }
@@ -177,6 +179,8 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         | Event::EscalationPosted { .. }
         | Event::ActivitySeen { .. }
         | Event::AlertFiring { .. }
+        | Event::DocumentRequested { .. }
+        | Event::DocumentNotSent { .. }
         | Event::CaptureRequested { .. }
         | Event::PostmortemPosted { .. } => return None,
     })

@@ -15,7 +15,8 @@ use super::{CONTENT_SECURITY_POLICY, DOCUMENT_SECURITY_POLICY, STYLESHEET};
 use crate::app::App;
 use crate::domain::civil::format::{LocalZone, date};
 use crate::domain::incident::{Incident, Severity, Status};
-use crate::domain::postmortem::{Postmortem, json, markdown};
+use crate::domain::postmortem::{Format, Postmortem};
+use crate::export;
 use crate::store;
 use crate::worker::Documents;
 
@@ -136,9 +137,9 @@ async fn document(State(pages): State<Pages>, Path((number, name)): Path<(i64, S
     let document = pages.document(number).await?;
     Ok(match name.as_str() {
         "postmortem" => html(pages::postmortem_page(&Site::default(), &document)),
-        "postmortem.md" => text("text/markdown; charset=utf-8", markdown::markdown(&document)),
-        "postmortem.json" => text("application/json", json::json(&document)),
-        "postmortem.html" => with_policy(super::document::html(&document), DOCUMENT_SECURITY_POLICY),
+        "postmortem.md" => text("text/markdown; charset=utf-8", export::text(&document, Format::Markdown)),
+        "postmortem.json" => text("application/json", export::text(&document, Format::Json)),
+        "postmortem.html" => with_policy(export::text(&document, Format::Html), DOCUMENT_SECURITY_POLICY),
         _ => return Err(Missing::NotFound),
     })
 }

@@ -1,4 +1,4 @@
-//! The documents: written to the export directory, and counted for the message about them.
+//! The documents: written to the export directory, sent to who asks, and counted for the message about them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,14 +10,16 @@ use super::outcome::back_off;
 use crate::app::{Request, Settled, Target, Work};
 use crate::config::{self, Config};
 use crate::domain::civil::format::ClockStyle;
-use crate::domain::command::Command;
+use crate::domain::command::{Command, Finished};
 use crate::domain::event::{Actor, Recorded};
 use crate::domain::incident::Incident;
-use crate::domain::postmortem::{Options, Postmortem};
+use crate::domain::postmortem::{Format, Options, Postmortem};
 use crate::domain::roster::Directory;
 use crate::domain::timeline::people::PeopleStyle;
 use crate::export::{self, ProseEdit};
-use crate::slack::posts::PostmortemStanding;
+use crate::ids::UserId;
+use crate::slack::NewFile;
+use crate::slack::posts::{self, PostmortemStanding};
 
 /// How documents are written, and where; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +32,7 @@ struct Settings {
     options: Options,
     /// `None`: nothing is written by itself.
     dir: Option<PathBuf>,
-    formats: Vec<config::Format>,
+    formats: Vec<Format>,
     private: bool,
 }
 
@@ -98,6 +100,11 @@ fn topic(question: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
+fn document_not_sent(to: &UserId, format: Format, error: String) -> Settled {
+    let finished = Finished::DocumentNotSent { to: to.clone(), format, error: error.clone() };
+    Settled::GivenUp { error, finished: Some(finished) }
+}
+
 impl Worker {
     /// Writes the documents; what people have written into the files meanwhile becomes part of the record first.
     pub(super) async fn export(&self, work: &Work) -> Settled {
@@ -127,6 +134,48 @@ impl Worker {
                 tracing::error!(%panicked, incident = work.incident.number, "writing the documents failed");
                 Self::done()
             }
+        }
+    }
+
+    /// Sends the document as it stands now to one person, as a file. Who asked is told if that cannot be.
+    pub(super) async fn send_document(&self, work: &Work, to: &UserId, format: Format) -> Settled {
+        let history = match self.history(work).await {
+            Ok(history) => history,
+            Err(error) => return self.unread(work, &error),
+        };
+        let documents = self.inner.documents.clone();
+        let (directory, now, incident) = (self.inner.app.directory(), self.now(), Arc::clone(&work.incident));
+        let written = tokio::task::spawn_blocking(move || {
+            let document = documents.postmortem(&incident, &history, &directory, now);
+            let (name, content) = (export::file_name(&document, format), export::text(&document, format).into_bytes());
+            NewFile { title: name.clone(), name, content }
+        })
+        .await;
+        let file = match written {
+            Ok(file) => file,
+            Err(panicked) => {
+                tracing::error!(%panicked, incident = work.incident.number, "writing a document failed");
+                return document_not_sent(to, format, "the document could not be written; the log says why".to_owned());
+            }
+        };
+        let slack = &self.inner.slack;
+        // If the search fails too, twice is better than never.
+        if work.uncertain && slack.has_sent_file(to, &file.name, work.created_at).await.unwrap_or(false) {
+            return Self::done();
+        }
+        let around = self.around();
+        let comment = posts::document(&self.view(work, &around), format).into_string();
+        match slack.send_file(to, &file, &comment).await {
+            Ok(()) => Self::done(),
+            // Somebody waits for it now, and an administrator may take days.
+            Err(error) if error.code() == Some("missing_scope") => {
+                tracing::warn!(%error, incident = work.incident.number, "a document could not be sent");
+                document_not_sent(to, format, error.to_string())
+            }
+            Err(error) => match self.failed(work, &error, None) {
+                Settled::GivenUp { error, .. } => document_not_sent(to, format, error),
+                settled => settled,
+            },
         }
     }
 

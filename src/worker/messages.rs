@@ -6,9 +6,9 @@ use super::{Worker, effect_mark};
 use crate::app::{Settled, Work};
 use crate::domain::command::Finished;
 use crate::domain::effect::Effect;
-use crate::domain::event::{Event, File, NoteKind, Recorded, Source};
+use crate::domain::event::{Actor, Event, File, NoteKind, Recorded, Source};
 use crate::domain::incident::Incident;
-use crate::ids::{ChannelId, MessageRef, Seq, UserId};
+use crate::ids::{ChannelId, MessageRef, MessageTs, Seq, UserId};
 use crate::slack::message::Message;
 use crate::slack::{self, calls, card, posts};
 
@@ -24,7 +24,7 @@ impl Worker {
         let post = slack::Message {
             text: message.text,
             blocks: message.blocks,
-            thread_ts: None,
+            thread_ts: thread(work),
             client_msg_id: Some(Uuid::new_v5(&MARK_NAMESPACE, mark.as_bytes())),
             metadata: Some(slack::Metadata::effect(mark)),
         };
@@ -59,7 +59,7 @@ impl Worker {
         } else {
             to.clone()
         };
-        slack.find_posted(&channel, None, work.created_at, &effect_mark(work)).await
+        slack.find_posted(&channel, thread(work).as_ref(), work.created_at, &effect_mark(work)).await
     }
 
     /// Edits a message that was posted before.
@@ -79,6 +79,7 @@ impl Worker {
     fn place(&self, work: &Work) -> Option<ChannelId> {
         match &work.effect {
             Effect::Announce => self.inner.app.roster().announce_in.clone(),
+            Effect::PostAside { .. } => work.incident.announcement.as_ref().map(|message| message.channel.clone()),
             Effect::Tell { user, .. } => Some(ChannelId::new(user.as_str())),
             _ => work.incident.channel_id().cloned(),
         }
@@ -93,12 +94,15 @@ impl Worker {
             Effect::PostEscalation { escalation } | Effect::UpdateEscalation { escalation } => {
                 work.incident.escalations.get(escalation).map(|found| calls::call(&scene, found, history))
             }
-            Effect::Post { seq } => {
+            Effect::Post { seq } | Effect::PostAside { seq } => {
                 history.iter().find(|recorded| recorded.seq == *seq).and_then(|recorded| posts::post(&scene, recorded))
             }
-            Effect::Tell { seq, .. } => {
-                history.iter().find(|recorded| recorded.seq == *seq).and_then(|recorded| posts::told(&scene, recorded))
-            }
+            Effect::Tell { user, seq } => history
+                .iter()
+                .find(|recorded| recorded.seq == *seq)
+                // Nobody needs to be told what they said themselves.
+                .filter(|recorded| recorded.occurrence.actor != Actor::Person { user: user.clone() })
+                .and_then(|recorded| posts::told(&scene, recorded)),
             Effect::CatchUp => posts::catch_up(&scene, history),
             Effect::PostPostmortem | Effect::UpdatePostmortem => Some(posts::postmortem(
                 &scene,
@@ -112,6 +116,7 @@ impl Worker {
             | Effect::PinCard
             | Effect::Capture { .. }
             | Effect::Mark { .. }
+            | Effect::SendDocument { .. }
             | Effect::Export => None,
         }
     }
@@ -166,6 +171,14 @@ impl Worker {
             Err(error) if error.code() == Some("message_not_found") => Self::done(),
             Err(error) => self.failed(work, &error, None),
         }
+    }
+}
+
+/// The thread that an effect posts into.
+fn thread(work: &Work) -> Option<MessageTs> {
+    match &work.effect {
+        Effect::PostAside { .. } => work.incident.announcement.as_ref().map(|message| message.ts.clone()),
+        _ => None,
     }
 }
 

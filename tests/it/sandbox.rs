@@ -2,6 +2,7 @@
 
 mod channels;
 mod deliveries;
+mod files;
 mod interactions;
 mod mishaps;
 mod people;

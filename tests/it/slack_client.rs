@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use firebell::ids::{ChannelId, MessageRef, MessageTs, UserId, WorkspaceId};
 use firebell::slack::methods::messages::EFFECT_KEY;
-use firebell::slack::{Class, Error, Message, Metadata, NotReached, Response, Slack, SlackConfig};
+use firebell::slack::{Class, Error, LentUpload, Message, Metadata, NewFile, NotReached, Response, Slack, SlackConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -474,6 +474,58 @@ async fn a_response_url_gets_no_token_and_is_not_called_unencrypted_elsewhere() 
     })
     .await;
     assert_eq!(used.slack.respond(&used.url, &response).await.expect_err("used up").code(), Some("used_url"));
+}
+
+#[tokio::test]
+async fn a_files_bytes_go_to_the_lent_address_without_the_token() {
+    let lent = Arc::new(Mutex::new(String::new()));
+    let at = Arc::clone(&lent);
+    let server = Server::new(move |asked| match asked.method() {
+        "files.getUploadURLExternal" => ok(json!({"upload_url": *at.lock().expect("no panic"), "file_id": "F1"})),
+        "conversations.open" => ok(json!({"channel": {"id": "D1"}})),
+        "files.completeUploadExternal" => ok(json!({"files": [{"id": "F1"}]})),
+        _ => status("200 OK", "Content-Type: text/plain\r\n", "OK - 6"),
+    })
+    .await;
+    let file = NewFile { name: "INC-1.json".into(), title: "INC-1.json".into(), content: b"[1, 2]".to_vec() };
+    let to = UserId::from("U1");
+    let send = || server.slack.send_file(&to, &file, "here");
+    *lent.lock().expect("no panic") = format!("{}/upload/1", server.url);
+    send().await.expect("sent");
+    let asked = server.asked();
+    let steps: Vec<&str> = asked.iter().map(Asked::method).collect();
+    assert_eq!(
+        steps,
+        ["files.getUploadURLExternal", "/upload/1", "conversations.open", "files.completeUploadExternal"]
+    );
+    assert_eq!((asked[0].query("filename"), asked[0].query("length")), (Some("INC-1.json".into()), Some("6".into())));
+    assert_eq!((asked[1].token.as_deref(), &asked[1].body), (None, &json!([1, 2])));
+    assert!(asked[3].token.is_some());
+    let shown = json!({"files": [{"id": "F1", "title": "INC-1.json"}], "channel_id": "D1", "initial_comment": "here"});
+    assert_eq!(asked[3].body, shown);
+    for elsewhere in ["http://files.slack.example/upload/1", "ftp://127.0.0.1/1", "upload/1"] {
+        *lent.lock().expect("no panic") = elsewhere.to_owned();
+        let refused = send().await.expect_err("not sent");
+        assert_eq!(refused.class(), Class::Permanent { code: "not_sent".into() }, "{elsewhere}");
+        assert!(!refused.to_string().contains("slack.example"), "{refused}");
+    }
+    assert_eq!(server.asked().len(), 4 + 3, "nothing went anywhere else");
+}
+
+#[tokio::test]
+async fn a_full_or_closed_upload_address_is_told_apart() {
+    for (answer, class) in
+        [("404 Not Found", Class::Permanent { code: "http_404".into() }), ("503 Service Unavailable", Class::Uncertain)]
+    {
+        let server = Server::new(move |_| status(answer, "", "")).await;
+        let lent = LentUpload { url: format!("{}/upload/1", server.url).into(), file_id: "F1".into() };
+        let refused = server.slack.upload(&lent, b"12345".to_vec()).await.expect_err("refused");
+        assert_eq!(refused.class(), class);
+    }
+    let server = Server::new(|_| status("429 Too Many Requests", "Retry-After: 7\r\n", "")).await;
+    let lent = LentUpload { url: format!("{}/upload/1", server.url).into(), file_id: "F1".into() };
+    let limited = server.slack.upload(&lent, b"12345".to_vec()).await.expect_err("limited");
+    assert_eq!(limited.class(), Class::RateLimited { after: Duration::from_secs(7) });
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod buttons;
 mod captures;
+mod documents;
 mod ending;
 mod limits;
 mod opening;

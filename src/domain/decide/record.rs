@@ -9,6 +9,7 @@ use crate::domain::command::{MessageChange, When};
 use crate::domain::event::{Event, NoteKind, Source};
 use crate::domain::incident::Field;
 use crate::domain::limits::{LIST_ITEMS_MAX, TEXT_CHARS_MAX};
+use crate::domain::postmortem::Format;
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::ids::{MessageRef, Seq, UserId};
 
@@ -212,6 +213,15 @@ impl Draft<'_> {
             self.push(Event::ProseWritten { section: section.to_owned(), text });
         }
         Ok(Said::Done)
+    }
+
+    /// Only a person can be sent something.
+    pub(super) fn send_document(&mut self, format: Format) -> Said {
+        let Some(by) = self.context.user().cloned() else {
+            return unchanged("Nobody asked for the document whom it could be sent to.".to_owned());
+        };
+        self.push_own(Event::DocumentRequested { by, format });
+        Said::Sending { format }
     }
 
     fn must_have_room(&self, what: &str, now: usize) -> Result<(), Rejection> {

@@ -37,6 +37,10 @@ impl Draft<'_> {
             Finished::PostmortemPosted { message } => {
                 self.push_own(Event::PostmortemPosted { message: message.clone() });
             }
+            Finished::DocumentNotSent { to, format, error } => {
+                let (to, error) = (to.clone(), error.clone());
+                self.push_own(Event::DocumentNotSent { to, format: *format, error });
+            }
             Finished::Captured { by, kind, at, text, source } => {
                 let actor = Actor::Person { user: by.clone() };
                 let asked = Context { actor: &actor, ..self.context };

@@ -98,7 +98,7 @@ fn destination(call: &mut Call<'_>) -> Result<String, ApiError> {
         .ok_or_else(|| "channel_not_found".into())
 }
 
-fn may_post(call: &Call<'_>, channel: &Channel) -> Result<(), ApiError> {
+pub(super) fn may_post(call: &Call<'_>, channel: &Channel) -> Result<(), ApiError> {
     if channel.archived {
         return Err("is_archived".into());
     }
@@ -114,7 +114,7 @@ fn may_post(call: &Call<'_>, channel: &Channel) -> Result<(), ApiError> {
 }
 
 /// The thread a message goes into: its parent, even if a reply was named.
-fn thread_parent(call: &Call<'_>, channel: &str) -> Result<Option<String>, ApiError> {
+pub(super) fn thread_parent(call: &Call<'_>, channel: &str) -> Result<Option<String>, ApiError> {
     let Some(ts) = call.args.text("thread_ts") else { return Ok(None) };
     let parent = call.live.state.channels.get(channel).and_then(|channel| channel.find_message(&ts));
     match parent {
@@ -123,7 +123,7 @@ fn thread_parent(call: &Call<'_>, channel: &str) -> Result<Option<String>, ApiEr
     }
 }
 
-fn own_message(call: &Call<'_>) -> Message {
+pub(super) fn own_message(call: &Call<'_>) -> Message {
     let app = &call.live.state.app;
     Message {
         user: Some(call.me.clone()),

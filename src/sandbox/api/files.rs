@@ -8,8 +8,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::{Call, Reply};
+use super::{Call, Reply, chat};
 use crate::ids::random_id;
+use crate::sandbox::control;
+use crate::sandbox::escape::app_text;
 use crate::sandbox::hub::Hub;
 use crate::sandbox::live::Live;
 use crate::sandbox::render;
@@ -21,13 +23,17 @@ const FILE_MAX: usize = 8 << 20;
 /// Characters of a picture's description (Slack's documentation).
 const ALT_TXT_MAX: usize = 1000;
 const SNIPPET_MAX: usize = 1 << 20;
+/// Conversations of one `files.completeUploadExternal` (Slack's documentation).
+const SHARES_MAX: usize = 100;
 
 pub(super) fn get_upload_url(call: &mut Call<'_>) -> Reply {
     let name = call.args.need("filename")?;
-    let length = usize::try_from(call.args.int("length")?.unwrap_or_default()).unwrap_or_default();
-    if length == 0 || length > FILE_MAX {
-        return Err("file_upload_size_restricted".into());
-    }
+    let length = match call.args.int("length")?.map(usize::try_from) {
+        None | Some(Ok(0)) => return Err("missing_argument".into()),
+        Some(Ok(length)) if length <= FILE_MAX => length,
+        Some(Ok(_)) => return Err("file_upload_size_restricted".into()),
+        Some(Err(_)) => return Err(ApiError::arguments(&["must be positive [json-pointer:/length]".to_owned()])),
+    };
     if call.args.text("snippet_type").is_some() && length > SNIPPET_MAX {
         return Err("snippet_too_large".into());
     }
@@ -72,7 +78,12 @@ pub(crate) fn mimetype(name: &str) -> &'static str {
     }
 }
 
-/// `POST /upload/{id}/{key}`: the bytes, raw or as a multipart part.
+/// The method that came before the three steps; Slack has switched it off.
+pub(super) fn upload_at_once(_: &mut Call<'_>) -> Reply {
+    Err("method_deprecated".into())
+}
+
+/// `POST /upload/{id}/{key}`: the bytes, raw or as a multipart part, once.
 pub(crate) async fn upload(
     Extract(hub): Extract<Arc<Hub>>,
     Path((id, key)): Path<(String, String)>,
@@ -81,13 +92,18 @@ pub(crate) async fn upload(
 ) -> Response {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bytes = if content_type.starts_with("multipart/form-data") {
-        parse_multipart(content_type, &body).into_iter().next().map(|part| part.content).unwrap_or_default()
+        let mut parts = parse_multipart(content_type, &body);
+        let at = parts.iter().position(|part| part.filename.is_some()).unwrap_or_default();
+        if at < parts.len() { parts.swap_remove(at).content } else { Vec::new() }
     } else {
         body.to_vec()
     };
     hub.with(|live| {
-        let Some(file) = live.state.files.get_mut(&id).filter(|file| file.upload_key.as_deref() == Some(key.as_str()))
-        else {
+        if headers.contains_key(header::AUTHORIZATION) {
+            live.journal.complain("an upload address was sent a token, which it needs none of".to_owned());
+        }
+        let waits = |file: &&mut File| file.upload_key.as_deref() == Some(key.as_str()) && file.content.is_none();
+        let Some(file) = live.state.files.get_mut(&id).filter(waits) else {
             return (StatusCode::NOT_FOUND, "no such upload").into_response();
         };
         if bytes.len() != file.length {
@@ -101,20 +117,60 @@ pub(crate) async fn upload(
     })
 }
 
-/// `GET /files/{id}/{name}`.
-pub(crate) async fn download(Extract(hub): Extract<Arc<Hub>>, Path((id, _)): Path<(String, String)>) -> Response {
-    let found = hub.with(|live| {
-        let file = live.state.files.get(&id)?;
-        Some((file.mimetype.clone(), file.content.as_deref().and_then(base64_decode)?))
-    });
-    match found {
-        // Uploaded markup must not run on the page's own origin.
-        Some((mimetype, bytes)) => {
-            let headers = [(header::CONTENT_TYPE, mimetype), (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned())];
-            (headers, bytes).into_response()
+/// `GET /files/{id}/{name}`: to look at.
+pub(crate) async fn view(
+    Extract(hub): Extract<Arc<Hub>>,
+    Path((id, _)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    fetch(&hub, &id, &headers, "inline")
+}
+
+/// `GET /files/{id}/download/{name}`: to keep.
+pub(crate) async fn download(
+    Extract(hub): Extract<Arc<Hub>>,
+    Path((id, _)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    fetch(&hub, &id, &headers, "attachment")
+}
+
+/// A file for who may read files: the app with its token, or this sandbox's own page. Others are sent to the front
+/// door, as Slack does: what they then take for the file is a web page.
+fn fetch(hub: &Hub, id: &str, headers: &HeaderMap, disposition: &str) -> Response {
+    hub.with(|live| {
+        let by_app = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .is_some_and(|token| token == hub.keys.bot_token)
+            && live.state.app.scopes.iter().any(|scope| scope == "files:read");
+        if !by_app && !is_from_page(&live.origin, headers) {
+            return (StatusCode::FOUND, [(header::LOCATION, format!("{}/", live.origin))]).into_response();
         }
-        None => (StatusCode::NOT_FOUND, "no such file").into_response(),
-    }
+        let found = live.state.files.get(id).filter(|file| file.upload_key.is_none());
+        let content = found.and_then(|file| Some((file, base64_decode(file.content.as_deref()?)?)));
+        let Some((file, bytes)) = content else {
+            return (StatusCode::NOT_FOUND, "no such file").into_response();
+        };
+        let name: String = render::file_name(file).chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();
+        // Whoever wrote the file did not say how, and nearly everybody means this.
+        let charset = if file.mimetype.starts_with("text/") { "; charset=utf-8" } else { "" };
+        let headers = [
+            (header::CONTENT_TYPE, format!("{}{charset}", file.mimetype)),
+            (header::CONTENT_DISPOSITION, format!("{disposition}; filename=\"{name}\"")),
+            // Uploaded markup must not run on the page's own origin.
+            (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        ];
+        (headers, bytes).into_response()
+    })
+}
+
+/// Whether a browser asks for it from a page of ours, or because somebody typed the address. Browsers say so
+/// themselves, and no page can make them say it.
+fn is_from_page(origin: &str, headers: &HeaderMap) -> bool {
+    let from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    control::is_own_name(origin, headers) && matches!(from, Some("same-origin" | "none"))
 }
 
 /// Posts uploaded files as one message of `message`'s author; `file_share` for people, plain for the app.
@@ -124,7 +180,7 @@ pub(crate) fn share(live: &mut Live, channel: &str, files: &[String], message: M
             file.channels.push(channel.to_owned());
         }
     }
-    let subtype = Some("file_share".to_owned());
+    let subtype = message.bot_id.is_none().then(|| "file_share".to_owned());
     let ts = live.post(channel, Message { files: files.to_vec(), subtype, ..message });
     for id in files {
         let (event_ts, user) =
@@ -149,26 +205,14 @@ pub(super) fn complete_upload(call: &mut Call<'_>) -> Reply {
     let mut ids = Vec::new();
     for entry in &wanted {
         let id = entry["id"].as_str().unwrap_or_default().to_owned();
-        let file = call.live.state.files.get(&id).filter(|file| file.content.is_some());
-        if file.is_none() {
+        // Sent, and not completed yet: an upload is completed once.
+        let waits = |file: &File| file.content.is_some() && file.upload_key.is_some();
+        if !call.live.state.files.get(&id).is_some_and(waits) {
             return Err("file_not_found".into());
         }
         ids.push((id, entry["title"].as_str().map(str::to_owned)));
     }
-    let channel = call.args.text("channel_id").or_else(|| call.args.list("channels").first().cloned());
-    let channel = match channel {
-        None => None,
-        Some(id) => {
-            let found = call.live.visible_channel(&id, &call.me)?;
-            if found.archived {
-                return Err("is_archived".into());
-            }
-            if !found.has_member(&call.me) {
-                return Err("not_in_channel".into());
-            }
-            Some(id)
-        }
-    };
+    let shares = shares(call)?;
     let mut names = Vec::new();
     for (id, title) in ids {
         if let Some(file) = call.live.state.files.get_mut(&id) {
@@ -179,16 +223,8 @@ pub(super) fn complete_upload(call: &mut Call<'_>) -> Reply {
         }
         names.push(id);
     }
-    if let Some(channel) = channel {
-        let app = &call.live.state.app;
-        let message = Message {
-            user: Some(call.me.clone()),
-            bot_id: Some(app.bot_id.clone()),
-            app_id: Some(app.id.clone()),
-            text: call.args.text("initial_comment").unwrap_or_default(),
-            thread_ts: call.args.text("thread_ts"),
-            ..Message::default()
-        };
+    call.live.dirty = true;
+    for (channel, message) in shares {
         share(call.live, &channel, &names, message);
     }
     let files: Vec<Value> = names
@@ -197,6 +233,48 @@ pub(super) fn complete_upload(call: &mut Call<'_>) -> Reply {
         .map(|file| render::file(&call.live.origin, file))
         .collect();
     Ok(json!({ "files": files }))
+}
+
+/// The conversations in which the files are to be shown, each with the message that shows them; none if they are to
+/// stay private. `channel_id` takes the id of a conversation only, `channels` people's ids too.
+fn shares(call: &mut Call<'_>) -> Result<Vec<(String, Message)>, ApiError> {
+    let one = call.args.text("channel_id");
+    let channels = match &one {
+        Some(id) => vec![id.clone()],
+        None => call.args.list("channels"),
+    };
+    if channels.len() > SHARES_MAX || (channels.len() > 1 && call.args.text("thread_ts").is_some()) {
+        return Err(ApiError::arguments(&["too many channels [json-pointer:/channels]".to_owned()]));
+    }
+    let comment = call.args.text("initial_comment");
+    let blocks = match &comment {
+        Some(_) => None,
+        None => chat::read_content(&call.args.only(&["blocks"]))?.blocks,
+    };
+    let mut shares = Vec::new();
+    for wanted in channels {
+        let id = match call.live.state.find_user(&wanted) {
+            Some(person) if one.is_none() && !person.deleted && !person.is_bot => {
+                let me = call.me.clone();
+                call.live.open_direct(&[me, wanted]).0
+            }
+            _ => wanted,
+        };
+        let channel = call.live.visible_channel(&id, &call.me)?;
+        // Unlike a post, a file needs membership in a public channel too.
+        if !channel.archived && !channel.has_member(&call.me) {
+            return Err("not_in_channel".into());
+        }
+        chat::may_post(call, channel)?;
+        let message = Message {
+            text: comment.as_deref().map(app_text).unwrap_or_default(),
+            blocks: blocks.clone(),
+            thread_ts: chat::thread_parent(call, &id)?,
+            ..chat::own_message(call)
+        };
+        shares.push((id, message));
+    }
+    Ok(shares)
 }
 
 pub(super) fn info(call: &mut Call<'_>) -> Reply {

@@ -87,17 +87,26 @@ fn page_file(content_type: &'static str, text: &'static str) -> Response {
 
 /// Refuses requests that another site's page sends, or that reach us under another name.
 pub(crate) async fn only_from_here(Extract(hub): Extract<Arc<Hub>>, request: Request, next: Next) -> Response {
-    let port = hub.with(|live| live.origin.rsplit(':').next().unwrap_or_default().to_owned());
-    let hosts = [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")];
-    let host = text(request.headers(), &header::HOST);
-    let known_host = hosts.iter().any(|known| Some(known.as_str()) == host);
+    let own = hub.with(|live| live.origin.clone());
     let known_origin = text(request.headers(), &header::ORIGIN)
-        .is_none_or(|origin| hosts.iter().any(|known| origin == format!("http://{known}")));
-    if known_host && known_origin {
+        .is_none_or(|origin| own_names(&own).iter().any(|known| origin == format!("http://{known}")));
+    if is_own_name(&own, request.headers()) && known_origin {
         return next.run(request).await;
     }
     let sentence = "The sandbox answers only its own page. Open it at the address it printed when it started.";
     (StatusCode::FORBIDDEN, Json(json!({ "ok": false, "error": sentence }))).into_response()
+}
+
+/// What the sandbox with this origin is called on this machine.
+fn own_names(origin: &str) -> [String; 3] {
+    let port = origin.rsplit(':').next().unwrap_or_default();
+    ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"))
+}
+
+/// Whether a request reached us under a name of ours.
+pub(crate) fn is_own_name(origin: &str, headers: &HeaderMap) -> bool {
+    let host = text(headers, &header::HOST);
+    own_names(origin).iter().any(|known| Some(known.as_str()) == host)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {

@@ -112,6 +112,12 @@ export function fileNode(file) {
   const url = safeUrl(file.url ?? file.url_private ?? file.permalink ?? "");
   const name = file.title || file.name || "File";
   if (file.mimetype?.startsWith("image/") && file.url) return h("figure", { class: "picture" }, h("figcaption", {}, name), image({ image_url: file.url, alt_text: file.alt_txt || name }, "full"));
-  const inner = [icon("file"), h("span", { class: "grow" }, h("b", {}, name), h("small", {}, file.mimetype ?? file.filetype ?? ""))];
-  return url && file.url ? h("a", { class: "file", href: url, target: "_blank", rel: "noopener noreferrer" }, inner) : h("div", { class: "file" }, inner);
+  const size = Number.isFinite(file.size) ? (file.size < 1024 ? `${file.size} bytes` : `${Math.round(file.size / 1024)} KB`) : null;
+  const about = [(file.name ?? "").split(".").slice(1).pop()?.toUpperCase(), size].filter(Boolean).join(" · ");
+  const named = h("span", { class: "grow" }, h("b", {}, name), h("small", {}, about));
+  if (!url || !file.url) return h("div", { class: "file" }, icon("file"), named);
+  const download = safeUrl(file.download ?? file.url);
+  return h("div", { class: "file" },
+    h("a", { class: "open", href: url, target: "_blank", rel: "noopener noreferrer", title: `Open ${name}` }, icon("file"), named),
+    h("a", { class: "download", href: download, download: file.name ?? "", title: `Download ${name}` }, "Download"));
 }

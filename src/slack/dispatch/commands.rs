@@ -128,15 +128,12 @@ impl Dispatch {
             Typed::List { .. } | Typed::Help | Typed::EscalateHelp | Typed::Preview { .. } => {
                 self.look_around(place, target, parsed.typed).await
             }
-            look @ (Typed::Show
-            | Typed::Timeline
-            | Typed::Postmortem
-            | Typed::Export { .. }
-            | Typed::Why { .. }
-            | Typed::Join) => match target {
-                Some(id) => self.look_at(&asking, id, look).await,
-                None => self.which(place).await,
-            },
+            look @ (Typed::Show | Typed::Timeline | Typed::Postmortem | Typed::Why { .. } | Typed::Join) => {
+                match target {
+                    Some(id) => self.look_at(&asking, id, look).await,
+                    None => self.which(place).await,
+                }
+            }
             change => match target {
                 Some(id) => self.change(&asking, id, change).await,
                 None => self.which(place).await,
@@ -257,7 +254,7 @@ impl Dispatch {
         shown(match look {
             Typed::Timeline => lists::timeline(&scene, &history, TIMELINE_ENTRIES),
             Typed::Why { team } => lists::why(&scene, &history, team.as_ref()),
-            Typed::Postmortem | Typed::Export { .. } => lists::documents(&scene),
+            Typed::Postmortem => lists::documents(&scene),
             Typed::Join => {
                 self.let_in(&incident, &asking.user);
                 lists::details(&scene)
@@ -356,6 +353,7 @@ fn commands(typed: Typed, now: DateTime<Utc>) -> Vec<Command> {
         Typed::Ended { time } => Command::SetImpactEnd { end_at: instant(time) },
         Typed::Field { field, value } => Command::SetFields { fields: vec![(field, value)] },
         Typed::Measure { text } => Command::AddMeasure { text },
+        Typed::Export { format } => Command::SendDocument { format },
         Typed::Task { text, owner, due_on } => Command::AddTask { text, owner, due_on },
         Typed::TaskDone { task, done } => Command::FinishTask { task, done },
         Typed::TaskRemoved { task } => Command::RemoveTask { task },
@@ -376,7 +374,6 @@ fn commands(typed: Typed, now: DateTime<Utc>) -> Vec<Command> {
         | Typed::Help
         | Typed::Timeline
         | Typed::Postmortem
-        | Typed::Export { .. }
         | Typed::Join
         | Typed::EscalateForm
         | Typed::EscalateHelp

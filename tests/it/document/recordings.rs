@@ -135,6 +135,7 @@ fn read(path: &PathBuf) -> Recording {
         tasks_ever: 0,
         last_seq: u32::try_from(history.len()).unwrap(),
         last_update_at: None,
+        updates_waiting: Vec::new(),
         roles: BTreeMap::new(),
         responders: BTreeSet::new(),
         impact_start_at: instant(&json["impact_start"]),

@@ -37,6 +37,7 @@ pub(crate) fn incident(id: IncidentId, number: i64) -> Incident {
         concluded: false,
         last_seq: 0,
         last_update_at: None,
+        updates_waiting: Vec::new(),
         roles: BTreeMap::new(),
         responders: BTreeSet::new(),
         impact_start_at: None,

@@ -79,6 +79,64 @@ async fn a_channel_that_comes_late_is_told_what_it_missed() {
     assert!(world.ben().in_dm().sees().contains("The work is in #inc-1-shop-is-slow"));
 }
 
+on_both! {
+    async fn updates_wait_for_a_channel_that_is_late(world) {
+        for late in [seconds(30), minutes(3)] {
+            world.slack_fails("conversations.create", None, ApiFault::ServerError { status: 503 });
+            world.ana().types("/incident open Shop is slow").await;
+            let number = if late == seconds(30) { 1 } else { 2 };
+            for text in ["we look at the database", "half of the customers can pay", "nearly all can pay"] {
+                world.ana().types(&format!("/incident INC-{number} update {text}")).await;
+            }
+            world.advance(late).await;
+            world.slack_recovers();
+            world.advance(minutes(1)).await;
+            let channel = world.ana().in_incident(number).await.sees();
+            let places = ["we look at the database", "half of the customers", "nearly all"].map(|text| {
+                assert_eq!(channel.matches(text).count(), 1, "{text} in\n{channel}");
+                channel.find(text)
+            });
+            assert!(places.is_sorted(), "{channel}");
+            world.ana().types(&format!("/incident INC-{number} update everybody can pay")).await;
+            let channel = world.ana().in_incident(number).await.sees();
+            assert_eq!(channel.matches("can pay").count(), 3, "{channel}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn updates_without_a_channel_go_to_the_announcements_thread() {
+    let world = World::new().await;
+    world.slack_fails("conversations.create", Some(1), ApiFault::ServerError { status: 503 });
+    world.slack_fails("conversations.create", None, ApiFault::Error { code: "restricted_action".to_owned() });
+    world.ana().types("/incident open Shop is slow sev1 team=dev-team").await;
+    world.ana().types("/incident INC-1 update we look at the database").await;
+    world.advance(minutes(1)).await;
+    world.ana().types("/incident INC-1 update nearly all can pay").await;
+    let announcement = world.incident(1).await.announcement.expect("is announced");
+    let (channel, ts) = (announcement.channel.as_str(), announcement.ts.as_str());
+    let thread = world.stage().slack.thread(world.fay().id(), channel, ts).expect("is visible");
+    let said: Vec<&str> = thread["messages"].as_array().expect("messages")[1..]
+        .iter()
+        .map(|message| message["text"].as_str().expect("a text"))
+        .collect();
+    assert_eq!(said, ["Update from Ana: we look at the database", "Update from Ana: nearly all can pay"]);
+    assert!(!world.ben().in_dm().sees().contains("nearly all"), "one place is enough");
+}
+
+#[tokio::test]
+async fn updates_of_a_private_incident_without_a_channel_go_to_who_leads_it() {
+    let world = World::new().await;
+    world.slack_fails("conversations.create", None, ApiFault::Error { code: "restricted_action".to_owned() });
+    world.ana().types("/incident open private Salaries have leaked team=dev-team").await;
+    world.ana().types("/incident INC-1 commander @eli").await;
+    world.ana().types("/incident INC-1 update the file is taken down").await;
+    assert_snapshot!("no_channel_private_update", world.eli().in_dm().finds("the file is taken down"));
+    assert!(!world.ana().in_dm().sees().contains("taken down"), "she said it herself");
+    assert!(!world.ben().in_dm().sees().contains("taken down"), "who is called reads no word before they are in");
+    assert!(!world.fay().within("#incidents").sees().contains("taken down"));
+}
+
 #[tokio::test]
 async fn a_taken_name_gets_a_part_of_its_own() {
     let world = World::new().await;

@@ -168,7 +168,6 @@ async fn people_look_without_changing_anything() {
     assert_snapshot!("look_status", ana.types("/incident status").await);
     assert_snapshot!("look_timeline", ana.types("/incident timeline").await);
     assert_snapshot!("look_postmortem", ana.types("/incident postmortem").await);
-    assert_snapshot!("look_export", ana.types("/incident export md").await);
     assert_snapshot!("look_export_unknown", ana.types("/incident export pdf").await);
     assert_snapshot!("look_help_inside", ana.types("/incident help").await);
     assert_snapshot!("look_help_outside", outside.types("/incident help").await);
@@ -260,6 +259,7 @@ async fn documents_have_links_where_the_server_has_an_address() {
     let world = World::where_instead(from, "public_url = \"https://firebell.example.com\"").await;
     world.ana().types("/incident open Shop is slow sev2").await;
     let ana = world.ana().in_incident(1).await;
+    assert_snapshot!("links_postmortem_typed", ana.types("/incident postmortem").await);
     assert_snapshot!("links_export", ana.types("/incident export").await);
     assert_snapshot!("links_card", ana.finds("Teams:"));
     ana.types("/incident resolve").await;

@@ -277,6 +277,35 @@ impl<'w> Person<'w> {
         messages.last().and_then(|message| message["ts"].as_str()).expect("a ts").to_owned()
     }
 
+    /// Installs the app again with these permissions, as Ana can do who administers the workspace.
+    pub(crate) async fn grants(&self, scopes: &[&str]) {
+        let scopes = Some(scopes.iter().map(|&scope| scope.to_owned()).collect());
+        self.does(Act::Install { scopes, events: None, commands: None, shortcuts: None, home_enabled: None }).await;
+    }
+
+    /// The names of the files that were posted there, oldest first.
+    pub(crate) fn files(&self) -> Vec<String> {
+        self.posted_files().iter().map(|file| file["name"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    fn posted_files(&self) -> Vec<Value> {
+        let messages = self.world.messages(&self.id, &self.place);
+        messages.iter().filter_map(|message| message["files"].as_array().cloned()).flatten().collect()
+    }
+
+    /// The newest file of this name, fetched by its link as the page's reader fetches it.
+    pub(crate) async fn downloads(&self, name: &str) -> Vec<u8> {
+        let files = self.posted_files();
+        let file =
+            files.iter().rev().find(|file| file["name"] == name).unwrap_or_else(|| panic!("no {name}: {files:?}"));
+        let page = self.world.stage().slack.page_url();
+        let url = format!("{}{}", page.trim_end_matches('/'), file["download"].as_str().expect("a link"));
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let got = client.get(url).header("sec-fetch-site", "same-origin").send().await.expect("an answer");
+        assert_eq!(got.status(), 200, "{name}");
+        got.bytes().await.expect("bytes").to_vec()
+    }
+
     /// Opens the App Home and reads it.
     pub(crate) async fn opens_home(&self) -> String {
         self.does(Act::OpenHome {}).await;
