@@ -35,7 +35,7 @@ fn a_command_keeps_mentions_and_undoes_escapes_once() {
         ("trigger_id", "13.37.abc"),
         ("response_url", "https://hooks.slack.com/commands/1"),
     ]));
-    assert_eq!(command.text, "<@U2|ben> <#C7|> disk > 90% &lt; a < b & c &");
+    assert_eq!(command.text, "\u{2}<@U2|ben> #C7 disk > 90% &lt; a < b & c &");
     assert_eq!((command.workspace, command.enterprise), (Some(WorkspaceId::from("T1")), None));
     assert_eq!((command.user, command.channel_name.as_str()), (UserId::from("U1"), "general"));
 }
