@@ -51,11 +51,6 @@ impl<'a> People<'a> {
         }
     }
 
-    /// The owner of a task; by roles "assigned" where "a responder" would say less. Slack names the owner to those who work on it.
-    pub fn owner(&self, user: &UserId) -> String {
-        self.named(user, "assigned")
-    }
-
     /// Who did something, such as "the commander", "monitoring (grafana)" or "Firebell".
     pub fn actor(&self, actor: &Actor) -> String {
         match actor {
