@@ -18,6 +18,7 @@ pub mod permission;
 pub mod policy;
 pub mod postmortem;
 mod react;
+pub mod reference;
 pub mod rejection;
 pub mod roster;
 pub mod timeline;

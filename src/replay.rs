@@ -160,11 +160,7 @@ impl Player<'_> {
     async fn tell(&mut self) -> anyhow::Result<()> {
         let record = self.record;
         let first = opening(record);
-        let opener = &record.entries[first];
-        let by_alert = first == 0 && self.is_alert(opener);
-        if !by_alert {
-            self.open().await?;
-        }
+        self.open().await?;
         for earlier in &record.entries[..first] {
             let time = earlier.at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
             self.say(earlier, &time).await?;
@@ -228,8 +224,9 @@ impl Player<'_> {
         let line = match entry.kind {
             Kind::Detected => format!("/incident detected{when} {text}"),
             Kind::Declared => format!("/incident declared{when} {text}"),
-            Kind::Note => format!("/incident note{when} {text}"),
-            Kind::Action => format!("/incident action{when} {text}"),
+            // The option's colon keeps lines together, whatever they begin with.
+            Kind::Note => format!("/incident note{option} {about}{time} kind=note: {text}"),
+            Kind::Action => format!("/incident action{option} {about}{time} kind=action: {text}"),
             Kind::Mitigated => format!("/incident mitigated{when} {text}"),
             Kind::Resolved => format!("/incident resolve{when} {text}"),
             Kind::Ack => format!("/incident ack{when} {text}"),

@@ -89,8 +89,10 @@ impl Player {
                 let channel = self.place(who, place, incident.as_ref()).await?;
                 let ts = self.message(who, &channel, to).context("the message is not there")?;
                 let callback_id = SHORTCUT_ADD_TO_TIMELINE.to_owned();
+                let before = self.top_view(who);
                 let act = Act::Shortcut { callback_id, channel: Some(channel), ts: Some(ts) };
                 self.slack.act(who, act).await?;
+                self.fill_in(who, before.as_deref(), json!({})).await?;
             }
             Does::OpensHome { who } => {
                 self.slack.act(who, Act::OpenHome {}).await?;
@@ -243,11 +245,15 @@ impl Player {
         if form.is_empty() {
             return Ok(());
         }
+        self.fill_in(who, before.as_deref(), filled_in(form)).await
+    }
+
+    /// Sends the form that opens on top of `before`, what is not in `values` as it is.
+    async fn fill_in(&self, who: &str, before: Option<&str>, values: Value) -> anyhow::Result<()> {
         for _ in 0..LOOKS_MAX {
             let view = self.top_view(who);
-            if let Some(view_id) = view.filter(|view| Some(view) != before.as_ref()) {
+            if let Some(view_id) = view.filter(|view| Some(view.as_str()) != before) {
                 (self.linger)().await;
-                let values = filled_in(form);
                 let answer = self.slack.act(who, Act::Submit { view_id, values }).await?;
                 if let Some(errors) = answer.get("errors") {
                     bail!("the form was not accepted: {errors}");

@@ -52,6 +52,8 @@ pub enum Command {
     Cancel {
         text: Option<String>,
     },
+    /// The button under "Opened INC-42": cancels, for a short while.
+    UndoOpening,
     SetSeverity {
         severity: Severity,
     },
@@ -74,7 +76,8 @@ pub enum Command {
     /// A message that a person took into the timeline; its own time, author and link are kept.
     Capture {
         at: DateTime<Utc>,
-        kind: NoteKind,
+        /// `None` if it is how the trouble was noticed.
+        kind: Option<NoteKind>,
         text: String,
         source: Source,
     },
@@ -164,6 +167,12 @@ pub enum Command {
         generation: Option<u32>,
         team: Option<String>,
         text: Option<String>,
+    },
+
+    /// The button under "Called …": ends the call, for a short while.
+    UndoCall {
+        escalation: EscalationId,
+        generation: u32,
     },
 
     /// A monitoring system says that something is wrong; joins the incident that has the same dedup key.
@@ -312,9 +321,13 @@ impl Command {
     pub fn needs(&self) -> Option<Action> {
         match self {
             Self::Open(_) => Some(Action::Open),
-            Self::Escalate { .. } | Self::EscalateNext { .. } | Self::StopEscalation { .. } => Some(Action::Escalate),
+            Self::Escalate { .. } | Self::EscalateNext { .. } | Self::StopEscalation { .. } | Self::UndoCall { .. } => {
+                Some(Action::Escalate)
+            }
             Self::Acknowledge(_) | Self::Decline { .. } => Some(Action::Acknowledge),
-            Self::Resolve { .. } | Self::Reopen { .. } | Self::Cancel { .. } => Some(Action::Resolve),
+            Self::Resolve { .. } | Self::Reopen { .. } | Self::Cancel { .. } | Self::UndoOpening => {
+                Some(Action::Resolve)
+            }
             Self::SetStatus { status, .. } if !status.is_open() => Some(Action::Resolve),
             Self::Detected { .. }
             | Self::Declare { .. }

@@ -15,6 +15,7 @@ use super::event::{Actor, Event, Occurrence, Recorded, Source, TeamRef};
 use super::incident::Incident;
 use super::limits;
 use super::permission::Action;
+use super::reference;
 use super::rejection::{Rejection, RejectionKind};
 use super::roster::{Directory, Roster, Team};
 use super::{answer::Said, evolve};
@@ -118,7 +119,7 @@ impl Context<'_> {
         }
         Some(match self.team(word) {
             Some(team) => team.reference(),
-            None => TeamRef { key: None, name: word.to_owned() },
+            None => TeamRef { key: None, name: reference::by_handle(word) },
         })
     }
 }
@@ -141,6 +142,7 @@ impl Draft<'_> {
             Command::Resolve { when, text, team } => self.resolve(*when, text.as_deref(), team.as_deref()),
             Command::Reopen { text } => self.reopen(text.as_deref()),
             Command::Cancel { text } => self.cancel(text.as_deref()),
+            Command::UndoOpening => self.undo_opening(),
             Command::SetSeverity { severity } => self.set_severity(*severity),
             Command::Retitle { title } => self.retitle(title),
             Command::AssignRole { role, user } => self.assign_role(*role, user),
@@ -171,6 +173,7 @@ impl Draft<'_> {
             Command::StopEscalation { escalation, generation, team, text } => {
                 self.stop_escalation(*escalation, *generation, team.as_deref(), text.as_deref())
             }
+            Command::UndoCall { escalation, generation } => self.undo_call(*escalation, *generation),
             Command::AlertFired(alert) => self.alert_fired(alert),
             Command::AlertCleared { integration, dedup_key, text, at } => {
                 self.alert_cleared(integration, dedup_key, text, *at)
@@ -215,6 +218,16 @@ impl Draft<'_> {
 }
 
 impl Context<'_> {
+    /// Refuses to undo what happened too long ago; `way_out` is the command that does the same.
+    fn may_undo(&self, what: &str, since: DateTime<Utc>, way_out: &str) -> Result<(), Rejection> {
+        if self.now - since <= TimeDelta::seconds(limits::UNDO_S_MAX) {
+            return Ok(());
+        }
+        let minutes = limits::UNDO_S_MAX / 60;
+        let sentence = format!("{what} more than {minutes} minutes ago, so it can no longer be undone.");
+        Err(Rejection::new(RejectionKind::Conflict, sentence).hint(way_out))
+    }
+
     /// The instant a person means, refused where it cannot be.
     fn happened_at(&self, when: When) -> Result<DateTime<Utc>, Rejection> {
         let Some(at) = when.at else { return Ok(self.now) };
@@ -232,7 +245,8 @@ impl Context<'_> {
 
 /// A text as it is kept: control characters out, ends trimmed; refused when empty or too long.
 fn kept_text(what: &str, text: &str, chars_max: usize) -> Result<String, Rejection> {
-    let cleaned: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let cleaned: String =
+        text.chars().filter(|c| !c.is_control() || matches!(*c, '\n' | '\t' | reference::MARK)).collect();
     let cleaned = cleaned.trim();
     if cleaned.is_empty() {
         return Err(Rejection::new(RejectionKind::Invalid, format!("The {what} is empty."))

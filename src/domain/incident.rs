@@ -257,6 +257,11 @@ impl Incident {
         self.status.is_open()
     }
 
+    /// Whether somebody opened it to write down what is over, rather than a person or an alert while it went on.
+    pub fn is_retrospective(&self) -> bool {
+        !self.declares && matches!(self.opened_by, Actor::Person { .. })
+    }
+
     /// The timers that must exist for this state, each once.
     pub fn timers(&self) -> Vec<(Timer, DateTime<Utc>)> {
         self.escalations

@@ -223,7 +223,7 @@ impl<'h> View<'h> {
             Event::SeverityChanged { from, to } => Told::new(EntryKind::Severity, format!("{from} to {to}")),
             Event::TitleChanged { from, to } => Told::new(EntryKind::Title, format!("“{from}” is now “{to}”")),
             Event::RoleAssigned { role, user } => {
-                let told = Told::new(EntryKind::Role, format!("{}: {}", capitalised(role.name()), people.holder(user)));
+                let told = Told::new(EntryKind::Role, people.given(*role, user));
                 if self.opens_the_incident(recorded) { told.auto() } else { told }
             }
             Event::UpdatePosted { text } => Told::new(EntryKind::Update, text),

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::domain::event::File;
 use crate::domain::incident::Role;
 use crate::ids::{ChannelId, EscalationId, IncidentId, MessageRef, PageId, Seq, UserId};
 
@@ -26,6 +27,7 @@ pub mod form {
     pub const OPEN: &str = "form_open";
     pub const ESCALATE: &str = "form_escalate";
     pub const NOTE: &str = "form_note";
+    pub const CAPTURE: &str = "form_capture";
     pub const UPDATE: &str = "form_update";
     pub const MITIGATE: &str = "form_mitigate";
     pub const RESOLVE: &str = "form_resolve";
@@ -101,6 +103,13 @@ pub enum ButtonAction {
         generation: u32,
     },
 
+    /// "Undo", under "Called …".
+    UndoCall {
+        incident: IncidentId,
+        escalation: EscalationId,
+        generation: u32,
+    },
+
     /// "I'll lead" and the like: the presser takes the part.
     TakeRole {
         incident: IncidentId,
@@ -113,6 +122,7 @@ pub enum ButtonAction {
     Reopen {
         incident: IncidentId,
     },
+    /// "Undo", under "Opened INC-42".
     Cancel {
         incident: IncidentId,
     },
@@ -183,6 +193,7 @@ impl ButtonAction {
             Self::Decline { .. } => "decline",
             Self::CallNext { .. } => "call_next",
             Self::StopEscalation { .. } => "stop_escalation",
+            Self::UndoCall { .. } => "undo_call",
             Self::TakeRole { .. } => "take_role",
             Self::Join { .. } => "join",
             Self::Reopen { .. } => "reopen",
@@ -228,6 +239,7 @@ impl ButtonAction {
             | Self::Decline { incident, .. }
             | Self::CallNext { incident, .. }
             | Self::StopEscalation { incident, .. }
+            | Self::UndoCall { incident, .. }
             | Self::TakeRole { incident, .. }
             | Self::Join { incident }
             | Self::Reopen { incident }
@@ -268,6 +280,9 @@ pub struct Carried {
     /// Who wrote that message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<UserId>,
+    /// The files that came with that message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
     /// The command line that waits for an answer, such as `/escalate db-team slow`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed: Option<String>,
@@ -282,13 +297,13 @@ impl Carried {
         Self { incident: Some(incident), ..Self::default() }
     }
 
-    /// As JSON within Slack's 3000 characters; what was typed is left out if it does not fit.
+    /// As JSON within Slack's 3000 characters; what was typed and the files are left out if they do not fit.
     pub fn encode(&self) -> String {
         let whole = serde_json::to_string(self).expect("ids and texts are always JSON");
         if whole.chars().count() <= PRIVATE_METADATA_MAX {
             return whole;
         }
-        let shorter = Self { typed: None, ..self.clone() };
+        let shorter = Self { typed: None, files: Vec::new(), ..self.clone() };
         serde_json::to_string(&shorter).expect("ids and texts are always JSON")
     }
 

@@ -194,7 +194,7 @@ fn called(name: &Mrkdwn, id: EscalationId, team: &TeamRef, scene: Option<&Scene<
     let mut shown = vec![blocks::section(mrkdwn!("{}\n{}", first, second))];
     if escalation.is_active() {
         let (incident, generation) = (scene.incident.id, escalation.step.generation);
-        let undo = ButtonAction::StopEscalation { incident, escalation: id, generation };
+        let undo = ButtonAction::UndoCall { incident, escalation: id, generation };
         shown.push(blocks::actions([Button::new("Undo", &format!("Undo the call for {}", team.name), &undo).into()]));
     }
     Message::new(mrkdwn!("{} {}", first, second), shown)

@@ -90,7 +90,7 @@ pub enum Typed {
     Update {
         text: String,
     },
-    /// One note, or several from lines that each begin with a time.
+    /// One note, or several from lines that begin with a time.
     Notes(Vec<NoteTyped>),
     Edit {
         target: Seq,

@@ -85,7 +85,7 @@ impl Dispatch {
             Inbound::Interaction(interaction) => match interaction {
                 Interaction::BlockActions(actions) => self.pressed(actions, &meta).await,
                 Interaction::ViewSubmission(submission) => self.submitted(submission, &meta).await,
-                Interaction::MessageShortcut(shortcut) => self.message_shortcut(shortcut, &meta).await,
+                Interaction::MessageShortcut(shortcut) => self.message_shortcut(shortcut).await,
                 Interaction::GlobalShortcut(shortcut) => self.global_shortcut(shortcut).await,
                 Interaction::BlockSuggestion(_) => Ack::Options(json!({ "options": [] })),
                 Interaction::ViewClosed(_) => Ack::Empty,

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::domain::incident::Severity;
+use crate::domain::reference;
 
 /// Text from people, monitoring systems or Slack itself.
 #[derive(Clone, Copy, Debug)]
@@ -250,9 +251,10 @@ pub(super) fn capped(text: &str, chars_max: usize) -> String {
     cut
 }
 
-/// Without characters that control the reader's screen, trimmed; line breaks become blanks unless they are kept, and
+/// With references put into words, without characters that control the reader's screen, trimmed; line breaks become blanks unless they are kept, and
 /// more than one empty line becomes one.
 fn cleaned(text: &str, keep_lines: bool) -> String {
+    let text = reference::by_handle(text);
     let mut cleaned = String::with_capacity(text.len());
     let mut newlines = 0;
     let mut chars = text.chars().peekable();

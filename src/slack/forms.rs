@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use super::actions::{NEW_INCIDENT, VALUE, field};
-use super::modals::{NOTE_KINDS, note_kind_value, role_value};
+use super::modals::{DETECTED, NOTE_KINDS, note_kind_value, role_value};
 use crate::domain::event::NoteKind;
 use crate::domain::incident::{Field, Role, Severity, Status};
 use crate::ids::{IncidentId, TeamKey, UserId};
@@ -67,6 +67,17 @@ pub struct NoteForm {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureForm {
+    pub text: String,
+    /// `None` if it is how the trouble was noticed.
+    pub kind: Option<NoteKind>,
+    /// To the minute.
+    pub at: Option<DateTime<Utc>>,
+    /// `None` if the form did not ask.
+    pub incident: Option<IncidentId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MitigateForm {
     /// To the minute; `None` for "now".
     pub at: Option<DateTime<Utc>>,
@@ -76,6 +87,8 @@ pub struct MitigateForm {
 /// Answers for the postmortem; an empty one clears its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveForm {
+    /// What ended it.
+    pub text: Option<String>,
     pub fields: Vec<(Field, Option<String>)>,
     pub impact_start_at: Option<DateTime<Utc>>,
 }
@@ -158,6 +171,26 @@ pub fn note(values: &Value) -> Result<NoteForm, FieldErrors> {
     form.finish((text, kind), |(text, kind)| Some(NoteForm { text: text?, kind: kind?, at }))
 }
 
+pub fn capture(values: &Value) -> Result<CaptureForm, FieldErrors> {
+    let mut form = Reading::of(values);
+    let text = form.required_text(field::TEXT, "Write what happened.");
+    let kind = form.required(field::KIND, "Choose a kind.", |value| match value {
+        DETECTED => Some(None),
+        value => NOTE_KINDS.into_iter().find(|kind| note_kind_value(*kind) == value).map(Some),
+    });
+    let at = form.moment(field::AT);
+    let incident = form
+        .asks(field::INCIDENT)
+        .then(|| form.required(field::INCIDENT, "Choose an incident.", |value| value.parse().ok().map(IncidentId)));
+    form.finish((text, kind, incident), |(text, kind, incident)| {
+        let incident = match incident {
+            Some(chosen) => Some(chosen?),
+            None => None,
+        };
+        Some(CaptureForm { text: text?, kind: kind?, at, incident })
+    })
+}
+
 /// The text of an update.
 pub fn update(values: &Value) -> Result<String, FieldErrors> {
     let mut form = Reading::of(values);
@@ -179,8 +212,8 @@ pub fn resolve(values: &Value) -> Result<ResolveForm, FieldErrors> {
         (field::ROOT_CAUSE, Field::RootCause),
         (field::RESOLUTION, Field::Resolution),
     ]);
-    let impact_start_at = form.moment(field::IMPACT_START);
-    form.finish((), |()| Some(ResolveForm { fields, impact_start_at }))
+    let (impact_start_at, text) = (form.moment(field::IMPACT_START), form.text(field::TEXT));
+    form.finish((), |()| Some(ResolveForm { text, fields, impact_start_at }))
 }
 
 /// The new text of an entry.

@@ -50,7 +50,7 @@ fn ongoing(scene: &Scene<'_>) -> Message {
         "`/escalate db-team pages time out` pages a team until somebody answers; `/escalate why` shows who was called."
     };
     let lines = [
-        "`/incident note 3:15pm restarted the database` writes it down; the reaction :memo: takes a message.".into(),
+        "`/incident note 3:15pm restarted the database` writes it down, each line that begins with a time as its own entry; the reaction :memo: takes a message.".into(),
         "`/incident update …` tells everybody · `status` · `severity` · `commander @ana` · `impact …`".into(),
         calls.into(),
         "`/incident resolve …` ends it and drafts the postmortem; `/incident cancel` if it was none.".into(),

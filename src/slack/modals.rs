@@ -131,6 +131,28 @@ pub fn note_modal(
     modal(form::NOTE, "Add a note", "Add", &carried.encode(), shown)
 }
 
+/// "Add to the timeline", for a message; outside an incident's channel it also asks which of `choices` it belongs to.
+pub fn capture_modal(
+    about_incident: Result<&Scene<'_>, &[&Incident]>,
+    text: &str,
+    at: Option<DateTime<Utc>>,
+    carried: &Carried,
+) -> Value {
+    let mut kinds: Vec<Value> =
+        NOTE_KINDS.iter().map(|kind| option(story::note_kind_name(*kind), note_kind_value(*kind))).collect();
+    kinds.push(option("Detected: how it was noticed", DETECTED));
+    let shown = vec![
+        match about_incident {
+            Ok(scene) => about(scene),
+            Err(choices) => incident_select(choices, false).required().into(),
+        },
+        Input::text(field::TEXT, "What happened?", Some(text).filter(|text| !text.is_empty())).required().into(),
+        Input::select(field::KIND, "Kind", kinds, Some(note_kind_value(NoteKind::Note))).required().into(),
+        Input::moment(field::AT, "When", at).required().into(),
+    ];
+    modal(form::CAPTURE, "Add to the timeline", "Add", &carried.encode(), shown)
+}
+
 /// "Post an update".
 pub fn update_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Value {
     let update = Input::text(field::TEXT, "What should the others know?", text).required();
@@ -156,6 +178,10 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
             "*{}*\nOpen calls stop and the postmortem starts. You can skip every question.",
             scene.title()
         )),
+        Input::line(field::TEXT, "What ended it?", LINE_CHARS_MAX, None)
+            .placeholder("Such as: No failing page for ten minutes")
+            .hint("Told in the channel and kept in the timeline.")
+            .into(),
         answer(scene, field::AFFECTED, Field::Affected, "Share of users affected", "30% of users"),
         answer(
             scene,
@@ -337,6 +363,9 @@ fn role_meaning(role: Role) -> &'static str {
 /// The kinds of a note in the order of the menu.
 pub const NOTE_KINDS: [NoteKind; 6] =
     [NoteKind::Note, NoteKind::Action, NoteKind::Finding, NoteKind::RuledOut, NoteKind::Decision, NoteKind::Key];
+
+/// The value of the choice that a message is how the trouble was noticed.
+pub const DETECTED: &str = "detected";
 
 /// The value of a kind's option.
 pub fn note_kind_value(kind: NoteKind) -> &'static str {

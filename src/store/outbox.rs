@@ -160,6 +160,21 @@ fn attempt_number(id: i64, attempt: i64) -> Result<u32, Error> {
     u32::try_from(attempt).map_err(|_| Error::damaged("outbox", id, format!("{attempt} is no number of an attempt")))
 }
 
+/// What keeps a `waiting` effect back though its time has come: one of its slot is under way; or it is the postmortem,
+/// and the channel is still to be told what came before it, such as the resolution.
+macro_rules! in_turn_sql {
+    () => {
+        "(waiting.state = 'sending' OR (NOT EXISTS (
+            SELECT 1 FROM outbox AS other
+            WHERE other.incident_id = waiting.incident_id AND other.slot = waiting.slot AND other.state = 'sending'
+         ) AND (waiting.slot IS NULL OR waiting.slot <> 'postmortem-post' OR NOT EXISTS (
+            SELECT 1 FROM outbox AS earlier
+            WHERE earlier.incident_id = waiting.incident_id AND earlier.lane = waiting.lane AND earlier.id < waiting.id
+              AND earlier.state <> 'dead'
+         ))))"
+    };
+}
+
 /// The claim; `$1` is the end of the lease, `$2` the present, `$3` the lanes, `$4` the limit, and `$5` the incidents if
 /// `$among` asks for them. While an attempt is under way, `error` says only whether the one before it lapsed.
 macro_rules! claim_sql {
@@ -173,12 +188,9 @@ macro_rules! claim_sql {
                 WHERE waiting.state <> 'dead' AND waiting.ready_at <= $2 AND waiting.lane ",
             $lanes,
             $among,
-            "   AND (waiting.state = 'sending' OR NOT EXISTS (
-                    SELECT 1 FROM outbox AS other
-                    WHERE other.incident_id = waiting.incident_id AND other.slot = waiting.slot
-                      AND other.state = 'sending'
-                ))
-                ORDER BY waiting.lane, waiting.id LIMIT $4 ",
+            " AND ",
+            in_turn_sql!(),
+            "   ORDER BY waiting.lane, waiting.id LIMIT $4 ",
             $lock,
             ")
              RETURNING id, workspace, incident_id, lane, effect, attempt, uncertain, error IS NOT NULL AS lapsed,
@@ -275,12 +287,11 @@ pub async fn ready(tx: &mut Tx, now: DateTime<Utc>, lanes: &[Lane], limit: u32) 
         (Option<i64>,),
         "SELECT waiting.incident_id FROM outbox AS waiting WHERE waiting.lane",
         &lanes,
-        "AND waiting.state <> 'dead' AND waiting.ready_at <= $2
-         AND (waiting.state = 'sending' OR NOT EXISTS (
-            SELECT 1 FROM outbox AS other
-            WHERE other.incident_id = waiting.incident_id AND other.slot = waiting.slot AND other.state = 'sending'
-         ))
-         ORDER BY waiting.lane, waiting.id LIMIT $3",
+        concat!(
+            "AND waiting.state <> 'dead' AND waiting.ready_at <= $2 AND ",
+            in_turn_sql!(),
+            " ORDER BY waiting.lane, waiting.id LIMIT $3"
+        ),
         us(now),
         i64::from(limit),
     )?;

@@ -112,7 +112,7 @@ macro_rules! fetch_optional {
 
 /// Runs a query in which `$head` ends in a column that must be in the list, the parameter `$1`; all its rows.
 macro_rules! fetch_in {
-    ($tx:expr, $row:ty, $head:literal, $list:expr, $tail:literal $(, $bind:expr)* $(,)?) => {
+    ($tx:expr, $row:ty, $head:literal, $list:expr, $tail:expr $(, $bind:expr)* $(,)?) => {
         match &mut $tx.conn {
             $crate::store::tx::Conn::Sqlite(conn) => {
                 sqlx::query_as::<_, $row>(concat!($head, " IN (SELECT value FROM json_each($1)) ", $tail))

@@ -366,6 +366,17 @@ impl Draft<'_> {
         Ok(Said::Stopped { team: escalation.team })
     }
 
+    pub(super) fn undo_call(&mut self, id: EscalationId, generation: u32) -> Result<Said, Rejection> {
+        let escalation = self.named(Some(id), None)?;
+        if matches!(escalation.phase, Phase::Active { .. } | Phase::Exhausted) {
+            let word = escalation.team.key.as_ref().map_or(escalation.team.name.as_str(), |key| key.as_str());
+            let way_out = format!("To end the call: /escalate {} stop {word} <why>.", self.after.name());
+            let what = format!("{} was called", escalation.team.name);
+            self.context.may_undo(&what, escalation.started_at, &way_out)?;
+        }
+        self.stop_escalation(Some(id), Some(generation), None, None)
+    }
+
     /// The escalation a person names by team, or the latest one.
     fn named(&self, id: Option<EscalationId>, team: Option<&str>) -> Result<Escalation, Rejection> {
         let all = &self.after.escalations;

@@ -6,6 +6,7 @@ use crate::domain::command::{Open, When};
 use crate::domain::event::{Actor, Event, NoteKind, Occurrence, Recorded};
 use crate::domain::incident::{Incident, Role, Severity, Status};
 use crate::domain::limits;
+use crate::domain::reference::by_handle;
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::ids::{IncidentId, UserId, WorkspaceId};
 
@@ -17,7 +18,7 @@ pub(super) fn open(
     open: &Open,
     context: &Context<'_>,
 ) -> Result<Decided, Rejection> {
-    let title = kept_text("title", &open.title.replace(['\n', '\t'], " "), limits::TITLE_CHARS_MAX)?;
+    let title = kept_text("title", &by_handle(&open.title).replace(['\n', '\t'], " "), limits::TITLE_CHARS_MAX)?;
     if let Some(word) = &open.escalate_to
         && context.team(word).is_none()
     {
@@ -37,7 +38,7 @@ pub(super) fn open(
     if let Some(detection) = &open.detected {
         let at = context.happened_at(detection.when)?;
         let text = kept_text("message", &detection.text, limits::TEXT_CHARS_MAX)?;
-        let event = Event::Detected { text, by: detection.by.clone(), team: None };
+        let event = Event::Detected { text, by: detection.by.as_deref().map(by_handle), team: None };
         let (actor, source) = (context.actor.clone(), detection.source.clone());
         draft.record(Occurrence { at, approx: detection.when.approx, actor, source, event });
     }
@@ -115,6 +116,15 @@ impl Draft<'_> {
         Ok(Said::Done)
     }
 
+    pub(super) fn undo_opening(&mut self) -> Result<Said, Rejection> {
+        let name = self.after.name();
+        if self.after.is_open() {
+            let way_out = format!("If it was not an incident after all: /incident {name} cancel <why>.");
+            self.context.may_undo(&format!("{name} was opened"), self.after.opened_at, &way_out)?;
+        }
+        self.cancel(None)
+    }
+
     pub(super) fn set_severity(&mut self, severity: Severity) -> Result<Said, Rejection> {
         if self.after.severity == severity {
             return Ok(unchanged(format!("{} is {severity} already.", self.after.name())));
@@ -124,7 +134,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn retitle(&mut self, title: &str) -> Result<Said, Rejection> {
-        let title = kept_text("title", &title.replace(['\n', '\t'], " "), limits::TITLE_CHARS_MAX)?;
+        let title = kept_text("title", &by_handle(title).replace(['\n', '\t'], " "), limits::TITLE_CHARS_MAX)?;
         if self.after.title == title {
             return Ok(unchanged("That is its title already.".to_owned()));
         }

@@ -10,6 +10,7 @@ use crate::domain::event::{Event, NoteKind, Source};
 use crate::domain::incident::Field;
 use crate::domain::limits::{LIST_ITEMS_MAX, TEXT_CHARS_MAX};
 use crate::domain::postmortem::Format;
+use crate::domain::reference::by_handle;
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::ids::{MessageRef, Seq, UserId};
 
@@ -22,7 +23,7 @@ impl Draft<'_> {
         team: Option<&str>,
     ) -> Result<Said, Rejection> {
         let text = kept_text("text", text, TEXT_CHARS_MAX)?;
-        let (by, team) = (kept_optional("source", by)?, self.context.team_ref(team));
+        let (by, team) = (kept_optional("source", by.map(by_handle).as_deref())?, self.context.team_ref(team));
         let seq = self.push_when(when, Event::Detected { text: text.clone(), by, team })?;
         Ok(self.noted(seq, NoteKind::Key, text))
     }
@@ -56,7 +57,7 @@ impl Draft<'_> {
     pub(super) fn capture(
         &mut self,
         at: DateTime<Utc>,
-        kind: NoteKind,
+        kind: Option<NoteKind>,
         text: &str,
         source: &Source,
     ) -> Result<Said, Rejection> {
@@ -70,8 +71,12 @@ impl Draft<'_> {
         };
         let text: String = kept_text("message", &text, usize::MAX)?.chars().take(TEXT_CHARS_MAX).collect();
         let (at, source) = (at.min(self.context.now), Some(source.clone()));
-        let seq = self.push_from(at, source, Event::Noted { kind, team: None, text: text.clone() });
-        Ok(self.noted(seq, kind, text))
+        let event = match kind {
+            Some(kind) => Event::Noted { kind, team: None, text: text.clone() },
+            None => Event::Detected { text: text.clone(), by: None, team: None },
+        };
+        let seq = self.push_from(at, source, event);
+        Ok(self.noted(seq, kind.unwrap_or(NoteKind::Key), text))
     }
 
     pub(super) fn request_capture(&mut self, message: &MessageRef, kind: NoteKind) -> Said {

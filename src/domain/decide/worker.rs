@@ -46,7 +46,7 @@ impl Draft<'_> {
                 let asked = Context { actor: &actor, ..self.context };
                 let mut draft = Draft { context: asked, after: self.after.clone(), events: Vec::new() };
                 // An empty message says nothing that could be kept.
-                if draft.capture(*at, *kind, text, source).is_ok() {
+                if draft.capture(*at, Some(*kind), text, source).is_ok() {
                     self.after = draft.after;
                     self.events.extend(draft.events);
                 }

@@ -10,6 +10,7 @@ use super::figures::{Figures, Moment};
 use super::{Block, Postmortem, Sentence, markdown};
 use crate::domain::civil::format::LocalZone;
 use crate::domain::event::{NoteKind, Recipient, Source};
+use crate::domain::reference::by_handle;
 use crate::domain::timeline::Entry;
 use crate::domain::timeline::calls::Call;
 use crate::ids::Seq;
@@ -26,8 +27,8 @@ struct Document<'a> {
     figures: &'a Figures,
     timeline: Vec<EntryOut<'a>>,
     calls: Vec<CallOut<'a>>,
-    fields: std::collections::BTreeMap<&'static str, &'a str>,
-    measures: &'a [String],
+    fields: std::collections::BTreeMap<&'static str, String>,
+    measures: Vec<String>,
     tasks: Vec<TaskOut<'a>>,
     still_open: Vec<SentenceOut<'a>>,
     sections: Vec<SectionOut<'a>>,
@@ -203,8 +204,8 @@ fn document(postmortem: &Postmortem) -> Document<'_> {
         figures: &postmortem.figures,
         timeline: postmortem.entries.iter().map(|entry| entry_out(entry, postmortem)).collect(),
         calls: postmortem.calls.iter().map(|call| call_out(call, postmortem)).collect(),
-        fields: incident.fields.iter().map(|(field, text)| (field_name(*field), text.as_str())).collect(),
-        measures: &incident.measures,
+        fields: incident.fields.iter().map(|(field, text)| (field_name(*field), by_handle(text))).collect(),
+        measures: incident.measures.iter().map(|text| by_handle(text)).collect(),
         tasks: tasks(postmortem),
         still_open: postmortem.still_open.iter().map(sentence).collect(),
         sections: sections(postmortem),

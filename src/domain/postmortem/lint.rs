@@ -3,6 +3,7 @@
 use super::Sentence;
 use super::about::{Source, field, field_name};
 use crate::domain::incident::Field;
+use crate::domain::reference::MARK;
 
 /// A phrase and what to write instead. Phrases are matched as whole words, in any case.
 const BLAME: [(&str, &str); 12] = [
@@ -62,7 +63,7 @@ pub(super) fn warnings(source: &Source<'_>) -> Vec<Sentence> {
         let (name, id) = (format!("Measure {}", index + 1), format!("measure:{}", index + 1));
         phrases(&name, text, &BLAME, &id, &mut warnings);
         phrases(&name, text, &VAGUE, &id, &mut warnings);
-        if text.contains("<@") || text.starts_with('@') || text.contains(" @") {
+        if text.contains(MARK) || text.starts_with('@') || text.contains(" @") {
             warnings.push(warning(&name, "names somebody", "name a role; tasks have owners", &id));
         }
     }

@@ -120,7 +120,7 @@ fn moments(rows: &[MomentRow]) -> String {
 
 fn task(task: &TaskLine) -> String {
     let mark = if task.done { 'x' } else { ' ' };
-    let owner = task.owner.as_ref().map(|owner| format!("owner {}", escape(owner)));
+    let owner = task.owner.as_ref().map(|owner| format!("owned by {}", escape(owner)));
     let due = task.due_on.map(|due| format!("due {}", date(due)));
     let known: Vec<String> = owner.into_iter().chain(due).collect();
     let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };

@@ -295,7 +295,7 @@ fn tasks(source: &Source<'_>) -> Vec<Block> {
         .map(|task| TaskLine {
             number: task.number,
             text: source.people.readable(&task.text),
-            owner: task.owner.as_ref().map(|owner| source.people.owner(owner)),
+            owner: task.owner.as_ref().map(|owner| source.people.person(owner)),
             due_on: task.due_on,
             done: task.done,
         })

@@ -73,7 +73,11 @@ fn longest_silence(source: &Source<'_>) -> Option<Sentence> {
     })
 }
 
+/// Not for an incident that was written down afterwards: whom it pages learns of it when all is over.
 fn unanswered_pages(source: &Source<'_>) -> Option<Sentence> {
+    if source.incident.is_retrospective() {
+        return None;
+    }
     let unanswered = i64::try_from(source.figures.pages_unanswered).ok().filter(|count| *count > 0)?;
     let calls = source.calls.iter().filter(|call| call.pages_unanswered() > 0);
     let sources = calls.flat_map(|call| call.sources.iter().map(|seq| event(*seq))).collect();

@@ -106,7 +106,9 @@ fn heading(source: &Source<'_>, at: DateTime<Utc>, period: Period, days: bool, p
 /// One line per told entry and per eventful call, sorted.
 fn lines(source: &Source<'_>) -> Vec<Line> {
     let told = source.entries.iter().filter(|entry| is_told(entry)).map(|entry| line(entry, source));
-    let folded = source.calls.iter().filter(|call| call.is_eventful()).map(|call| folded(call, source));
+    // What rang while the past was written down belongs to the writing, not to the story.
+    let rang = source.calls.iter().filter(|call| call.is_eventful() && !source.incident.is_retrospective());
+    let folded = rang.map(|call| folded(call, source));
     let mut lines: Vec<Line> = told.chain(folded).collect();
     lines.sort_by_key(|line| (line.at, line.seqs.first().copied()));
     lines

@@ -1,10 +1,11 @@
-//! How people are named in documents: by role, by initials or by name; and Slack's references turned into words.
+//! How people are named in documents: by role, by initials or by name, also where a text refers to them.
 
 use std::collections::BTreeMap;
 
 use super::capitalised;
 use crate::domain::event::{Actor, Recipient};
 use crate::domain::incident::{Incident, Role};
+use crate::domain::reference::{self, Reference};
 use crate::domain::roster::Directory;
 use crate::ids::UserId;
 
@@ -41,19 +42,12 @@ impl<'a> People<'a> {
         self.named(user, "the on-call engineer")
     }
 
-    /// The holder of a role, where naming the role again would say nothing.
-    pub fn holder(&self, user: &UserId) -> String {
+    /// "Commander: Ana Lima"; "Commander assigned" where naming the role again would say nothing.
+    pub fn given(&self, role: Role, user: &UserId) -> String {
+        let name = capitalised(role.name());
         match self.style {
-            PeopleStyle::Roles => "assigned".to_owned(),
-            PeopleStyle::Initials | PeopleStyle::Names => self.person(user),
-        }
-    }
-
-    /// The owner of a task. Always a name or initials: a task that belongs to "a responder" belongs to nobody.
-    pub fn owner(&self, user: &UserId) -> String {
-        match self.style {
-            PeopleStyle::Initials => initials(self.directory.name(user)),
-            PeopleStyle::Roles | PeopleStyle::Names => self.directory.name(user).to_owned(),
+            PeopleStyle::Roles => format!("{name} assigned"),
+            PeopleStyle::Initials | PeopleStyle::Names => format!("{name}: {}", self.person(user)),
         }
     }
 
@@ -87,54 +81,24 @@ impl<'a> People<'a> {
         if names.is_empty() { "nobody".to_owned() } else { listed(&names) }
     }
 
-    /// The text with Slack's references (`<@U1>`, `<#C1|ops>`, `<https://…|label>`, `<!here>`) turned into words.
+    /// The text with the people and groups that it refers to put into words; everything else as it is.
     pub fn readable(&self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find('<') {
-            let (before, from) = rest.split_at(start);
-            out.push_str(before);
-            let reference = from.find('>').map(|end| (&from[1..end], &from[end + 1..]));
-            if let Some((words, after)) = reference.and_then(|(inside, after)| Some((self.reference(inside)?, after))) {
-                let words = if out.is_empty() && is_person(from) { capitalised(&words) } else { words };
-                out.push_str(&words);
-                rest = after;
-            } else {
-                out.push('<');
-                rest = &from[1..];
+        reference::in_words(text, |reference, first| match reference {
+            Reference::Person { id, label } => {
+                let user = UserId::new(id);
+                let words = match (self.directory.people.contains_key(&user), label, self.style) {
+                    (false, Some(label), PeopleStyle::Names) => label.to_owned(),
+                    _ => self.person(&user),
+                };
+                // A role ("the commander") may begin a sentence.
+                if first { capitalised(&words) } else { words }
             }
-        }
-        out.push_str(rest);
-        out
-    }
-
-    fn reference(&self, inside: &str) -> Option<String> {
-        let (target, label) = inside.split_once('|').map_or((inside, None), |(target, label)| (target, Some(label)));
-        let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if let Some(user) = target.strip_prefix('@').filter(|id| is_id(id)) {
-            let user = UserId::new(user);
-            return Some(match (self.directory.people.contains_key(&user), label, self.style) {
-                (false, Some(label), PeopleStyle::Names) => label.to_owned(),
-                _ => self.person(&user),
-            });
-        }
-        if let Some(channel) = target.strip_prefix('#').filter(|id| is_id(id)) {
-            return Some(format!("#{}", label.filter(|label| !label.is_empty()).unwrap_or(channel)));
-        }
-        if let Some(group) = target.strip_prefix("!subteam^") {
-            let handle = self.directory.groups.get(&group.into()).map(|group| format!("@{}", group.handle));
-            return Some(handle.or_else(|| label.map(str::to_owned)).unwrap_or_else(|| "a user group".to_owned()));
-        }
-        if let Some(special) = target.strip_prefix('!') {
-            return Some(label.map_or_else(|| format!("@{special}"), str::to_owned));
-        }
-        if ["http://", "https://", "mailto:"].iter().any(|scheme| target.starts_with(scheme)) {
-            return Some(match label {
-                Some(label) if label != target => format!("{label} ({target})"),
-                _ => target.to_owned(),
-            });
-        }
-        None
+            Reference::Group { id, label } => match (self.directory.groups.get(&id.into()), label) {
+                (Some(group), _) => format!("@{}", group.handle),
+                (None, Some(label)) => format!("@{label}"),
+                (None, None) => "a user group".to_owned(),
+            },
+        })
     }
 
     fn named(&self, user: &UserId, otherwise: &str) -> String {
@@ -158,11 +122,6 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
             format!("{} and {}", first.join(", "), last.as_ref())
         }
     }
-}
-
-/// Whether a reference names a person, whose role ("the commander") may then begin a sentence.
-fn is_person(reference: &str) -> bool {
-    reference.starts_with("<@")
 }
 
 fn initials(name: &str) -> String {

@@ -15,6 +15,8 @@ struct Head {
     team: Option<String>,
     kind: Option<NoteKind>,
     by: Option<String>,
+    /// A colon behind an option said that text follows.
+    closed_by_option: bool,
 }
 
 impl Head {
@@ -27,20 +29,48 @@ impl Head {
     }
 }
 
-/// Most lines of one message that become notes of their own.
-const LINES_MAX: usize = 100;
+/// Most notes that one text becomes.
+const NOTES_MAX: usize = 100;
 
 const NOTE_OPTIONS: &[&str] = &["team", "kind"];
 const DETECTED_OPTIONS: &[&str] = &["team", "by"];
 const ENTRY_OPTIONS: &[&str] = &["team"];
 
-/// One note; or several, if every line begins with a time. A first time of `now` keeps the lines together.
+/// One note; or several, where lines begin with a time: each such line begins a note, and lines without a time go on with
+/// the one above them. `now` and an option with a colon, such as `kind=note:`, keep all lines together.
 pub(super) fn notes(verb: Verb, kind: NoteKind, rest: &str, context: &Context<'_>) -> Reading<Vec<NoteTyped>> {
-    let lines: Vec<&str> = rest.lines().map(unbulleted).filter(|line| !line.is_empty()).collect();
-    if (2..=LINES_MAX).contains(&lines.len()) && each_has_a_time(&lines, context) {
-        return lines.into_iter().map(|line| note(verb, kind, line, context)).collect();
+    let together = head(verb, rest, NOTE_OPTIONS, context)
+        .is_ok_and(|(head, _)| head.closed_by_option || head.time.is_some_and(|time| time.when.at.is_none()));
+    let pieces = if together { Vec::new() } else { pieces(rest, context) };
+    if (1..=NOTES_MAX).contains(&pieces.len()) {
+        return pieces.into_iter().map(|piece| note(verb, kind, piece, context)).collect();
     }
     note(verb, kind, rest, context).map(|note| vec![note])
+}
+
+/// The text cut before each line that begins with a time; nothing if none surely does.
+fn pieces<'t>(text: &'t str, context: &Context<'_>) -> Vec<&'t str> {
+    let (mut starts, mut sure, mut at) = (vec![0], false, 0);
+    for line in text.split_inclusive('\n') {
+        let begins = match leading_time(unbulleted(line), context.speaker(), Direction::Past) {
+            Ok(Some((time, _))) => {
+                let begins = time.closed || time.when.at.is_some();
+                sure |= begins;
+                begins
+            }
+            Ok(None) => false,
+            Err(_) => true,
+        };
+        if begins && !text[..at].trim().is_empty() {
+            starts.push(at);
+        }
+        at += line.len();
+    }
+    if !sure {
+        return Vec::new();
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().zip(ends).map(|(start, end)| unbulleted(&text[*start..end])).collect()
 }
 
 fn unbulleted(line: &str) -> &str {
@@ -50,14 +80,6 @@ fn unbulleted(line: &str) -> &str {
         .or_else(|| line.strip_prefix("• "))
         .unwrap_or(line)
         .trim_start()
-}
-
-fn each_has_a_time(lines: &[&str], context: &Context<'_>) -> bool {
-    lines.iter().enumerate().all(|(index, line)| match leading_time(line, context.speaker(), Direction::Past) {
-        Ok(Some((time, _))) => index > 0 || time.when.at.is_some(),
-        Ok(None) => false,
-        Err(_) => true,
-    })
 }
 
 fn note(verb: Verb, kind: NoteKind, rest: &str, context: &Context<'_>) -> Reading<NoteTyped> {
@@ -98,6 +120,7 @@ fn head<'t>(verb: Verb, text: &'t str, options: &[&str], context: &Context<'_>) 
             }
             rest = option.rest;
             if option.closed {
+                head.closed_by_option = true;
                 break;
             }
             continue;

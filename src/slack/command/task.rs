@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use super::words::{self, blank_to_none, strip_phrase, word};
 use super::{Context, Problem, Reading, Typed, Unclear, Understood};
 use crate::domain::civil::due_date;
+use crate::domain::reference;
 use crate::ids::UserId;
 
 pub(super) fn task(rest: &str, context: &Context<'_>) -> Reading {
@@ -98,7 +99,7 @@ fn trailing_due(text: &str, today: NaiveDate) -> Option<(NaiveDate, &str)> {
 /// A mention that is the last word.
 fn trailing_person<'t>(text: &'t str, context: &Context<'_>) -> Option<(UserId, &'t str)> {
     let start = text.rfind(char::is_whitespace)? + 1;
-    let last = text.get(start..).filter(|last| last.starts_with(['@', '<']))?;
+    let last = text.get(start..).filter(|last| last.starts_with(['@', '<', reference::MARK]))?;
     let (user, rest) = words::person(last, context).ok().flatten()?;
     rest.is_empty().then(|| (user, text[..start].trim_end()))
 }

@@ -238,15 +238,24 @@ fn notes_take_times_and_teams_in_any_order() {
 }
 
 #[test]
-fn lines_that_each_begin_with_a_time_are_several_notes() {
-    let Typed::Notes(notes) = read("note 15:05 first\n- 15:10: second\n\n3:15pm team=dba third") else {
-        panic!("no notes");
+fn each_line_that_begins_with_a_time_begins_a_note() {
+    let texts = |text: &str| {
+        let Typed::Notes(notes) = read(text) else { panic!("no notes") };
+        notes.into_iter().map(|note| (note.time.and_then(|time| time.when.at).is_some(), note.text)).collect::<Vec<_>>()
     };
-    let texts: Vec<_> = notes.iter().map(|note| note.text.as_str()).collect();
-    assert_eq!(texts, ["first", "second", "third"]);
-    assert_eq!(notes[2].team, some("db-team"));
-    assert_eq!(one_note("note 15:05 first\nand more").text, "first\nand more");
-    assert_eq!(one_note("note now: first\n15:05 more").text, "first\n15:05 more");
+    let note = |timed, text: &str| (timed, text.to_owned());
+    assert_eq!(
+        texts("note 15:05 first\n- 15:10: second\n\n3:15pm team=dba third"),
+        [note(true, "first"), note(true, "second"), note(true, "third")]
+    );
+    assert_eq!(
+        texts("note what I saw:\n* 15:05 first\nand more\n\nof it\n15:10 second"),
+        [note(false, "what I saw:"), note(true, "first\nand more\n\nof it"), note(true, "second")]
+    );
+    assert_eq!(texts("note\n15:05 first\nand more"), [note(true, "first\nand more")]);
+    assert_eq!(texts("note one\ntwo\nnow three"), [note(false, "one\ntwo\nnow three")]);
+    assert_eq!(texts("note now: first\n15:05 more"), [note(false, "first\n15:05 more")]);
+    assert_eq!(texts("note 15:00 kind=note: first\n15:05 more"), [note(true, "first\n15:05 more")]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{Context, Problem, Reading, Unclear};
 use crate::domain::incident::Severity;
 use crate::domain::policy::Target;
+use crate::domain::reference;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{TeamKey, UserId};
 
@@ -185,9 +186,14 @@ fn team_of_group<'r>(roster: &'r Roster, is_group: &dyn Fn(&Target) -> bool) -> 
     }
 }
 
+/// Where a person or group is asked for, the notation means them, picked or typed.
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix(reference::MARK).unwrap_or(text)
+}
+
 /// The team that `text` begins with, by its longest name, and what follows.
 pub(super) fn team_prefix<'t>(text: &'t str, roster: &Roster) -> Option<(TeamKey, &'t str)> {
-    if let Some(mention) = text.strip_prefix("<!subteam^") {
+    if let Some(mention) = unmarked(text).strip_prefix("<!subteam^") {
         let (mention, rest) = mention.split_once('>')?;
         let (id, handle) = mention.split_once('|').unwrap_or((mention, ""));
         let handle = handle.trim_start_matches('@');
@@ -262,7 +268,7 @@ pub(super) fn near_teams<'r>(text: &str, roster: &'r Roster) -> Vec<&'r TeamKey>
 /// no mention.
 pub(super) fn person<'t>(text: &'t str, context: &Context<'_>) -> Reading<Option<(UserId, &'t str)>> {
     let behind = |rest: &'t str| rest.trim_start_matches([':', ',']).trim_start();
-    if let Some(mention) = text.strip_prefix("<@")
+    if let Some(mention) = unmarked(text).strip_prefix("<@")
         && let Some((mention, rest)) = mention.split_once('>')
     {
         let id = mention.split('|').next().unwrap_or(mention);

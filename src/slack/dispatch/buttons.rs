@@ -75,11 +75,14 @@ impl Dispatch {
                 let (escalation, generation) = (Some(escalation), Some(generation));
                 (incident, Command::StopEscalation { escalation, generation, team: None, text: None })
             }
+            ButtonAction::UndoCall { incident, escalation, generation } => {
+                (incident, Command::UndoCall { escalation, generation })
+            }
             ButtonAction::TakeRole { incident, role } => {
                 (incident, Command::AssignRole { role, user: asking.user.clone() })
             }
             ButtonAction::Reopen { incident } => (incident, Command::Reopen { text: None }),
-            ButtonAction::Cancel { incident } => (incident, Command::Cancel { text: None }),
+            ButtonAction::Cancel { incident } => (incident, Command::UndoOpening),
             ButtonAction::RemoveEntry { incident, seq } => (incident, Command::RemoveEntry { target: seq }),
             ButtonAction::FinishTask { incident, task } => (incident, Command::FinishTask { task, done: true }),
             form @ (ButtonAction::EscalateForm { incident }

@@ -1,11 +1,14 @@
 //! Submitted forms and shortcuts.
 
+use chrono::{DateTime, Utc};
+
 use super::commands::Place;
 use super::{Asking, Dispatch, Way, rejection};
 use crate::app::{Answered, Target};
 use crate::domain::answer::Said;
 use crate::domain::command::{Command, Detection, Open, When};
-use crate::domain::event::{File, NoteKind, Origin, Source};
+use crate::domain::event::{File, Origin, Source};
+use crate::domain::incident::Incident;
 use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
 use crate::slack::actions::{
     Carried, SHORTCUT_ADD_TO_TIMELINE, SHORTCUT_OPEN, SHORTCUT_OPEN_FROM_MESSAGE, field, form,
@@ -18,6 +21,7 @@ use crate::slack::message::Message;
 use crate::slack::methods::messages::written_at;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::plain;
+use crate::slack::scene::Scene;
 
 /// Longest title that a message's first line becomes, in characters.
 const TITLE_FROM_MESSAGE_CHARS: usize = 100;
@@ -115,6 +119,7 @@ impl Dispatch {
                 let field = if self.is_to_come(note.at) { field::AT } else { field::TEXT };
                 about(vec![Command::Note { when, kind: note.kind, team: None, text: note.text }], field)
             }
+            form::CAPTURE => self.capturing(forms::capture(values)?, carried)?,
             form::UPDATE => about(vec![Command::PostUpdate { text: forms::update(values)? }], field::TEXT),
             form::MITIGATE => {
                 let mitigated = forms::mitigate(values)?;
@@ -127,7 +132,7 @@ impl Dispatch {
                 if resolved.impact_start_at.is_some() {
                     commands.push(Command::SetImpactStart { start_at: resolved.impact_start_at });
                 }
-                commands.push(Command::Resolve { when: When::default(), text: None, team: None });
+                commands.push(Command::Resolve { when: When::default(), text: resolved.text, team: None });
                 let early = self.is_to_come(resolved.impact_start_at);
                 about(commands, if early { field::IMPACT_START } else { field::ROOT_CAUSE })
             }
@@ -168,7 +173,7 @@ impl Dispatch {
     }
 
     /// Whether a chosen time has not come yet, so that a refusal belongs to its field.
-    fn is_to_come(&self, at: Option<chrono::DateTime<chrono::Utc>>) -> bool {
+    fn is_to_come(&self, at: Option<DateTime<Utc>>) -> bool {
         at.is_some_and(|at| at > self.app.clock().now())
     }
 
@@ -202,6 +207,29 @@ impl Dispatch {
             escalate_to: opened.team.map(|team| team.0),
             detected,
         })
+    }
+
+    /// The message that a shortcut was used on, as an entry with the message's own time unless another was chosen.
+    fn capturing(&self, captured: forms::CaptureForm, carried: &Carried) -> Result<Option<Wish>, FieldErrors> {
+        if self.is_to_come(captured.at) {
+            return Err(FieldErrors::one(field::AT, "That time lies in the future. Choose one that has passed."));
+        }
+        let (Some(id), Some(message)) = (carried.incident.or(captured.incident), carried.message.clone()) else {
+            return Ok(None);
+        };
+        let written = written_at(&message.ts);
+        let minute = |at: DateTime<Utc>| at.timestamp().div_euclid(60);
+        // The form knows minutes only.
+        let at = match (captured.at, written) {
+            (Some(chosen), Some(written)) if minute(chosen) == minute(written) => written,
+            (Some(chosen), _) => chosen,
+            (None, written) => written.unwrap_or_else(|| self.app.clock().now()),
+        };
+        let permalink = self.permalink(&message);
+        let source =
+            Source::Message { message, author: carried.author.clone(), permalink, files: carried.files.clone() };
+        let command = Command::Capture { at, kind: captured.kind, text: captured.text, source };
+        Ok(Some(Wish { target: Target::Incident(id), commands: vec![command], field: field::TEXT }))
     }
 
     /// Calling a team from a form: in the incident it was opened in, in the chosen one, or in a new one.
@@ -245,11 +273,6 @@ impl Dispatch {
             let view = modals::open_modal(&prefill, None, &self.app.roster(), &carried);
             return Ack::View(serde_json::json!({ "response_action": "update", "view": view }));
         };
-        if let Some(message) = carried.message {
-            let command = Command::RequestCapture { message, kind: NoteKind::Note };
-            let wish = Wish { target: Target::Incident(id), commands: vec![command], field: field::INCIDENT };
-            return self.fulfil(asking, &Carried { channel: carried.channel, ..Carried::of(id) }, wish).await;
-        }
         self.retype(submission, asking, id, &carried).await;
         Ack::Empty
     }
@@ -287,7 +310,7 @@ impl Dispatch {
         Ack::Empty
     }
 
-    pub(super) async fn message_shortcut(&self, shortcut: MessageShortcut, meta: &Meta) -> Ack {
+    pub(super) async fn message_shortcut(&self, shortcut: MessageShortcut) -> Ack {
         self.meet(&shortcut.who.user).await;
         let Some(channel) = shortcut.channel.clone() else { return Ack::Empty };
         let message = MessageRef { channel: channel.clone(), ts: shortcut.message.ts.clone() };
@@ -301,25 +324,13 @@ impl Dispatch {
         };
         match shortcut.callback_id.as_str() {
             SHORTCUT_OPEN_FROM_MESSAGE => {
-                let prefill = OpenPrefill {
-                    title: Some(first_line(&text)).filter(|title| !title.is_empty()),
-                    description: Some(text).filter(|text| !text.is_empty()),
-                    ..OpenPrefill::default()
-                };
-                let view = modals::open_modal(&prefill, None, &self.app.roster(), &carried);
+                let view = modals::open_modal(&of_message(&text), None, &self.app.roster(), &carried);
                 self.open_form(trigger, &view).await;
             }
             SHORTCUT_ADD_TO_TIMELINE => {
-                let asking = Asking { user: shortcut.who.user.clone(), key: meta.delivery_key.clone(), inside: true };
-                match self.app.incident_in(&channel).await {
-                    Ok(Some(id)) => self.capture(&asking, id, &shortcut, message, text).await,
-                    Ok(None) => {
-                        self.ask_which(&asking.user, trigger, &carried).await;
-                    }
-                    Err(error) => {
-                        let failure = Self::unreadable(&error);
-                        self.tell(&asking.user, Way::by(shortcut.response_url.clone(), Some(channel)), failure);
-                    }
+                let carried = Carried { files: files(&shortcut.message), ..carried };
+                if let Err(failure) = self.capture_form(&shortcut, text, carried).await {
+                    self.tell(&shortcut.who.user, Way::by(shortcut.response_url.clone(), Some(channel)), failure);
                 }
             }
             other => tracing::info!(shortcut = other.len(), "a shortcut that Firebell does not know"),
@@ -327,30 +338,48 @@ impl Dispatch {
         Ack::Empty
     }
 
-    /// Takes the message of a shortcut into the timeline; Slack has sent all of it along.
-    async fn capture(
-        &self,
-        asking: &Asking,
-        id: IncidentId,
-        shortcut: &MessageShortcut,
-        message: MessageRef,
-        text: String,
-    ) {
-        let at = written_at(&message.ts).unwrap_or_else(|| self.app.clock().now());
-        let source = Source::Message {
-            author: shortcut.message.user.clone(),
-            permalink: self.permalink(&message),
-            files: files(&shortcut.message),
-            message,
+    /// The form that takes a message into the timeline; without an open incident, the one that opens an incident with it.
+    async fn capture_form(&self, shortcut: &MessageShortcut, text: String, carried: Carried) -> Result<(), Message> {
+        let trigger = shortcut.trigger_id.as_deref();
+        let here = match &carried.channel {
+            Some(channel) => self.app.incident_in(channel).await.map_err(|error| Self::unreadable(&error))?,
+            None => None,
         };
-        let command = Command::Capture { at, kind: NoteKind::Note, text, source };
-        let told = match self.ask(asking, Target::Incident(id), command).await {
-            Ok(answer) => self.words(&asking.user, &answer).await,
-            Err(failure) => Some(failure),
+        let text = match (text.trim(), carried.files.as_slice()) {
+            ("", [_, ..]) => {
+                let names: Vec<&str> = carried.files.iter().map(|file| file.name.as_str()).collect();
+                format!("File: {}", names.join(", "))
+            }
+            _ => text,
         };
-        if let Some(message) = told {
-            self.tell(&asking.user, Way::by(shortcut.response_url.clone(), shortcut.channel.clone()), message);
-        }
+        let at = carried.message.as_ref().and_then(|message| written_at(&message.ts));
+        let view = if let Some(id) = here {
+            let incident = self.incident(id).await?;
+            let (roster, directory, now) = (self.app.roster(), self.app.directory(), self.app.clock().now());
+            let scene = Scene::new(&incident, &roster, &directory, now);
+            let carried = Carried { incident: Some(id), ..carried };
+            modals::capture_modal(Ok(&scene), &text, at, &carried)
+        } else {
+            let open = self.visible(&shortcut.who.user, false, super::CHOICES_MAX).await;
+            let open = open.map_err(|error| Self::unreadable(&error))?;
+            let choices: Vec<&Incident> = open.iter().collect();
+            if choices.is_empty() {
+                modals::open_modal(&of_message(&text), None, &self.app.roster(), &carried)
+            } else {
+                modals::capture_modal(Err(&choices), &text, at, &carried)
+            }
+        };
+        let not_opened = || Message::sentence("Slack did not open the form in time. Use the shortcut again.".into());
+        self.open_form(trigger, &view).await.ok_or_else(not_opened)
+    }
+}
+
+/// What the form that opens an incident with a message says at first.
+fn of_message(text: &str) -> OpenPrefill {
+    OpenPrefill {
+        title: Some(first_line(text)).filter(|title| !title.is_empty()),
+        description: Some(text.to_owned()).filter(|text| !text.is_empty()),
+        ..OpenPrefill::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::domain::reference::{self, Reference};
 use crate::ids::{ChannelId, UserId, WorkspaceId};
 use crate::slack::fields;
 
@@ -19,7 +20,8 @@ pub struct SlashCommand {
     pub user_name: String,
     /// With the slash.
     pub command: String,
-    /// As typed: `&amp;`, `&lt;`, `&gt;` are undone; mentions stay `<@U…|name>`, channels `<#C…|name>`.
+    /// As typed: `&amp;`, `&lt;`, `&gt;` are undone, channels and links are words; people and groups that were picked
+    /// are [`reference`]s.
     pub text: String,
     pub response_url: Option<String>,
     pub trigger_id: Option<String>,
@@ -36,11 +38,50 @@ impl SlashCommand {
             user: UserId(fields::text_or_empty(form, "user_id")),
             user_name: fields::text_or_empty(form, "user_name"),
             command: fields::text_or_empty(form, "command"),
-            text: unescape(&fields::text_or_empty(form, "text")),
+            text: as_typed(&fields::text_or_empty(form, "text")),
             response_url: fields::text(form, "response_url"),
             trigger_id: fields::text(form, "trigger_id"),
         }
     }
+}
+
+/// What somebody typed, told apart from what Slack made of it: brackets that were typed come escaped, so a bare one is
+/// Slack's.
+fn as_typed(text: &str) -> String {
+    let mut typed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        typed.push_str(&unescape(&rest[..start]));
+        rest = &rest[start + 1..];
+        match rest.split_once('>') {
+            Some((inside, after)) if !inside.contains(['<', '\n']) => {
+                typed.push_str(&token(inside));
+                rest = after;
+            }
+            _ => typed.push('<'),
+        }
+    }
+    typed.push_str(&unescape(rest));
+    typed
+}
+
+fn token(inside: &str) -> String {
+    if Reference::of(inside).is_some() {
+        return format!("{}<{}>", reference::MARK, unescape(inside));
+    }
+    let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
+    let (target, label) = (unescape(target), unescape(label));
+    if let Some(channel) = target.strip_prefix('#') {
+        return format!("#{}", if label.is_empty() { channel } else { &label });
+    }
+    if let Some(everybody) = target.strip_prefix('!') {
+        return if label.is_empty() { format!("@{everybody}") } else { label };
+    }
+    if ["http://", "https://", "mailto:"].iter().any(|scheme| target.starts_with(scheme)) {
+        let address = target.trim_start_matches("mailto:");
+        return if label.is_empty() || label == address { address.to_owned() } else { format!("{label} ({target})") };
+    }
+    format!("<{}>", unescape(inside))
 }
 
 /// Undoes the three escapes that Slack makes, each once: `&amp;lt;` is what somebody typed as `&lt;`.

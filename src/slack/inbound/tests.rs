@@ -23,6 +23,20 @@ fn text_form(pairs: &[(&str, &str)]) -> Value {
 }
 
 #[test]
+fn what_was_picked_and_what_was_typed_are_told_apart() {
+    let text = |text: &str| SlashCommand::read(&serde_json::json!({ "text": text })).text;
+    assert_eq!(
+        text(
+            "note <!channel> <!subteam^S1|@dev> <#C1|ops> <https://a.example/?a=1&amp;b=2> <mailto:a@b.example|a@b.example>"
+        ),
+        "note @channel \u{2}<!subteam^S1|@dev> #ops https://a.example/?a=1&b=2 a@b.example"
+    );
+    let typed = "note &lt;!channel&gt; &lt;@U1&gt; &lt;https://a|b&gt; &amp;lt;";
+    assert_eq!(text(typed), "note <!channel> <@U1> <https://a|b> &lt;");
+    assert_eq!(text("a < b <c"), "a < b <c");
+}
+
+#[test]
 fn a_command_keeps_mentions_and_undoes_escapes_once() {
     let command = SlashCommand::read(&text_form(&[
         ("team_id", "T1"),
@@ -35,7 +49,7 @@ fn a_command_keeps_mentions_and_undoes_escapes_once() {
         ("trigger_id", "13.37.abc"),
         ("response_url", "https://hooks.slack.com/commands/1"),
     ]));
-    assert_eq!(command.text, "<@U2|ben> <#C7|> disk > 90% &lt; a < b & c &");
+    assert_eq!(command.text, "\u{2}<@U2|ben> #C7 disk > 90% &lt; a < b & c &");
     assert_eq!((command.workspace, command.enterprise), (Some(WorkspaceId::from("T1")), None));
     assert_eq!((command.user, command.channel_name.as_str()), (UserId::from("U1"), "general"));
 }

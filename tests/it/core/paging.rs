@@ -251,3 +251,22 @@ fn calling_a_team_for_a_resolved_incident_opens_it_again() {
     assert!(core.incident.is_open());
     assert_eq!(core.send_pages(), ["UBEN"]);
 }
+
+#[test]
+fn a_call_is_undone_for_ten_minutes_and_stopped_by_command_later() {
+    let mut core = Core::open(&[("db", policy(vec![tier(vec![user("UBEN")], 60)]))]);
+    core.escalate("UANA", "db");
+    core.advance(minutes(10));
+    let undo = Command::UndoCall { escalation: FIRST, generation: 1 };
+    let in_time = core.incident.clone();
+    assert!(matches!(core.by("UANA", &undo), Ok(Said::Stopped { .. })));
+    core.incident = in_time;
+    core.advance(chrono::TimeDelta::seconds(1));
+    let refused = core.by("UANA", &undo).expect_err("is refused");
+    assert!(
+        refused.sentence.ends_with("was called more than 10 minutes ago, so it can no longer be undone."),
+        "{refused:?}"
+    );
+    assert_eq!(refused.hint.as_deref(), Some("To end the call: /escalate INC-42 stop db <why>."));
+    assert!(core.incident.escalations[&FIRST].is_active());
+}

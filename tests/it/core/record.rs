@@ -70,3 +70,19 @@ fn a_private_incident_is_not_there_for_others() {
     assert_eq!(refused.kind, RejectionKind::NotFound);
     assert!(!refused.sentence.contains("Shop"));
 }
+
+#[test]
+fn an_opening_is_undone_for_ten_minutes_and_canceled_by_command_later() {
+    let mut core = Core::open(&[]);
+    core.advance(minutes(10));
+    let in_time = core.incident.clone();
+    core.by("UANA", &Command::UndoOpening).expect("is undone");
+    assert!(!core.incident.is_open());
+    core.incident = in_time;
+    core.advance(TimeDelta::seconds(1));
+    let refused = core.by("UANA", &Command::UndoOpening).expect_err("is refused");
+    assert_eq!(refused.sentence, "INC-42 was opened more than 10 minutes ago, so it can no longer be undone.");
+    assert_eq!(refused.hint.as_deref(), Some("If it was not an incident after all: /incident INC-42 cancel <why>."));
+    assert!(core.incident.is_open());
+    core.by("UANA", &Command::Cancel { text: None }).expect("is canceled");
+}

@@ -105,7 +105,11 @@ fn events() -> Vec<(&'static str, Actor, Event)> {
         ("23:38", ana.clone(), opened),
         ("23:38", ana.clone(), Event::RoleAssigned { role: Role::Commander, user: UserId::new("UANA") }),
         ("23:38", firebell.clone(), Event::ChannelCreated { channel: "C1".into(), name: "inc-7".to_owned() }),
-        ("23:40", ana.clone(), called(1, "Payments team", "<@UANA> sees <https://grafana.example/d/1|the graph> fall")),
+        (
+            "23:40",
+            ana.clone(),
+            called(1, "Payments team", "\u{2}<@UANA> sees the graph (https://grafana.example/d/1) fall"),
+        ),
         ("23:40", firebell.clone(), tier(1, 1, "23:40", vec![page(1, "UBEN")])),
         ("23:40", firebell.clone(), sent(1)),
         ("23:45", firebell.clone(), tier(1, 2, "23:45", vec![page(2, "UCAI")])),

@@ -104,7 +104,7 @@ fn nothing_is_open_when_everything_is_known() {
     });
     assert!(!text.contains("Still open"), "{text}");
     assert!(text.contains(
-        "- [x] Review and correct the database cluster's network settings (owner UANA, due April 7th, 2023)"
+        "- [x] Review and correct the database cluster's network settings (owned by a responder, due April 7th, 2023)"
     ));
     assert!(text.contains("4 tasks have been agreed to prevent a recurrence; 1 is done."));
 }

@@ -61,26 +61,31 @@ async fn a_text_is_kept_as_it_is_whatever_it_looks_like() {
         "1. first step",
         "| a | table |",
         "C:\\new\\table 100%",
+        "Told <!channel> and <!here|all>",
+        "<@U0ANA00001> and <@U0NARRATOR|narrator> in <#C0SHOPOPS1|shop-ops>",
+        "<!subteam^S0DEVTEAM1|@dev-team> was typed",
+        "see <https://a.example|b> or <mailto:a@b.example>",
+        "&amp;lt; &lt;!channel&gt; &#60;",
+        "*bold* `code` ```block``` :memo:",
+        "\u{202e}right to left\u{202c} and \u{200f}marks",
+        "/incident resolve",
+        "3:15pm lunch",
+        "resolve it",
+        "note this",
+        "first\n3:15pm second\n/escalate db-team",
+        "3:15pm one\n3:20pm two",
     ];
     for kind in ["note", "action"] {
-        let mut entries = vec![entry("2026-03-02T10:00:00Z", "detected", DETECTED)];
+        let mut entries: Vec<Value> = (10..)
+            .zip(texts)
+            .map(|(minute, text)| entry(&format!("2026-03-02T09:{minute:02}:00Z"), kind, text))
+            .collect();
+        entries.push(entry("2026-03-02T10:00:00Z", "detected", DETECTED));
         for (minute, text) in (1..).zip(texts) {
             entries.push(entry(&format!("2026-03-02T10:{minute:02}:00Z"), kind, text));
         }
         comes_out(kind, &record("Europe/Berlin", json!(entries))).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn slacks_own_notation_in_a_text_reads_as_slack_would_show_it() {
-    let noted = "Told <!channel> and <@U0NARRATOR>";
-    let entries =
-        json!([entry("2026-03-02T10:00:00Z", "detected", DETECTED), entry("2026-03-02T10:01:00Z", "note", noted)]);
-    let parsed = firebell::replay::record::parse(&record("UTC", entries)).unwrap();
-    let replayed = firebell::replay::play(&parsed, None).await.unwrap();
-    let document = firebell::replay::as_json(&replayed);
-    let note = document["timeline"].as_array().unwrap().iter().find(|entry| entry["kind"] == "note").unwrap();
-    assert_eq!(note["text"], "Told @channel and a responder");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +97,7 @@ async fn every_kind_keeps_a_text_that_looks_like_something_else() {
         "sev1 now",
         "db-team next",
         "@channel \"help\"\nand more",
+        "<!channel> <@U0ANA00001> <https://a.example|b> &amp; *b* `c` :memo:",
         "next",
         "ack",
         "why",
@@ -337,6 +343,8 @@ async fn tasks_measures_and_answers_are_kept_as_they_are() {
         "me",
         "unknown",
         "?",
+        "<@U0ANA00001> does <!this>",
+        "3:15pm lunch",
     ];
     let mut recording = record(
         "UTC",
@@ -360,5 +368,23 @@ async fn tasks_measures_and_answers_are_kept_as_they_are() {
         for field in ["impact", "root_cause", "resolution"] {
             assert_eq!(fields[field], text, "{field}: {fields}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_the_past_does_not_blame_those_who_were_paged_while_it_was_written_down() {
+    let mut recording = record(
+        "UTC",
+        json!([
+            entry("2026-03-02T10:00:00Z", "detected", DETECTED),
+            of_team("2026-03-02T10:01:00Z", "escalated", "Database team", "Called"),
+            entry("2026-03-02T11:00:00Z", "resolved", "Over"),
+        ]),
+    );
+    for monitoring in [json!("monitoring"), Value::Null] {
+        recording["detected_by"] = monitoring;
+        let document = comes_out("nobody answered", &recording).await;
+        let document = document["markdown"].as_str().unwrap();
+        assert!(!document.contains("unanswered.") && !document.contains("no answer"), "{document}");
     }
 }

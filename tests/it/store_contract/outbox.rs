@@ -23,6 +23,7 @@ on_both!(
     a_slot_may_be_taken_anew_while_its_effect_is_sent_but_is_not_sent_beside_it,
     a_retried_effect_and_a_newer_one_of_its_slot_become_one,
     an_effect_without_a_slot_or_incident_is_never_folded,
+    the_postmortem_follows_what_the_channel_is_still_to_be_told,
     unwanted_effects_are_dropped_unless_under_way,
     what_is_given_up_is_kept_aside,
     the_next_wake_is_the_next_time_something_becomes_ready,
@@ -189,6 +190,25 @@ async fn a_slot_may_be_taken_anew_while_its_effect_is_sent_but_is_not_sent_besid
     let newer = claim_all(db, 9).await;
     assert_eq!(newer.len(), 1);
     assert_ne!(newer[0].id, older.id);
+}
+
+async fn the_postmortem_follows_what_the_channel_is_still_to_be_told(db: &TestDb) {
+    let ids: Vec<IncidentId> = opened(db, 2).await.into_iter().map(|incident| incident.id).collect();
+    enqueue(db, &[new(ids[0], post(7)), new(ids[0], Effect::PostPostmortem), new(ids[0], post(8))]).await;
+    enqueue(db, &[new(ids[1], Effect::PostPostmortem)]).await;
+    let first = claim_all(db, 0).await;
+    assert_eq!(
+        effects(&first),
+        [post(7), post(8), Effect::PostPostmortem],
+        "that of the other incident has no reason to wait"
+    );
+    assert_eq!(first[2].incident, Some(ids[1]));
+    assert!(retry(db, &first[0], 5, false).await);
+    assert_eq!(claim_all(db, 1).await, [], "what was to come first was put off");
+    let again = claim_all(db, 5).await;
+    assert_eq!(effects(&again), [post(7)]);
+    finish(db, &[(again[0].id, 2)]).await;
+    assert_eq!(effects(&claim_all(db, 5).await), [Effect::PostPostmortem]);
 }
 
 async fn a_retried_effect_and_a_newer_one_of_its_slot_become_one(db: &TestDb) {

@@ -79,7 +79,9 @@ fn resolving_needs_no_answer_and_keeps_those_given() {
     let form = forms::resolve(&values).expect("complete");
     assert_eq!(form.fields[0], (Field::Affected, Some("30% of users".into())));
     assert!(form.fields[1..].iter().all(|(_, value)| value.is_none()));
-    assert_eq!(form.impact_start_at, Some(three_pm()));
+    assert_eq!((form.impact_start_at, form.text), (Some(three_pm()), None));
+    let form = forms::resolve(&json!({ "text": typed(" no failing page ") })).expect("complete");
+    assert_eq!(form.text.as_deref(), Some("no failing page"));
 }
 
 #[test]

@@ -73,13 +73,30 @@ async fn a_shortcut_takes_a_message_with_its_file() {
     let world = shop_is_slow().await;
     let ben = world.ben().in_incident(1).await;
     let ts = ben.uploads("graph.png", Some("latency since noon")).await;
-    assert_snapshot!("shortcut_answer", ben.shortcut("add_to_timeline", Some(&ts)).await);
+    world.advance(minutes(3)).await;
+    assert_snapshot!("shortcut_form", ben.shortcut("add_to_timeline", Some(&ts)).await);
+    assert_snapshot!("shortcut_answer", ben.submits(&[]).await);
     let alone = ben.uploads("errors.png", None).await;
     ben.reacts(&alone, "pushpin").await;
     assert_snapshot!("shortcut_timeline", world.timeline(1).await);
     let history = world.stage().verified_history(world.incident(1).await.id).await.expect("whole");
     let json = serde_json::to_string(&history).expect("JSON");
     assert!(json.contains("graph.png") && json.contains("errors.png"), "{json}");
+}
+
+#[tokio::test]
+async fn the_form_of_a_shortcut_says_what_the_message_is() {
+    let world = shop_is_slow().await;
+    let ben = world.ben().in_incident(1).await;
+    let phones = ben.says("the phones ring").await;
+    let cause = ben.says("it was <!channel> the cache").await;
+    world.advance(minutes(2)).await;
+    ben.shortcut("add_to_timeline", Some(&phones)).await;
+    let noticed = ben.submits(&[("Kind", "Detected: how it was noticed"), ("What happened?", "Customers call")]).await;
+    assert!(noticed.contains("Customers call"), "{noticed}");
+    ben.shortcut("add_to_timeline", Some(&cause)).await;
+    ben.submits(&[("Kind", "Finding")]).await;
+    assert_snapshot!("shortcut_kinds_timeline", world.timeline(1).await);
 }
 
 #[tokio::test]

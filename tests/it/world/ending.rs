@@ -36,6 +36,7 @@ async fn the_resolve_form_asks_what_is_easiest_to_say_now() {
     assert_snapshot!("resolve_form", ana.clicks("Resolve").await);
     let told = ana
         .submits(&[
+            ("What ended it?", "No failing page for ten minutes"),
             ("Share of users affected", "30%"),
             ("Root cause in one sentence", "a cold cache"),
             ("Impact began", "14:50"),
