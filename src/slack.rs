@@ -40,6 +40,7 @@ pub mod signature;
 pub mod socket;
 pub mod story;
 mod times;
+mod wire;
 
 pub use client::{API_URL, CALL_TIMEOUT, SEARCH_TIMEOUT, SetupError, Slack, SlackConfig};
 pub use error::{Class, Error, NotReached, RefusedUser};

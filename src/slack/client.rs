@@ -8,22 +8,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use axum::body::Bytes;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use slack_morphism::hyper_tokio::{SlackClientHyperConnector, SlackClientHyperHttpsConnector};
-use slack_morphism::{
-    SlackApiToken, SlackClient, SlackClientApiCallContext, SlackClientHttpConnector, errors::SlackClientError,
-};
+use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientHttpConnector as _};
 use url::{Host, Url};
 
 use super::error::{Error, Kind};
 use super::fields;
 use super::limits::Method;
+use super::wire::{Answer, JSON, Wire};
 use crate::ids::WorkspaceId;
 
 /// Slack's own address of the Web API; `SLACK_API_URL` names another.
@@ -40,9 +37,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How soon TCP looks whether the other end of a quiet connection is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// The largest answer read where we read it ourselves.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Where Slack is and who we are there.
 #[derive(Clone, Debug)]
@@ -85,9 +79,7 @@ pub struct Slack {
 }
 
 struct Inner {
-    client: SlackClient<SlackClientHyperHttpsConnector>,
-    /// For the one call whose answer's headers matter, which slack-morphism does not show.
-    plain: Client<HttpsConnector<HttpConnector>, Full<axum::body::Bytes>>,
+    client: SlackClient<Wire>,
     tls: Arc<ClientConfig>,
     config: SlackConfig,
 }
@@ -117,12 +109,8 @@ impl Slack {
         };
         config.api_url.truncate(config.api_url.trim_end_matches('/').len());
         let tls = tls_config(local)?;
-        let connector = https_connector(local, tls.clone());
-        let client = SlackClient::new(
-            SlackClientHyperConnector::with_connector(connector.clone()).with_slack_api_url(&config.api_url),
-        );
-        let plain = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { inner: Arc::new(Inner { client, plain, tls: Arc::new(tls), config }) })
+        let wire = Wire::new(https_connector(local, tls.clone()), &config.api_url);
+        Ok(Self { inner: Arc::new(Inner { client: SlackClient::new(wire), tls: Arc::new(tls), config }) })
     }
 
     /// The workspace named in the configuration, if any.
@@ -161,70 +149,48 @@ impl Slack {
         self.answer(method, call).await
     }
 
-    /// Posts to a `response_url`, without a token.
+    /// Posts to a `response_url`, without a token. Slack answers the text `ok`; any success means the same.
     pub(super) async fn post_to_url(&self, url: &str, body: &Value) -> Result<(), Error> {
         let method = Method::ResponseUrl;
         let url = lent_address(method, url)?;
-        let span = tracing::Span::none();
-        let context = SlackClientApiCallContext {
-            rate_control_params: None,
-            token: None,
-            tracing_span: &span,
-            is_sensitive_url: true,
-        };
-        let call = self.inner.client.http_api.connector.http_post_uri::<_, Value>(url, body, context);
-        match tokio::time::timeout(self.inner.config.call_timeout, call).await {
-            Err(_) => Err(Error::new(method, Kind::TimedOut)),
-            Ok(Ok(_)) => Ok(()),
-            // Slack answers the text `ok`; an empty body of a success means the same.
-            Ok(Err(SlackClientError::ProtocolError(odd))) if odd.json_body.as_deref().is_none_or(is_plain_ok) => Ok(()),
-            Ok(Err(error)) => Err(Error::from_client(method, error)),
-        }
+        let body = (JSON, body.to_string().into());
+        self.exchange(method, &url, None, body).await?.accepted().map_err(|error| Error::from_client(method, error))
     }
 
     /// Calls a method and returns the answer with the scopes that Slack says the token has.
-    pub(super) async fn get_with_scopes(&self, method: Method) -> Result<(Value, Vec<String>), Error> {
-        let broken = || Error::new(method, Kind::Broken);
-        let token = self.inner.config.bot_token.expose_secret();
-        let request = axum::http::Request::post(format!("{}/{}", self.inner.config.api_url, method.as_str()))
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/json; charset=utf-8")
-            .body(Full::from("{}"))
-            .map_err(|_| Error::new(method, Kind::Invalid("the token has characters that no token has")))?;
-        let call = async {
-            let response = self.inner.plain.request(request).await.map_err(|error| sending_failed(method, &error))?;
-            let status = status_of(method, &response);
-            let scopes = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok());
-            let scopes = scopes.map(|list| list.split(',').map(|scope| scope.trim().to_owned()).collect());
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|_| broken())?;
-            status?;
-            let answer: Value =
-                serde_json::from_slice(&body.to_bytes()).map_err(|_| Error::new(method, Kind::Malformed("JSON")))?;
-            match fields::text(&answer, "error") {
-                Some(code) => Err(Error::refused(method, &code, Some(&answer))),
-                None => Ok((checked(method, answer)?, scopes.unwrap_or_default())),
-            }
-        };
-        tokio::time::timeout(self.inner.config.call_timeout, call)
-            .await
-            .unwrap_or_else(|_| Err(Error::new(method, Kind::TimedOut)))
+    pub(super) async fn post_for_scopes(&self, method: Method) -> Result<(Value, Vec<String>), Error> {
+        let token = self.token(method, As::Bot)?;
+        let url =
+            self.wire().create_method_uri_path(method.as_str()).map_err(|error| Error::from_client(method, error))?;
+        let answer = self.exchange(method, &url, Some(&token), (JSON, "{}".into())).await?;
+        let scopes = answer.headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let scopes = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        let value = answer.read().map_err(|error| Error::from_client(method, error))?;
+        Ok((checked(method, value)?, scopes))
     }
 
     /// Sends a file's bytes to the address that Slack lent for them, without a token.
     pub(super) async fn post_bytes(&self, url: &str, bytes: Vec<u8>) -> Result<(), Error> {
         let method = Method::FileUpload;
         let url = lent_address(method, url)?;
-        let request = axum::http::Request::post(url.as_str())
-            .header("content-type", "application/octet-stream")
-            .body(Full::from(bytes))
-            .map_err(|_| Error::new(method, Kind::Invalid(NO_ADDRESS)))?;
-        let call = async {
-            let response = self.inner.plain.request(request).await.map_err(|error| sending_failed(method, &error))?;
-            status_of(method, &response)
-        };
-        tokio::time::timeout(self.inner.config.call_timeout, call)
-            .await
-            .unwrap_or_else(|_| Err(Error::new(method, Kind::TimedOut)))
+        let body = ("application/octet-stream", bytes.into());
+        self.exchange(method, &url, None, body).await?.accepted().map_err(|error| Error::from_client(method, error))
+    }
+
+    fn wire(&self) -> &Wire {
+        &self.inner.client.http_api.connector
+    }
+
+    /// A request whose answer is more than JSON, with the same patience as any call.
+    async fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        token: Option<&SlackApiToken>,
+        body: (&str, Bytes),
+    ) -> Result<Answer, Error> {
+        let call = self.wire().exchange(axum::http::Method::POST, url, token, Some(body));
+        self.in_time(method, call).await
     }
 
     fn token(&self, method: Method, who: As) -> Result<SlackApiToken, Error> {
@@ -239,33 +205,15 @@ impl Slack {
         Ok(SlackApiToken::new(token.expose_secret().into()))
     }
 
-    async fn answer(
-        &self,
-        method: Method,
-        call: impl Future<Output = Result<Value, SlackClientError>>,
-    ) -> Result<Value, Error> {
+    async fn answer(&self, method: Method, call: impl Future<Output = ClientResult<Value>>) -> Result<Value, Error> {
+        checked(method, self.in_time(method, call).await?)
+    }
+
+    async fn in_time<T>(&self, method: Method, call: impl Future<Output = ClientResult<T>>) -> Result<T, Error> {
         match tokio::time::timeout(self.inner.config.call_timeout, call).await {
             Err(_) => Err(Error::new(method, Kind::TimedOut)),
-            Ok(Err(error)) => Err(Error::from_client(method, error)),
-            Ok(Ok(answer)) => checked(method, answer),
+            Ok(outcome) => outcome.map_err(|error| Error::from_client(method, error)),
         }
-    }
-}
-
-fn sending_failed(method: Method, error: &hyper_util::client::legacy::Error) -> Error {
-    Error::new(method, if error.is_connect() { Kind::NotSent } else { Kind::Broken })
-}
-
-/// Whether HTTP itself says yes.
-fn status_of<B>(method: Method, response: &axum::http::Response<B>) -> Result<(), Error> {
-    match response.status().as_u16() {
-        200 => Ok(()),
-        429 => {
-            let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            let after = Duration::from_secs(after.unwrap_or(super::limits::RETRY_AFTER_UNKNOWN_S));
-            Err(Error::new(method, Kind::RateLimited { after }))
-        }
-        status => Err(Error::new(method, Kind::Status(status))),
     }
 }
 
@@ -282,13 +230,9 @@ fn lent_address(method: Method, url: &str) -> Result<Url, Error> {
     Err(Error::new(method, Kind::Invalid(NOT_ENCRYPTED)))
 }
 
-/// slack-morphism takes any success that is not JSON for an empty object; only `ok: true` is a yes of Slack's.
+/// Only `ok: true` is a yes of Slack's.
 fn checked(method: Method, answer: Value) -> Result<Value, Error> {
     if fields::flag(&answer, "ok") { Ok(answer) } else { Err(Error::new(method, Kind::Malformed("ok"))) }
-}
-
-fn is_plain_ok(body: &str) -> bool {
-    matches!(body.trim(), "" | "ok")
 }
 
 /// Whether an address is on this machine, the only place where an unencrypted connection is allowed.

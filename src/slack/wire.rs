@@ -3,6 +3,8 @@
 //! slack-morphism leaves the transport to a connector. Its own brings HTTP/2 and WebSockets along, which Firebell must
 //! not use, and hides the headers of an answer, which Firebell needs. This one repeats nothing and logs nothing.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -20,14 +22,13 @@ use slack_morphism::errors::{
 };
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::{
-    ClientResult, SlackApiToken, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId,
-    SlackClientSecret,
+    ClientResult, SlackApiToken, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId, SlackClientSecret,
 };
 use url::Url;
 
 /// The largest answer that is read, bytes; a full page of `users.list` stays well below.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-const JSON: &str = "application/json; charset=utf-8";
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 /// An answer as it came.
 pub(super) struct Answer {
@@ -85,36 +86,45 @@ impl Wire {
 }
 
 impl Answer {
+    /// Whether HTTP itself says yes, where the body does not matter.
+    pub(super) fn accepted(&self) -> ClientResult<()> {
+        match self.status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
+            _ => Err(self.refused()),
+        }
+    }
+
     /// What Slack says, or why it does not.
     pub(super) fn read<RS: DeserializeOwned>(&self) -> ClientResult<RS> {
         #[derive(Deserialize)]
         struct Envelope {
             error: Option<String>,
         }
-        let text = || String::from_utf8_lossy(&self.body).into_owned();
-        match self.status {
-            StatusCode::OK => {
-                let malformed = |error| {
-                    SlackClientError::ProtocolError(SlackClientProtocolError::new(error).with_json_body(text()))
-                };
-                let envelope: Envelope = serde_json::from_slice(&self.body).map_err(malformed)?;
-                match envelope.error {
-                    None => serde_json::from_slice(&self.body).map_err(malformed),
-                    Some(code) => Err(SlackClientError::ApiError(
-                        SlackClientApiError::new(code).with_http_response_body(text()),
-                    )),
-                }
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                let after = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                let mut limit = SlackRateLimitError::new();
-                limit.retry_after = after.map(std::time::Duration::from_secs);
-                Err(SlackClientError::RateLimitError(limit))
-            }
-            status => Err(SlackClientError::HttpError(
-                SlackClientHttpError::new(status).with_http_response_body(text()),
-            )),
+        if self.status != StatusCode::OK {
+            return Err(self.refused());
         }
+        let malformed =
+            |error| SlackClientError::ProtocolError(SlackClientProtocolError::new(error).with_json_body(self.text()));
+        let envelope: Envelope = serde_json::from_slice(&self.body).map_err(malformed)?;
+        match envelope.error {
+            None => serde_json::from_slice(&self.body).map_err(malformed),
+            Some(code) => {
+                Err(SlackClientError::ApiError(SlackClientApiError::new(code).with_http_response_body(self.text())))
+            }
+        }
+    }
+
+    fn refused(&self) -> SlackClientError {
+        if self.status != StatusCode::TOO_MANY_REQUESTS {
+            let error = SlackClientHttpError::new(self.status).with_http_response_body(self.text());
+            return SlackClientError::HttpError(error);
+        }
+        let after = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        SlackClientError::RateLimitError(SlackRateLimitError::new().opt_retry_after(after.map(Duration::from_secs)))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 

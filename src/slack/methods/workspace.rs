@@ -38,7 +38,7 @@ pub struct Workspace {
 impl Slack {
     /// Asks Slack whose token we hold and which scopes it has.
     pub async fn auth_test(&self) -> Result<Identity, Error> {
-        let (answer, scopes) = self.get_with_scopes(Method::AuthTest).await?;
+        let (answer, scopes) = self.post_for_scopes(Method::AuthTest).await?;
         identity(&answer, scopes)
     }
 
