@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -186,8 +187,8 @@ impl Slack {
         }
     }
 
-    /// Calls a method and returns the answer with the scopes that Slack says the token has.
-    pub(super) async fn get_with_scopes(&self, method: Method) -> Result<(Value, Vec<String>), Error> {
+    /// Calls a method and returns the answer with what its headers say.
+    pub(super) async fn get_with_headers(&self, method: Method) -> Result<(Value, Headers), Error> {
         let broken = || Error::new(method, Kind::Broken);
         let token = self.inner.config.bot_token.expose_secret();
         let request = axum::http::Request::post(format!("{}/{}", self.inner.config.api_url, method.as_str()))
@@ -202,8 +203,7 @@ impl Slack {
                 })?;
             let status = response.status();
             let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            let scopes = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok());
-            let scopes = scopes.map(|list| list.split(',').map(|scope| scope.trim().to_owned()).collect());
+            let headers = Headers::read(response.headers());
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|_| broken())?;
             match status.as_u16() {
                 200 => {}
@@ -217,7 +217,7 @@ impl Slack {
                 serde_json::from_slice(&body.to_bytes()).map_err(|_| Error::new(method, Kind::Malformed("JSON")))?;
             match fields::text(&answer, "error") {
                 Some(code) => Err(Error::refused(method, &code, Some(&answer))),
-                None => Ok((checked(method, answer)?, scopes.unwrap_or_default())),
+                None => Ok((checked(method, answer)?, headers)),
             }
         };
         tokio::time::timeout(self.inner.config.call_timeout, call)
@@ -293,6 +293,26 @@ fn https_connector(local: bool, tls: ClientConfig) -> HttpsConnector<HttpConnect
     // HTTP/1 on purpose: a call that times out takes its connection with it, while one dead HTTP/2 connection would be
     // used by every page until TCP gives it up.
     builder.enable_http1().wrap_connector(http)
+}
+
+/// What an answer's headers say beside its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// `x-oauth-scopes`: what the token may do; empty if Slack did not say.
+    pub scopes: Vec<String>,
+    /// `date`: Slack's clock, to the second.
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl Headers {
+    fn read(headers: &axum::http::HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let scopes = text("x-oauth-scopes").unwrap_or_default().split(',').map(str::trim);
+        Self {
+            scopes: scopes.filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            at: text("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok()).map(|date| date.to_utc()),
+        }
+    }
 }
 
 /// The arguments of a call, in JSON for what writes and as a query for what reads.
