@@ -411,7 +411,8 @@ fn database(facts: &Facts, paper: &mut Paper) {
                     "Check the free space, and that the user who runs Firebell owns the file and its directory."
                 }
                 Engine::Postgres { .. } => {
-                    "Let the user of DATABASE_URL own the database, and check that it is no read-only standby."
+                    "Check the server's free space, that the user of DATABASE_URL owns the database, and that it is no \
+                     read-only standby."
                 }
             },
         ),

@@ -84,6 +84,7 @@ async fn look_sqlite(path: PathBuf) -> Result<Seen, Error> {
     let (version,): (String,) =
         sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
     sqlite::refuse_foreign(&path, &mut conn).await?;
+    sqlite::check_small(&path, &mut conn).await?;
     let applied: Vec<(i64,)> = sqlx::query_as(APPLIED).fetch_all(&mut conn).await.unwrap_or_default();
     let last: Option<(Option<i64>,)> = sqlx::query_as(LAST_COMMAND).fetch_one(&mut conn).await.ok();
     let unwritable = match unwritable {

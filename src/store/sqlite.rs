@@ -85,9 +85,7 @@ impl Files {
         let at_open = |error| explain(&path, error);
         let mut conn = options.connect().await.map_err(at_open)?;
         refuse_foreign(&path, &mut conn).await?;
-        if std::fs::metadata(&path).map_or(0, |file| file.len()) <= FULL_CHECK_BYTES_MAX {
-            quick_check(&path, &mut conn).await?;
-        }
+        check_small(&path, &mut conn).await?;
         let applied: Vec<(i64,)> = sqlx::query_as(look::APPLIED).fetch_all(&mut conn).await.unwrap_or_default();
         look::refuse_other_schema(&MIGRATIONS, &applied)?;
         conn.close().await.map_err(at_open)?;
@@ -213,10 +211,7 @@ async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), Erro
         sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
     refuse_old(&version)?;
     refuse_foreign(path, &mut conn).await?;
-    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes <= FULL_CHECK_BYTES_MAX {
-        quick_check(path, &mut conn).await?;
-    }
+    check_small(path, &mut conn).await?;
     enter_wal(path, &mut conn).await?;
     migrate(path, &mut conn).await?;
     conn.close().await.map_err(at_open)
@@ -263,6 +258,14 @@ async fn enter_wal(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error
             }
             Err(error) => return Err(explain(path, error)),
         }
+    }
+}
+
+/// Checks a file that is small enough for it to take no time.
+pub(super) async fn check_small(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    match std::fs::metadata(path).map_or(0, |file| file.len()) {
+        0..=FULL_CHECK_BYTES_MAX => quick_check(path, conn).await,
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 mod doctor;
 mod documents;
 mod records;
+mod serve;
 mod texts;
 
 use std::fs::Permissions;
