@@ -291,8 +291,8 @@ pub struct DatabaseState {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// `version` such as `3.51.3`.
-    Sqlite { path: PathBuf, version: String },
+    /// `version` such as `3.51.3`; whether the file exists already, else `serve` makes it.
+    Sqlite { path: PathBuf, version: String, exists: bool },
     /// `version` such as `17.6`.
     Postgres { version: String },
 }

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod doctor;
 pub mod domain;
 pub mod export;
+pub mod guard;
 pub mod ids;
 pub mod manifest;
 pub mod program;

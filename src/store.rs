@@ -77,6 +77,21 @@ impl Db {
         Ok(Self { place, clock: clock.clone(), wake: Arc::new(watch::Sender::new(0)) })
     }
 
+    /// Opens the database at `url` for reading alone: no schema is brought up to date, no file made, and no permission to
+    /// write is needed.
+    ///
+    /// Fails as [`Db::open`], and with [`Error::OlderSchema`] where migrations are still to be applied.
+    pub async fn open_to_read(url: &str, clock: &Clock) -> Result<Self, Error> {
+        let place = if let Some(path) = sqlite::path_in(url) {
+            Place::Sqlite(sqlite::Files::open_to_read(path?).await?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Place::Postgres(postgres::Server::open_to_read(url).await?)
+        } else {
+            return Err(Error::UnknownUrl { scheme: url.split(':').next().unwrap_or_default().to_owned() });
+        };
+        Ok(Self { place, clock: clock.clone(), wake: Arc::new(watch::Sender::new(0)) })
+    }
+
     /// Begins a transaction that may write. On SQLite there is one at a time; the others wait for their turn.
     pub async fn write(&self) -> Result<Tx, Error> {
         match &self.place {

@@ -10,6 +10,7 @@ mod messages;
 mod outcome;
 mod page;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,12 +23,13 @@ use crate::domain::command::Finished;
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Recorded;
 use crate::domain::roster::{Directory, Roster};
+use crate::guard::guarded;
 use crate::ids::ChannelId;
 use crate::slack::limits::Method;
 use crate::slack::pace::{Pace, Urgency};
 use crate::slack::scene::Scene;
 use crate::slack::{self, Slack};
-use crate::store::outbox;
+use crate::store::outbox::{self, EffectId};
 
 pub use documents::Documents;
 
@@ -56,6 +58,10 @@ struct Inner {
     pages: Arc<Semaphore>,
     others: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
+    /// Loops that claim effects.
+    claiming: watch::Sender<usize>,
+    /// How often performing an effect broke down.
+    broken: Mutex<HashMap<EffectId, u32>>,
 }
 
 impl Worker {
@@ -68,6 +74,8 @@ impl Worker {
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             others: Arc::new(Semaphore::new(OTHERS_AT_ONCE)),
             stopping: watch::Sender::new(false),
+            claiming: watch::Sender::new(0),
+            broken: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -77,15 +85,19 @@ impl Worker {
         tokio::join!(self.serve(&[Lane::Page], &self.inner.pages), self.serve(&OTHER_LANES, &self.inner.others));
     }
 
-    /// Takes no new effects and waits until those under way are recorded, so that none is sent twice after a restart.
+    /// Takes no new effects, gives back those that were not begun, so that another replica takes them at once, and waits
+    /// until those under way are recorded, so that none is sent twice after a restart.
     pub async fn stop(&self) {
         self.inner.stopping.send_replace(true);
         let all = |places: &Arc<Semaphore>, count: usize| {
             let places = Arc::clone(places);
             async move { places.acquire_many(u32::try_from(count).unwrap_or(u32::MAX)).await.map(drop) }
         };
-        let under_way =
-            async { tokio::join!(all(&self.inner.pages, PAGES_AT_ONCE), all(&self.inner.others, OTHERS_AT_ONCE)) };
+        let under_way = async {
+            // The sender is ours, so waiting cannot fail.
+            let _ = self.inner.claiming.subscribe().wait_for(|loops| *loops == 0).await;
+            tokio::join!(all(&self.inner.pages, PAGES_AT_ONCE), all(&self.inner.others, OTHERS_AT_ONCE))
+        };
         if tokio::time::timeout(FINISH_WITHIN, under_way).await.is_err() {
             tracing::warn!("some calls to Slack are still under way; they are looked up at the next start");
         }
@@ -96,8 +108,10 @@ impl Worker {
         let app = &self.inner.app;
         let mut stopping = self.inner.stopping.subscribe();
         let mut changes = app.outbox_changes();
+        let claiming = Claiming::begin(&self.inner.claiming);
         loop {
             if *stopping.borrow_and_update() {
+                drop(claiming);
                 // Whoever told us to stop waits for what is under way.
                 return std::future::pending().await;
             }
@@ -124,7 +138,12 @@ impl Worker {
                 continue;
             }
             for work in works {
-                let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+                // There are as many places as were free, unless we were told to stop while the claim was made.
+                let place = if *stopping.borrow() { None } else { Arc::clone(places).try_acquire_owned().ok() };
+                let Some(place) = place else {
+                    self.give_back(&work).await;
+                    continue;
+                };
                 let worker = self.clone();
                 tokio::spawn(async move {
                     worker.perform(&work).await;
@@ -172,8 +191,27 @@ impl Worker {
         }
     }
 
+    /// Lets others have an effect that was claimed and not begun. One that lapsed before stays claimed until its lease
+    /// ends: whoever takes it then still writes down that an attempt was lost.
+    async fn give_back(&self, work: &Work) {
+        if work.lapsed {
+            return;
+        }
+        let error = "the program that had claimed it was stopped before it began".to_owned();
+        let settled = Settled::Again { at: self.now(), error, uncertain: work.uncertain, finished: None };
+        if let Err(error) = self.inner.app.settle(work, settled).await {
+            tracing::warn!(%error, effect = %work.id, "an effect was not given back; its lease has to run out");
+        }
+    }
+
     async fn perform(&self, work: &Work) {
-        let settled = self.attempt(work).await;
+        let settled = match guarded("performing an effect", self.attempt(work)).await {
+            Ok(settled) => {
+                lock(&self.inner.broken).remove(&work.id);
+                settled
+            }
+            Err(broken) => self.broke_down(work, &broken),
+        };
         match self.inner.app.settle(work, settled).await {
             Ok(true) => {}
             Ok(false) => tracing::info!(effect = %work.id, "another worker had taken this effect over"),
@@ -275,6 +313,22 @@ impl Worker {
         if let slack::Class::RateLimited { after } = error.class() {
             lock(&self.inner.pace).rate_limited(error.method(), channel, after, self.now());
         }
+    }
+}
+
+/// Counts as a loop that claims until it is dropped.
+struct Claiming<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Claiming<'a> {
+    fn begin(loops: &'a watch::Sender<usize>) -> Self {
+        loops.send_modify(|loops| *loops += 1);
+        Self(loops)
+    }
+}
+
+impl Drop for Claiming<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|loops| *loops = loops.saturating_sub(1));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::doctor::{
     self, Asked, Calls, ChannelState, DatabaseState, Engine, Failed, GroupState, Identity, PersonState, Severity,
     TokenKind, Transport, Uses,
 };
-use crate::domain::roster::Directory;
+use crate::domain::roster::{Directory, UserGroup};
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::{API_URL, Slack, SlackConfig};
 use crate::store::look::SeenPlace;
@@ -80,9 +80,13 @@ async fn who_is_who(
     clock: &Clock,
 ) -> (Directory, BTreeMap<String, ChannelId>) {
     if let Ok(slack) = slack
-        && let Ok(found) = program::fetch(slack).await
+        && let Ok((mut directory, channels)) = program::fetch(slack).await
     {
-        return found;
+        // A disabled group is found by its name here, so that it can be called what it is. Without groups we go on.
+        for (group, _) in slack.user_groups_and_disabled().await.unwrap_or_default() {
+            directory.groups.entry(group.id.clone()).or_insert(group);
+        }
+        return (directory, channels);
     }
     remembered(secrets, clock).await.unwrap_or_default()
 }
@@ -173,14 +177,15 @@ fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Call
             let clock = at_arrival.clone();
             ask(&auth, |slack| async move {
                 let identity = slack.auth_test().await?;
+                let received_at = clock.now();
                 let bot = slack.user_info(&identity.user).await.ok();
                 Ok(Identity {
                     workspace: identity.workspace.map_or_else(|| "a whole organisation".to_owned(), |id| id.0),
                     workspace_name: identity.workspace_name,
                     bot_name: bot.map_or_else(|| "firebell".to_owned(), |bot| bot.name),
                     scopes: identity.scopes.into_iter().collect::<BTreeSet<_>>(),
-                    slack_at: None,
-                    received_at: clock.now(),
+                    slack_at: identity.slack_at,
+                    received_at,
                 })
             })
         }),
@@ -212,9 +217,9 @@ fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Call
         }),
         groups: Box::new(move || {
             ask(&groups, |slack| async move {
-                let groups = slack.user_groups().await?;
-                let state = |group: crate::domain::roster::UserGroup| {
-                    (group.id, GroupState { handle: group.handle, disabled: false, users: group.users })
+                let groups = slack.user_groups_and_disabled().await?;
+                let state = |(group, disabled): (UserGroup, bool)| {
+                    (group.id, GroupState { handle: group.handle, disabled, users: group.users })
                 };
                 Ok(groups.into_iter().map(state).collect())
             })
@@ -230,7 +235,7 @@ async fn database(url: &SecretString, clock: &Clock) -> Result<DatabaseState, Fa
     let seen = look::look(url.expose_secret(), clock).await.map_err(|error| Failed(error.to_string()))?;
     Ok(DatabaseState {
         engine: match seen.place {
-            SeenPlace::Sqlite { path, version } => Engine::Sqlite { path, version },
+            SeenPlace::Sqlite { path, version, exists } => Engine::Sqlite { path, version, exists },
             SeenPlace::Postgres { version } => Engine::Postgres { version },
         },
         writable: seen.unwritable.map_or(Ok(()), |why| Err(Failed(why))),

@@ -64,6 +64,8 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<Outcome> {
             None => cli::say(&cli::as_text(&document, args.format))?,
         }
     }
+    drop(tx);
+    records.db.close().await;
     if exported == 0 {
         eprintln!("Nothing was exported. {}", records::newest(&chosen));
     }

@@ -12,7 +12,7 @@ use crate::config::secrets::environment;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::ids::{IncidentId, WorkspaceId};
 use crate::program::WORKSPACE_KEY;
-use crate::store::{Db, Tx, incidents, look, settings};
+use crate::store::{Db, Error, Tx, incidents, look, settings};
 use crate::worker::Documents;
 
 /// Most numbers that are named where one was not found.
@@ -64,7 +64,11 @@ pub async fn open(from: &From) -> anyhow::Result<Option<Records>> {
             file.display()
         );
     }
-    let db = Db::open(url, &Clock::System).await?;
+    let db = match Db::open_to_read(url, &Clock::System).await {
+        // An old copy can be read after it was brought up to date.
+        Err(Error::OlderSchema { .. }) => Db::open(url, &Clock::System).await?,
+        opened => opened?,
+    };
     let mut tx = db.read().await?;
     let workspace = settings::get(&mut tx, WORKSPACE_KEY).await?;
     drop(tx);

@@ -1,6 +1,7 @@
 //! `firebell serve`: the bot.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -11,6 +12,9 @@ use crate::config::secrets::environment;
 use crate::config::{Config, DEFAULT_PATH, Mode};
 use crate::program::{self, Parts, Program};
 use crate::slack::{API_URL, SlackConfig};
+
+/// How long transactions under way may take to end when the program stops.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Run the bot.
 ///
@@ -66,7 +70,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     .await?;
     let way = if socket_mode { "over Socket Mode" } else { "at /slack/…" };
     tracing::info!(address = %listener.local_addr()?, "Firebell serves; Slack is heard {way}");
-    let worker = program.worker.clone();
+    let (worker, db) = (program.worker.clone(), program.app.db().clone());
     let stopped = async {
         told_to_stop().await;
         tracing::info!("told to stop; finishing what is under way");
@@ -75,6 +79,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     tokio::select! {
         ended = program.run(listener) => ended?,
         () = stopped => {}
+    }
+    // A log that is folded into the file needs no permission to write from those who read it next.
+    if tokio::time::timeout(CLOSE_WITHIN, db.close()).await.is_err() {
+        tracing::info!("the database was still in use when the program ended; nothing is lost");
     }
     Ok(Outcome::Done)
 }

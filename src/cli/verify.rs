@@ -46,6 +46,8 @@ pub async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
         };
         cli::say(&format!("{line}\n"))?;
     }
+    drop(tx);
+    records.db.close().await;
     if chosen.is_empty() {
         cli::say(&format!("{}\n", records::newest(&[])))?;
     }

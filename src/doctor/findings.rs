@@ -386,19 +386,40 @@ fn database(facts: &Facts, paper: &mut Paper) {
         Told::Yes(state) => state,
         Told::No(error) => {
             let remedy = "Check DATABASE_URL, that the server runs, and that this user may read and write it.";
+            let error = error.trim_end_matches('.');
             return paper.problem(area, format!("The database does not answer: {error}."), remedy);
         }
     };
     engine(state, paper);
+    let is_there = match &state.engine {
+        Engine::Sqlite { exists, .. } => *exists,
+        Engine::Postgres { .. } => true,
+    };
     match &state.writable {
+        Err(why) if !is_there => paper.problem(
+            area,
+            format!("It cannot be made: {why}."),
+            "Check the free space, and that the user who runs Firebell may write to its directory.",
+        ),
+        Ok(()) if !is_there => {}
         Ok(()) => paper.ok(area, "It can be written."),
         Err(why) => paper.problem(
             area,
             format!("It cannot be written: {why}."),
-            "Check the free space, and that the user who runs Firebell owns the file and its directory.",
+            match &state.engine {
+                Engine::Sqlite { .. } => {
+                    "Check the free space, and that the user who runs Firebell owns the file and its directory."
+                }
+                Engine::Postgres { .. } => {
+                    "Check the server's free space, that the user of DATABASE_URL owns the database, and that it is no \
+                     read-only standby."
+                }
+            },
         ),
     }
     match state.migrations_pending {
+        // A new file begins with the newest tables.
+        _ if !is_there => {}
         0 => paper.ok(area, "Its tables are those of this version."),
         1 => paper.warning(area, "One migration is still to be applied.", "`firebell serve` applies it at start."),
         pending => paper.warning(
@@ -412,10 +433,16 @@ fn database(facts: &Facts, paper: &mut Paper) {
 fn engine(state: &DatabaseState, paper: &mut Paper) {
     match &state.engine {
         Engine::Postgres { version } => paper.ok(Area::Database, format!("PostgreSQL {version} answers.")),
-        Engine::Sqlite { path, version } => {
+        Engine::Sqlite { path, version, exists } => {
             let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
             if numbers.as_slice() >= SQLITE_OLDEST.as_slice() {
-                paper.ok(Area::Database, format!("SQLite {version} at {}.", path.display()));
+                let path = path.display();
+                let sentence = if *exists {
+                    format!("SQLite {version} at {path}.")
+                } else {
+                    format!("There is no file {path} yet; `firebell serve` makes it (SQLite {version}).")
+                };
+                paper.ok(Area::Database, sentence);
             } else {
                 let [major, minor, patch] = SQLITE_OLDEST;
                 paper.problem(

@@ -74,7 +74,7 @@ fn group() -> GroupState {
 
 fn database() -> DatabaseState {
     DatabaseState {
-        engine: Engine::Sqlite { path: "/var/lib/firebell/firebell.db".into(), version: "3.53.0".into() },
+        engine: Engine::Sqlite { path: "/var/lib/firebell/firebell.db".into(), version: "3.53.0".into(), exists: true },
         writable: Ok(()),
         migrations_pending: 0,
         clock_ahead: None,
@@ -224,10 +224,25 @@ fn a_name_that_stands_for_nobody_is_a_problem() {
 fn an_old_sqlite_is_a_problem_and_a_new_one_is_not() {
     for (version, bad) in [("3.51.2", true), ("3.9.9", true), ("3.51.3", false), ("3.51.10", false), ("4.0.0", false)] {
         let mut facts = well();
-        let engine = Engine::Sqlite { path: "x.db".into(), version: version.into() };
+        let engine = Engine::Sqlite { path: "x.db".into(), version: version.into(), exists: true };
         facts.database = Told::Yes(DatabaseState { engine, ..database() });
         assert_eq!(!problems(&facts).is_empty(), bad, "{version}");
     }
+}
+
+#[test]
+fn a_file_that_is_not_there_yet_is_said_to_be_made_and_has_no_migrations_pending() {
+    let mut facts = well();
+    let engine = Engine::Sqlite { path: "x.db".into(), version: "3.53.0".into(), exists: false };
+    facts.database = Told::Yes(DatabaseState { engine, migrations_pending: 2, ..database() });
+    let about = findings(&facts).into_iter().filter(|finding| finding.area == Area::Database);
+    let sentences: Vec<String> = about.map(|finding| finding.sentence).collect();
+    assert_eq!(sentences, ["There is no file x.db yet; `firebell serve` makes it (SQLite 3.53.0)."]);
+    assert_eq!(worst(&findings(&facts)), Severity::Ok);
+    let engine = Engine::Sqlite { path: "x.db".into(), version: "3.53.0".into(), exists: false };
+    let writable = Err(Failed("Permission denied (os error 13)".into()));
+    facts.database = Told::Yes(DatabaseState { engine, writable, ..database() });
+    assert_eq!(problems(&facts), ["It cannot be made: Permission denied (os error 13)."]);
 }
 
 #[test]

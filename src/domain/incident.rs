@@ -189,6 +189,31 @@ pub struct Page {
     pub message: Option<MessageRef>,
     pub dead: bool,
     pub declined: bool,
+    /// What the history says of the tries since the last that went well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+}
+
+/// How a page is failing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Not accepted so far.
+    Failing,
+    /// At least one try may have gone out.
+    Uncertain,
+}
+
+impl Trouble {
+    /// What a try's result says; none for one that ended the matter.
+    pub fn of(result: &super::event::PageResult) -> Option<Self> {
+        use super::event::PageResult;
+        match result {
+            PageResult::Failed { .. } => Some(Self::Failing),
+            PageResult::Unknown { .. } => Some(Self::Uncertain),
+            PageResult::Sent { .. } | PageResult::NotReached { .. } => None,
+        }
+    }
 }
 
 /// An alert that is firing for an incident.

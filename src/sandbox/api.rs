@@ -125,12 +125,31 @@ pub(crate) async fn handle(
     if let Some(fault) = &fault {
         entry.error = Some(format!("fault on order: {fault:?}"));
     }
+    let scopes = if incoming.token.as_ref() == Some(&hub.keys.bot_token) {
+        hub.with(|live| live.state.app.scopes.join(","))
+    } else {
+        String::new()
+    };
     hub.record(entry);
     // The app must not know more of the workspace than survives a crash.
     if let Err(error) = super::persist::save(&hub).await {
         tracing::warn!("{error:#}");
     }
-    answer(outcome, fault, &peer).await
+    let mut response = answer(outcome, fault, &peer).await;
+    tell_around(&hub, &scopes, response.headers_mut());
+    response
+}
+
+/// What Slack's headers say beside the answer: what the token may do, and Slack's time.
+fn tell_around(hub: &Hub, scopes: &str, headers: &mut HeaderMap) {
+    let date = hub.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for (name, text) in [("x-oauth-scopes", scopes), ("date", &date)] {
+        if let Ok(value) = HeaderValue::from_str(text)
+            && !text.is_empty()
+        {
+            headers.insert(name, value);
+        }
+    }
 }
 
 fn read(method: String, query: &str, headers: &HeaderMap, body: &Bytes) -> Incoming {

@@ -210,18 +210,25 @@ pub(crate) async fn verify(hub: &Arc<Hub>) -> bool {
     answer.is_ok_and(|answer| answer.body["challenge"] == json!(challenge) || answer.body == json!(challenge))
 }
 
-/// Waits as long as Slack waits for an answer: three seconds of the network's time. Under a manual clock they pass when
-/// somebody moves it.
-pub(crate) async fn budget(clock: &Clock) {
-    match clock {
-        Clock::Manual(_) => {
-            let seconds = i64::try_from(BUDGET_S).expect("a small number");
-            tokio::select! {
-                () = clock.sleep(TimeDelta::seconds(seconds)) => {}
+/// Waits as long as Slack waits for an answer: three seconds of the network's time, counted from this call and not from
+/// the first poll, so that whoever sees the delivery and then moves a manual clock has moved it past the end.
+pub(crate) fn budget(clock: &Clock) -> impl Future<Output = ()> + use<> {
+    patience(clock, Duration::from_secs(BUDGET_S))
+}
+
+/// Waits `span` of the network's time, counted from this call. Under a manual clock it passes when somebody moves it, or
+/// when really nobody does.
+fn patience(clock: &Clock, span: Duration) -> impl Future<Output = ()> + use<> {
+    let clock = clock.clone();
+    let ends_at = clock.now() + TimeDelta::from_std(span).expect("a few seconds");
+    async move {
+        match clock {
+            Clock::Manual(_) => tokio::select! {
+                () = clock.sleep_until(ends_at) => {}
                 () = real_sleep(Duration::from_secs(PATIENCE_S)) => {}
-            }
+            },
+            Clock::System | Clock::Corrected(_) | Clock::Paced(_) => real_sleep(span).await,
         }
-        Clock::System | Clock::Corrected(_) | Clock::Paced(_) => real_sleep(Duration::from_secs(BUDGET_S)).await,
     }
 }
 
@@ -236,5 +243,23 @@ impl Mode {
 
     pub(crate) fn set(&self, delivery: Delivery) {
         *lock(&self.0) = delivery;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_time_for_an_answer_runs_from_the_call_and_not_from_the_first_look() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH);
+        let budget = budget(&clock);
+        clock.set(clock.now() + TimeDelta::seconds(3));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let _inside = runtime.enter();
+        assert_eq!(budget.now_or_never(), Some(()));
     }
 }

@@ -126,6 +126,7 @@ impl Sockets {
             envelope["retry_attempt"] = json!(attempt.retry.map_or(0, |(number, _)| number));
             envelope["retry_reason"] = json!(attempt.retry.map_or("", |(_, reason)| reason));
         }
+        let patience = budget(&hub.clock);
         let acknowledged = if let Some(acknowledged) = self.hand_over(&envelope_id, &envelope) {
             acknowledged
         } else {
@@ -135,7 +136,7 @@ impl Sockets {
         };
         let result = tokio::select! {
             body = acknowledged => body.map_err(|_| Failure::ConnectionFailed),
-            () = budget(&hub.clock) => Err(Failure::Timeout),
+            () = patience => Err(Failure::Timeout),
         };
         lock(&self.inner).acks.remove(&envelope_id);
         let body = result?;
@@ -219,20 +220,27 @@ async fn serve(hub: Arc<Hub>, mut socket: WebSocket, life_s: i64) {
         return;
     };
     let app_id = hub.with(|live| live.state.app.id.clone());
+    // Before the peer hears of the connection: whoever moves the clock after that has moved it within the life.
+    let opened_at = hub.clock.now();
     let hello = json!({
         "type": "hello", "connection_info": { "app_id": app_id }, "num_connections": number,
-        "debug_info": { "host": "sandbox", "started": hub.clock.now().to_rfc3339(), "build_number": 1,
+        "debug_info": { "host": "sandbox", "started": opened_at.to_rfc3339(), "build_number": 1,
                         "approximate_connection_time": life_s },
     });
     if send(&mut socket, &hello).await.is_ok() {
         hub.sockets.appeared.notify_waiters();
-        converse(&hub, &mut socket, &mut waiting, life_s).await;
+        converse(&hub, &mut socket, &mut waiting, (opened_at, life_s)).await;
     }
     lock(&hub.sockets.inner).links.retain(|link| link.id != id);
 }
 
-async fn converse(hub: &Arc<Hub>, socket: &mut WebSocket, waiting: &mut mpsc::Receiver<Out>, life_s: i64) {
-    let opened_at = hub.clock.now();
+/// `life` is when the connection was opened and how long it lives, seconds.
+async fn converse(
+    hub: &Arc<Hub>,
+    socket: &mut WebSocket,
+    waiting: &mut mpsc::Receiver<Out>,
+    (opened_at, life_s): (DateTime<Utc>, i64),
+) {
     let warn_at = opened_at + TimeDelta::seconds(life_s - WARNING_S);
     let end_at = opened_at + TimeDelta::seconds(life_s);
     let mut warned = false;

@@ -313,6 +313,24 @@ fn run_button(n: usize, one: &Suggestion, shared: usize) -> Option<serde_json::V
     Some(button)
 }
 
+/// Firebell broke down over what somebody asked, perhaps after it was written down; the reference is in the log.
+pub fn breakdown(reference: &str) -> Message {
+    Message::sentence(mrkdwn!(
+        "Firebell made a mistake over this, and it may or may not have been written down. Everything else goes on. Look \
+         at the incident before you try again, and give this reference to whoever runs Firebell: {}.",
+        escape::name(reference)
+    ))
+}
+
+/// There is no room to write anything down.
+pub fn disk_full(reference: &str) -> Message {
+    Message::sentence(mrkdwn!(
+        "That was not written down: the disk of Firebell's database is full. Whoever runs Firebell has to make room; \
+         then try again. Until then work as if Firebell were not there; reference {}.",
+        escape::name(reference)
+    ))
+}
+
 /// Firebell itself failed: what still works, and the reference under which it is logged.
 pub fn failure(still_works: &'static str, reference: &str) -> Message {
     let reference = escape::name(reference);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use chrono::{DateTime, Utc};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
@@ -157,16 +158,14 @@ impl Slack {
         self.exchange(method, &url, None, body).await?.accepted().map_err(|error| Error::from_client(method, error))
     }
 
-    /// Calls a method and returns the answer with the scopes that Slack says the token has.
-    pub(super) async fn post_for_scopes(&self, method: Method) -> Result<(Value, Vec<String>), Error> {
+    /// Calls a method and returns the answer with what its headers say.
+    pub(super) async fn post_for_headers(&self, method: Method) -> Result<(Value, Headers), Error> {
         let token = self.token(method, As::Bot)?;
         let url =
             self.wire().create_method_uri_path(method.as_str()).map_err(|error| Error::from_client(method, error))?;
         let answer = self.exchange(method, &url, Some(&token), (JSON, "{}".into())).await?;
-        let scopes = answer.headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let scopes = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
         let value = answer.read().map_err(|error| Error::from_client(method, error))?;
-        Ok((checked(method, value)?, scopes))
+        Ok((checked(method, value)?, Headers::read(&answer.headers)))
     }
 
     /// Sends a file's bytes to the address that Slack lent for them, without a token.
@@ -269,6 +268,26 @@ fn https_connector(local: bool, tls: ClientConfig) -> HttpsConnector<HttpConnect
     // HTTP/1 on purpose: a call that times out takes its connection with it, while one dead HTTP/2 connection would be
     // used by every page until TCP gives it up.
     builder.enable_http1().wrap_connector(http)
+}
+
+/// What an answer's headers say beside its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// `x-oauth-scopes`: what the token may do; empty if Slack did not say.
+    pub scopes: Vec<String>,
+    /// `date`: Slack's clock, to the second.
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl Headers {
+    fn read(headers: &axum::http::HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let scopes = text("x-oauth-scopes").unwrap_or_default().split(',').map(str::trim);
+        Self {
+            scopes: scopes.filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            at: text("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok()).map(|date| date.to_utc()),
+        }
+    }
 }
 
 /// The arguments of a call, in JSON for what writes and as a query for what reads.

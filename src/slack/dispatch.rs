@@ -29,6 +29,7 @@ use crate::domain::command::Command;
 use crate::domain::event::Actor;
 use crate::domain::incident::Incident;
 use crate::domain::rejection::Rejection;
+use crate::guard::guarded;
 use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
 use crate::store;
 
@@ -78,7 +79,24 @@ impl Dispatch {
         })
     }
 
+    /// Takes one delivery. A panic over it ends nothing else, and whoever waits is told under which reference it is logged.
     async fn receive(&self, inbound: Inbound, meta: Meta) -> Ack {
+        let asker = asker(&inbound);
+        let is_command = matches!(inbound, Inbound::Command(_));
+        match guarded("taking a delivery from Slack", self.take(inbound, meta)).await {
+            Ok(ack) => ack,
+            Err(broken) if is_command => shown(answers::breakdown(&broken.reference)),
+            Err(broken) => {
+                if let Some((user, way)) = asker {
+                    self.tell(&user, way, answers::breakdown(&broken.reference));
+                }
+                // An event comes again; a form stays open with what was typed into it.
+                Ack::Busy
+            }
+        }
+    }
+
+    async fn take(&self, inbound: Inbound, meta: Meta) -> Ack {
         match inbound {
             Inbound::Command(command) => self.command(command, &meta).await,
             Inbound::Event(envelope) => self.event(envelope, &meta).await,
@@ -112,6 +130,9 @@ impl Dispatch {
     fn failure(error: &Error) -> Message {
         let reference = random_id()[..8].to_owned();
         tracing::error!(%error, reference, "a command was not kept");
+        if matches!(error, Error::Store(store::Error::Full)) {
+            return answers::disk_full(&reference);
+        }
         answers::failure("Pages that are on their way still go out.", &reference)
     }
 
@@ -275,6 +296,25 @@ impl Way {
             None => Self::near(channel),
         }
     }
+}
+
+/// Who waits for something to come of a delivery, and how they are told apart from its acknowledgement.
+fn asker(inbound: &Inbound) -> Option<(UserId, Way)> {
+    let (who, way) = match inbound {
+        Inbound::Command(_) | Inbound::Event(_) => return None,
+        Inbound::Interaction(interaction) => match interaction {
+            Interaction::BlockActions(press) => {
+                (&press.who, Way::by(press.response_url.clone(), press.channel.clone()))
+            }
+            Interaction::MessageShortcut(shortcut) => {
+                (&shortcut.who, Way::by(shortcut.response_url.clone(), shortcut.channel.clone()))
+            }
+            Interaction::ViewSubmission(submission) => (&submission.who, Way::Directly),
+            Interaction::GlobalShortcut(shortcut) => (&shortcut.who, Way::Directly),
+            Interaction::BlockSuggestion(_) | Interaction::ViewClosed(_) | Interaction::Unknown { .. } => return None,
+        },
+    };
+    (!who.user.as_str().is_empty()).then(|| (who.user.clone(), way))
 }
 
 impl Asking {

@@ -133,6 +133,8 @@ impl Error {
             Kind::Invalid(_) => Class::Permanent { code: "not_sent".to_owned() },
             Kind::TooLong => Class::Permanent { code: "list_too_long".to_owned() },
             Kind::Status(status) => match status {
+                // By its definition "not now": whoever says so has not begun. Other failures of a server may come after.
+                503 => Class::Retry,
                 500..=599 | 408 => Class::Uncertain,
                 _ => Class::Permanent { code: format!("http_{status}") },
             },

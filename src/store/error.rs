@@ -50,6 +50,17 @@ pub enum Error {
     )]
     SqliteTooOld { found: String },
 
+    #[error(
+        "the database {path} cannot be read by this user: {why}. Give the user permission to read the file, or copy it, \
+         with those beside it that end in -wal and -shm, to a directory of theirs."
+    )]
+    Unreadable { path: PathBuf, why: String },
+    #[error(
+        "the database was made by an older Firebell: {pending} migrations are still to be applied. \
+         Start `firebell serve` on it once."
+    )]
+    OlderSchema { pending: usize },
+
     #[error("PostgreSQL at {server} cannot be reached: {why}. Check that it runs and that host and port are right.")]
     Unreachable { server: String, why: String },
     #[error("PostgreSQL at {server} refused the login: {why}. Check the user and the password in the database URL.")]
@@ -122,6 +133,8 @@ impl Error {
             | Self::LoginRefused { .. }
             | Self::NoSuchDatabase { .. }
             | Self::PostgresTooOld { .. }
+            | Self::Unreadable { .. }
+            | Self::OlderSchema { .. }
             | Self::NewerSchema { .. }
             | Self::ForeignSchema { .. }
             | Self::Migration(_)

@@ -1,5 +1,6 @@
 //! Looks at a database without changing it: no file is made, no migration applied, no row kept.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -14,11 +15,14 @@ use super::{BUSY_MAX, postgres, sqlite};
 use crate::clock::Clock;
 
 /// The migrations that were applied; an error where there is no such table, so none was.
-const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
+pub(super) const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
 /// When somebody last typed or pressed something, in microseconds since 1970.
 const LAST_COMMAND: &str = "SELECT max(received_at) FROM inbox WHERE key LIKE 'trigger:%'";
 /// Made and taken back, to see whether anything can be written.
 const PROBE: &str = "CREATE TABLE firebell_probe (x INTEGER)";
+
+/// With less room than this an incident's first hour may not fit.
+const ROOM_BYTES_MIN: usize = 1 << 20;
 
 /// What there is at a database's address.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub enum SeenPlace {
     Sqlite {
         path: PathBuf,
         version: String,
+        exists: bool,
     },
     Postgres {
         version: String,
@@ -68,18 +73,28 @@ async fn look_sqlite(path: PathBuf) -> Result<Seen, Error> {
     sqlite::refuse_directory(&path)?;
     let known = path.exists();
     let options = SqliteConnectOptions::new().busy_timeout(BUSY_MAX).disable_statement_logging();
-    let options = if known { options.filename(&path) } else { options.in_memory(true) };
+    let unwritable = if known { std::fs::OpenOptions::new().write(true).open(&path).err() } else { None };
+    let options = match (known, &unwritable) {
+        (false, _) => options.in_memory(true),
+        (true, None) => options.filename(&path),
+        (true, Some(_)) => sqlite::reading(&path).await?,
+    };
     let at_open = |error| sqlite::explain(&path, error);
     let mut conn = options.connect().await.map_err(at_open)?;
     let (version,): (String,) =
         sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
     sqlite::refuse_foreign(&path, &mut conn).await?;
+    sqlite::check_small(&path, &mut conn).await?;
     let applied: Vec<(i64,)> = sqlx::query_as(APPLIED).fetch_all(&mut conn).await.unwrap_or_default();
     let last: Option<(Option<i64>,)> = sqlx::query_as(LAST_COMMAND).fetch_one(&mut conn).await.ok();
-    let unwritable = if known { probe_sqlite(&mut conn).await.err() } else { probe_folder(&path).err() };
+    let unwritable = match unwritable {
+        Some(error) => Some(error.to_string()),
+        None if known => probe_sqlite(&mut conn).await.and_then(|()| probe_folder(&path)).err(),
+        None => probe_folder(&path).err(),
+    };
     conn.close().await.map_err(at_open)?;
     Ok(Seen {
-        place: SeenPlace::Sqlite { path, version },
+        place: SeenPlace::Sqlite { path, version, exists: known },
         unwritable,
         migrations_pending: pending(&sqlite::MIGRATIONS, &applied)?,
         clock_ahead: None,
@@ -101,7 +116,7 @@ async fn look_postgres(url: &str, clock: &Clock) -> Result<Seen, Error> {
     let before = clock.now();
     let theirs = postgres::server_time(&mut conn).await?;
     let half = (clock.now() - before) / 2;
-    let unwritable = probe_postgres(&mut conn).await.err().map(|error| error.to_string());
+    let unwritable = probe_postgres(&mut conn).await.err().map(|error| sqlite::plain(&error));
     conn.close().await?;
     Ok(Seen {
         place: SeenPlace::Postgres { version },
@@ -110,6 +125,14 @@ async fn look_postgres(url: &str, clock: &Clock) -> Result<Seen, Error> {
         clock_ahead: Some(theirs - (before + half)),
         last_command_at: last.and_then(|(us,)| DateTime::from_timestamp_micros(us?)),
     })
+}
+
+/// Refuses a schema that is not the newest that this program knows.
+pub(super) fn refuse_other_schema(known: &Migrator, applied: &[(i64,)]) -> Result<(), Error> {
+    match pending(known, applied)? {
+        0 => Ok(()),
+        pending => Err(Error::OlderSchema { pending }),
+    }
 }
 
 /// How many migrations are still to be applied; refuses a schema that this program does not know.
@@ -127,7 +150,7 @@ async fn probe_sqlite(conn: &mut SqliteConnection) -> Result<(), String> {
         sqlx::query(PROBE).execute(&mut *tx).await?;
         tx.rollback().await
     };
-    probe.await.map_err(|error| error.to_string())
+    probe.await.map_err(|error| sqlite::plain(&error))
 }
 
 async fn probe_postgres(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -136,8 +159,9 @@ async fn probe_postgres(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     tx.rollback().await
 }
 
-/// Whether a file can be made where the database will be.
+/// Whether a file can be made beside the database, and there is room.
 fn probe_folder(path: &Path) -> Result<(), String> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    tempfile::tempfile_in(folder).map(drop).map_err(|error| error.to_string())
+    let room = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&vec![0; ROOM_BYTES_MIN]));
+    room.map_err(|error| error.to_string())
 }

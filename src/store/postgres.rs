@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transacti
 
 use super::error::Error;
 use super::sqlite::explain_migration;
-use super::{BUSY_MAX, wake};
+use super::{BUSY_MAX, look, wake};
 use crate::clock::{Clock, instant_now};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -28,6 +28,23 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn open(url: &str) -> Result<Self, Error> {
+        let (name, options, mut conn) = Self::reach(url).await?;
+        // The migrator takes an advisory lock: replicas that start together take turns.
+        MIGRATIONS.run_direct(None, &mut conn, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
+        conn.close().await?;
+        Self::pooled(name, options).await
+    }
+
+    /// As the user of the URL, who need not be allowed to write.
+    pub(super) async fn open_to_read(url: &str) -> Result<Self, Error> {
+        let (name, options, mut conn) = Self::reach(url).await?;
+        let applied: Vec<(i64,)> = sqlx::query_as(look::APPLIED).fetch_all(&mut conn).await.or_else(no_table)?;
+        look::refuse_other_schema(&MIGRATIONS, &applied)?;
+        conn.close().await?;
+        Self::pooled(name, options.options([("default_transaction_read_only", "on")])).await
+    }
+
+    async fn reach(url: &str) -> Result<(String, PgConnectOptions, PgConnection), Error> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| match error {
                 sqlx::Error::Configuration(why) => Error::BadUrl { why: why.to_string() },
@@ -39,9 +56,10 @@ impl Server {
         let name = name(&options);
         let mut conn = connect(&name, &options).await?;
         refuse_old(&name, &mut conn).await?;
-        // The migrator takes an advisory lock: replicas that start together take turns.
-        MIGRATIONS.run_direct(None, &mut conn, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
-        conn.close().await?;
+        Ok((name, options, conn))
+    }
+
+    async fn pooled(name: String, options: PgConnectOptions) -> Result<Self, Error> {
         let pool = PgPoolOptions::new()
             .min_connections(1)
             .max_connections(CONNECTIONS_MAX)
@@ -97,6 +115,14 @@ impl Server {
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// No migrations where there is no table of them (undefined_table); any other failure stays one.
+fn no_table(error: sqlx::Error) -> Result<Vec<(i64,)>, sqlx::Error> {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+        Some("42P01") => Ok(Vec::new()),
+        _ => Err(error),
     }
 }
 

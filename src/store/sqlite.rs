@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::error::{Error, primary_code};
-use super::{BUSY_MAX, BUSY_MS_MAX};
+use super::{BUSY_MAX, BUSY_MS_MAX, look};
 use crate::clock::real_sleep;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -75,16 +75,35 @@ impl Files {
         Ok(Self { path, writer, readers })
     }
 
+    /// Changes nothing that the next program could not read, and leaves no files of this user behind.
+    pub(super) async fn open_to_read(path: PathBuf) -> Result<Self, Error> {
+        refuse_directory(&path)?;
+        if let Err(error) = std::fs::File::open(&path) {
+            return Err(Error::Unreadable { path, why: error.to_string() });
+        }
+        let options = reading(&path).await?;
+        let at_open = |error| explain(&path, error);
+        let mut conn = options.connect().await.map_err(at_open)?;
+        refuse_foreign(&path, &mut conn).await?;
+        check_small(&path, &mut conn).await?;
+        let applied: Vec<(i64,)> = sqlx::query_as(look::APPLIED).fetch_all(&mut conn).await.unwrap_or_default();
+        look::refuse_other_schema(&MIGRATIONS, &applied)?;
+        conn.close().await.map_err(at_open)?;
+        let pool = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(BUSY_MAX);
+        let readers = pool.connect_with(options).await.map_err(at_open)?;
+        Ok(Self { path, writer: readers.clone(), readers })
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        begin(&self.writer, "BEGIN IMMEDIATE").await
     }
 
     pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        Ok(self.readers.begin().await?)
+        begin(&self.readers, "BEGIN").await
     }
 
     pub(super) async fn check(&self) -> Result<(), Error> {
@@ -97,6 +116,52 @@ impl Files {
         // Last, so that it folds the WAL into the file.
         self.writer.close().await;
     }
+}
+
+/// Begins a transaction. Where the disk is full or fails, SQLite ends a transaction by itself, and its connection is never
+/// again believed to be outside of one; a new connection takes its place.
+async fn begin(pool: &SqlitePool, statement: &'static str) -> Result<Transaction<'static, Sqlite>, Error> {
+    loop {
+        match pool.begin_with(statement).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => pool.acquire().await?.close().await?,
+            begun => return Ok(begun?),
+        }
+    }
+}
+
+/// The way in which a file can be read here. Who may write takes part in the log as everybody does and folds it in at
+/// the end; who may not reads beside the program that writes the log, or, where there is no log, the file as it lies.
+pub(super) async fn reading(path: &Path) -> Result<SqliteConnectOptions, Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_MAX)
+        .pragma("query_only", "ON")
+        .disable_statement_logging();
+    if std::fs::OpenOptions::new().write(true).open(path).is_ok() {
+        match can_read(&options).await {
+            Ok(()) => return Ok(options),
+            // The directory is not ours, so that there can be no log.
+            Err(error) if matches!(primary_code(&error), Some(8 | 14)) => {}
+            Err(error) => return Err(explain(path, error)),
+        }
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = options.read_only(true);
+    let options = if Path::new(&log).exists() { options } else { options.immutable(true) };
+    can_read(&options).await.map(|()| options).map_err(|error| match explain(path, error) {
+        Error::ReadOnly { path } => {
+            let why = "what was written last is in the file beside it that ends in -wal".to_owned();
+            Error::Unreadable { path, why }
+        }
+        other => other,
+    })
+}
+
+async fn can_read(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let mut conn = options.connect().await?;
+    sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut conn).await?;
+    conn.close().await
 }
 
 /// Opens the file, and makes it if it is missing, before SQLite does, whose own words would not help.
@@ -146,10 +211,7 @@ async fn prepare(path: &Path, options: &SqliteConnectOptions) -> Result<(), Erro
         sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut conn).await.map_err(at_open)?;
     refuse_old(&version)?;
     refuse_foreign(path, &mut conn).await?;
-    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes <= FULL_CHECK_BYTES_MAX {
-        quick_check(path, &mut conn).await?;
-    }
+    check_small(path, &mut conn).await?;
     enter_wal(path, &mut conn).await?;
     migrate(path, &mut conn).await?;
     conn.close().await.map_err(at_open)
@@ -199,6 +261,14 @@ async fn enter_wal(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error
     }
 }
 
+/// Checks a file that is small enough for it to take no time.
+pub(super) async fn check_small(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
+    match std::fs::metadata(path).map_or(0, |file| file.len()) {
+        0..=FULL_CHECK_BYTES_MAX => quick_check(path, conn).await,
+        _ => Ok(()),
+    }
+}
+
 async fn quick_check(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let (found,): (String,) =
         sqlx::query_as("PRAGMA quick_check(1)").fetch_one(conn).await.map_err(|error| explain(path, error))?;
@@ -244,7 +314,7 @@ pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
 }
 
 /// The database's own sentence, without codes.
-fn plain(error: &sqlx::Error) -> String {
+pub(super) fn plain(error: &sqlx::Error) -> String {
     error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
@@ -271,6 +341,25 @@ mod tests {
             assert!(path_in(bad).expect("sqlite").is_err(), "{bad}");
         }
         assert!(path_in("postgres://localhost/f").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_transaction_sqlite_ended_by_itself_is_replaced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = Files::open(directory.path().join("f.db")).await.expect("opens");
+        for _ in 0..3 {
+            let mut tx = files.write().await.expect("begins");
+            sqlx::query("CREATE TABLE lost (x)").execute(&mut *tx).await.expect("fits");
+            // As SQLite does when it can write no more.
+            sqlx::query("ROLLBACK").execute(&mut *tx).await.expect("is undone");
+            drop(tx);
+        }
+        let mut tx = files.write().await.expect("begins all the same");
+        sqlx::query("CREATE TABLE kept (x)").execute(&mut *tx).await.expect("fits");
+        tx.commit().await.expect("commits");
+        let mut reader = files.read().await.expect("begins");
+        sqlx::query("SELECT * FROM kept").fetch_all(&mut *reader).await.expect("is there");
+        assert!(sqlx::query("SELECT * FROM lost").fetch_all(&mut *reader).await.is_err(), "is not");
     }
 
     #[tokio::test]

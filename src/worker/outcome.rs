@@ -5,12 +5,18 @@ use chrono::TimeDelta;
 use super::Worker;
 use super::messages::is_gone;
 use crate::app::{Settled, Work};
+use crate::clock::lock;
 use crate::domain::command::Finished;
+use crate::domain::effect::Effect;
+use crate::domain::event::PageResult;
+use crate::guard::Broken;
 use crate::ids::ChannelId;
 use crate::slack::{Class, Error};
 
 /// Pauses between attempts grow from the first to the second of these, in seconds.
 const BACK_OFF_S: (i64, i64) = (1, 15);
+/// An effect that broke down so often breaks down for ever.
+const BREAKDOWNS_MAX: u32 = 3;
 /// An administrator must act: looking more often helps nobody.
 const TOKEN_RETRY_S: i64 = 30;
 /// After this what an effect would tell is no longer news. Pages are not given up by age.
@@ -60,6 +66,31 @@ impl Worker {
     /// Whether an effect has been tried for so long that it is not worth another attempt.
     pub(super) fn is_stale(&self, work: &Work) -> bool {
         self.now() - work.created_at >= GIVE_UP_AFTER
+    }
+
+    /// A mistake of our own broke an attempt off, and nobody knows how far it had come. It is tried again a few times; then
+    /// it is set aside, and a page counts as not having reached anybody, so that the next tier is not waited for.
+    pub(super) fn broke_down(&self, work: &Work, broken: &Broken) -> Settled {
+        let times = {
+            let mut counts = lock(&self.inner.broken);
+            let times = counts.entry(work.id).or_default();
+            *times += 1;
+            *times
+        };
+        let error = format!("Firebell broke down over it (reference {})", broken.reference);
+        let page = match &work.effect {
+            Effect::Page { page } => work.incident.pages.get(page),
+            _ => None,
+        };
+        let ended = |result| page.map(|page| Finished::Page { page: page.id, attempt: page.attempts + 1, result });
+        if times >= BREAKDOWNS_MAX {
+            lock(&self.inner.broken).remove(&work.id);
+            tracing::error!(error, incident = work.incident.number, effect = ?work.effect.slot(), "given up");
+            let finished = ended(PageResult::NotReached { error: error.clone() });
+            return Settled::GivenUp { error, finished };
+        }
+        let finished = ended(PageResult::Unknown { error: error.clone() });
+        Settled::Again { at: self.now() + back_off(times), error, uncertain: true, finished }
     }
 
     /// A failure of our own: the database could not be read for the text.

@@ -24,7 +24,9 @@ impl Worker {
         let (Some(page), Some(to)) = (work.incident.pages.get(&id), recipient(&work.incident, id)) else {
             return Self::done();
         };
-        let attempt = page.attempts + 1 + self.tell_lapsed(work, page).await;
+        let next = page.attempts + 1 + self.tell_lapsed(work, page).await;
+        // Failures that repeat the last one are not in the history, and count all the same.
+        let attempt = if page.trouble.is_some() { next.max(work.attempt) } else { next };
         // A page goes out even if its history cannot be read: it then says a little less.
         let history = self.history(work).await.unwrap_or_default();
         let around = self.around();

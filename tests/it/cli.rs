@@ -4,10 +4,17 @@
 mod doctor;
 mod documents;
 mod records;
+mod serve;
 mod texts;
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// The user who owns nothing.
+const NOBODY: u32 = 65_534;
 
 /// A folder of its own, and an environment in which nothing is set but what the test sets.
 struct Shell {
@@ -21,6 +28,14 @@ struct Ran {
     status: i32,
     out: String,
     err: String,
+}
+
+impl Drop for Shell {
+    /// What may not be written may not be removed either.
+    fn drop(&mut self) {
+        // A folder that cannot be made writable again is left to the system.
+        let _ = std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o700));
+    }
 }
 
 impl Shell {
@@ -44,8 +59,29 @@ impl Shell {
     }
 
     fn run(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_firebell"))
-            .args(args)
+        self.finish(Command::new(env!("CARGO_BIN_EXE_firebell")).args(args))
+    }
+
+    /// As somebody who may read this folder and write nowhere in it: permissions do not stop root.
+    fn run_as_a_reader(&self, args: &[&str]) -> Ran {
+        let program = self.path("firebell-of-a-reader");
+        if !program.exists() {
+            std::fs::copy(env!("CARGO_BIN_EXE_firebell"), &program).unwrap();
+            for name in self.names(".") {
+                let mode = if self.path(&name) == program || self.path(&name).is_dir() { 0o555 } else { 0o444 };
+                std::fs::set_permissions(self.path(&name), Permissions::from_mode(mode)).unwrap();
+            }
+            std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o555)).unwrap();
+        }
+        let mut command = Command::new(program);
+        if std::fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0) {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        self.finish(command.args(args))
+    }
+
+    fn finish(&self, command: &mut Command) -> Ran {
+        let output = command
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())

@@ -4,6 +4,7 @@
 mod alerts;
 mod bad_files;
 mod bad_input;
+mod breakdowns;
 mod crashes;
 mod replicas;
 mod secrets;

@@ -215,7 +215,7 @@ async fn bad_days_are_told_apart_by_what_may_have_happened() {
         (
             "503 HTML",
             || status("503 Service Unavailable", "Content-Type: text/html\r\n", "<html>sorry</html>"),
-            Class::Uncertain,
+            Class::Retry,
         ),
         (
             "200 HTML",

@@ -175,7 +175,7 @@ fn every_reference_answer_of_the_web_api_is_read() {
                     list("usergroups").len()
                 );
             }
-            "auth.test" => drop(workspace::identity(&answer, Vec::new()).expect(&name)),
+            "auth.test" => drop(workspace::identity(&answer, workspace::Headers::default()).expect(&name)),
             "team.info" => drop(workspace::workspace_of(&answer).expect(&name)),
             "dnd.info" => {
                 assert!(Dnd::read(&answer).quiet.is_some() || answer["dnd_enabled"] != json!(true), "{name}");

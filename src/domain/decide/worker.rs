@@ -5,7 +5,7 @@ use super::{Context, Draft};
 use crate::domain::answer::Said;
 use crate::domain::command::Finished;
 use crate::domain::event::{Actor, Event, PageResult};
-use crate::domain::incident::Channel;
+use crate::domain::incident::{Channel, Trouble};
 
 impl Draft<'_> {
     pub(super) fn effect_finished(&mut self, finished: &Finished) -> Said {
@@ -14,6 +14,10 @@ impl Draft<'_> {
                 let Some(found) = self.after.pages.get(page) else {
                     return unchanged("That page is not known.".to_owned());
                 };
+                // An outage is told once when it begins and once when it ends, not once for each try.
+                if Trouble::of(result).is_some_and(|now| found.trouble.is_some_and(|told| told >= now)) {
+                    return Said::Done;
+                }
                 let escalation = found.escalation;
                 self.push_own(Event::PageAttempted { page: *page, attempt: *attempt, result: result.clone() });
                 // Who cannot be reached is not waited for.

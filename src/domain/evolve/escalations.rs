@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{PageResult, PlannedPage, Recipient, Recorded, Step, TeamRef};
-use crate::domain::incident::{Incident, Page};
+use crate::domain::incident::{Incident, Page, Trouble};
 use crate::domain::policy::Policy;
 use crate::ids::{EscalationId, MessageRef, PageId, UserId};
 
@@ -82,6 +82,7 @@ impl Incident {
                 message: None,
                 dead: false,
                 declined: false,
+                trouble: None,
             };
             self.pages.insert(planned.page, page);
         }
@@ -90,6 +91,7 @@ impl Incident {
     pub(super) fn note_attempt(&mut self, id: PageId, attempt: u32, result: &PageResult) {
         let Some(found) = self.pages.get_mut(&id) else { return };
         found.attempts = attempt;
+        found.trouble = Trouble::of(result).map(|now| found.trouble.map_or(now, |before| before.max(now)));
         match result {
             PageResult::Sent { message } => found.message = Some(message.clone()),
             PageResult::NotReached { .. } => found.dead = true,

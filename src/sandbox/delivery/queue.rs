@@ -8,15 +8,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use super::{Attempt, Delivery, Failure, Mode, send};
+use super::{Attempt, Delivery, Failure, Mode, patience, send};
 use crate::clock::{Clock, lock};
 use crate::sandbox::faults::{DeliveryFault, Route};
 use crate::sandbox::hub::Hub;
 
 /// Events in the line; more are lost, with a complaint.
 const LINE_MAX: usize = 20_000;
-/// Events follow each other in order as long as the app answers within this time.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Events follow each other in order as long as the app answers within this time of the network.
+const ORDER_KEPT: Duration = Duration::from_millis(500);
 /// Minutes after the failure at which the second and third retry follow; the first follows at once.
 const RETRY_AFTER_MIN: [i64; 2] = [1, 5];
 /// Deliveries per hour before events are withheld (Slack's documentation).
@@ -44,6 +44,13 @@ pub(crate) struct Desk {
     /// An event held back so that the next overtakes it.
     held: Mutex<Option<Value>>,
     hour: Mutex<Hour>,
+}
+
+/// A place among what waits for the clock.
+#[derive(Debug)]
+struct Booking {
+    key: u64,
+    due_at: DateTime<Utc>,
 }
 
 /// Counts as one delivery under way until it is dropped.
@@ -125,16 +132,19 @@ impl Desk {
         lock(&self.waiting).len()
     }
 
-    async fn wait_until(&self, clock: &Clock, due_at: DateTime<Utc>) -> RunningGuard {
-        let key = {
-            let mut waiting = lock(&self.waiting);
-            let key = waiting.last_key_value().map_or(0, |(last, _)| last + 1);
-            waiting.insert(key, due_at);
-            key
-        };
-        clock.sleep_until(due_at).await;
+    /// Enters something that goes on when the clock shows `due_at`. Whoever holds a guard enters it before dropping that,
+    /// so that there is no moment in which nothing seems to be going on.
+    fn book(&self, due_at: DateTime<Utc>) -> Booking {
+        let mut waiting = lock(&self.waiting);
+        let key = waiting.last_key_value().map_or(0, |(last, _)| last + 1);
+        waiting.insert(key, due_at);
+        Booking { key, due_at }
+    }
+
+    async fn wait_for(&self, clock: &Clock, booking: Booking) -> RunningGuard {
+        clock.sleep_until(booking.due_at).await;
         let running = self.begin();
-        lock(&self.waiting).remove(&key);
+        lock(&self.waiting).remove(&booking.key);
         running
     }
 
@@ -178,7 +188,11 @@ pub(crate) async fn run_queue(hub: Arc<Hub>, mut events: mpsc::UnboundedReceiver
         let running = RunningGuard(hub.desk.running.clone());
         let task = tokio::spawn(dispatch(hub.clone(), body, running));
         // A slow app does not hold up the following events for longer than this.
-        let _ = tokio::time::timeout(PATIENCE, task).await;
+        tokio::select! {
+            // A panic in there is its own.
+            _ = task => {}
+            () = patience(&hub.clock, ORDER_KEPT) => {}
+        }
     }
 }
 
@@ -199,9 +213,9 @@ async fn dispatch(hub: Arc<Hub>, body: Value, running: RunningGuard) {
     if let Some(DeliveryFault::Late { seconds }) =
         faults.iter().find(|fault| matches!(fault, DeliveryFault::Late { .. }))
     {
-        let due_at = hub.clock.now() + TimeDelta::seconds(*seconds);
+        let booking = hub.desk.book(hub.clock.now() + TimeDelta::seconds(*seconds));
         drop(running);
-        running = hub.desk.wait_until(&hub.clock, due_at).await;
+        running = hub.desk.wait_for(&hub.clock, booking).await;
     }
     if faults.contains(&DeliveryFault::Duplicate) {
         deliver(hub.clone(), body.clone(), faults.clone(), hub.desk.begin()).await;
@@ -221,24 +235,24 @@ async fn deliver(hub: Arc<Hub>, body: Value, faults: Vec<DeliveryFault>, running
     let Some(failure) = try_once(&hub, &attempt).await else { return };
     attempt.retry = Some((1, failure.reason()));
     let Some(failure) = try_once(&hub, &attempt).await else { return };
-    // From here on it waits for the clock and does not count as under way.
-    drop(running);
-    tokio::spawn(async move {
-        let mut failure = failure;
-        for (number, minutes) in (2_u32..).zip(RETRY_AFTER_MIN) {
-            let due_at = hub.clock.now() + TimeDelta::minutes(minutes);
-            let running = tokio::select! {
-                running = hub.desk.wait_until(&hub.clock, due_at) => running,
-                () = hub.closed() => return,
-            };
-            attempt.retry = Some((number, failure.reason()));
-            match try_once(&hub, &attempt).await {
-                None => return,
-                Some(again) => failure = again,
-            }
-            drop(running);
+    tokio::spawn(retry_later(hub, attempt, failure, running));
+}
+
+/// The retries that wait for the clock; while they wait they do not count as under way.
+async fn retry_later(hub: Arc<Hub>, mut attempt: Attempt, mut failure: Failure, mut running: RunningGuard) {
+    for (number, minutes) in (2_u32..).zip(RETRY_AFTER_MIN) {
+        let booking = hub.desk.book(hub.clock.now() + TimeDelta::minutes(minutes));
+        drop(running);
+        running = tokio::select! {
+            running = hub.desk.wait_for(&hub.clock, booking) => running,
+            () = hub.closed() => return,
+        };
+        attempt.retry = Some((number, failure.reason()));
+        match try_once(&hub, &attempt).await {
+            None => return,
+            Some(again) => failure = again,
         }
-    });
+    }
 }
 
 /// One attempt; the failure if it shall be tried again.

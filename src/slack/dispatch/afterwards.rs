@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::guard::guarded;
+
 /// The work under way; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Afterwards {
@@ -36,7 +38,8 @@ impl Afterwards {
         self.count.send_modify(|count| count.begun += 1);
         let ends = Ends(Arc::clone(&self.count));
         tokio::spawn(async move {
-            work.await;
+            // What is told afterwards has nobody who waits for it: the log is all there is to say.
+            let _ = guarded("what follows an acknowledgement", work).await;
             drop(ends);
         });
     }

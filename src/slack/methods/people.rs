@@ -68,9 +68,20 @@ impl Slack {
 
     /// The user groups with their members. A plan without user groups has none; that is no error.
     pub async fn user_groups(&self) -> Result<Vec<UserGroup>, Error> {
-        let args = self.in_workspace(Args::new().with("include_users", true));
-        match self.get(Method::UsergroupsList, args).await {
-            Ok(answer) => Ok(fields::list(&answer, "usergroups").iter().filter_map(user_group).collect()),
+        let args = Args::new().with("include_users", true);
+        Ok(self.groups_listed(args).await?.iter().filter_map(user_group).collect())
+    }
+
+    /// All user groups with their members, and whether each is disabled: nobody can mention or page by those.
+    pub async fn user_groups_and_disabled(&self) -> Result<Vec<(UserGroup, bool)>, Error> {
+        let args = Args::new().with("include_users", true).with("include_disabled", true);
+        let read = |value: &Value| Some((any_user_group(value)?, is_disabled(value)));
+        Ok(self.groups_listed(args).await?.iter().filter_map(read).collect())
+    }
+
+    async fn groups_listed(&self, args: Args) -> Result<Vec<Value>, Error> {
+        match self.get(Method::UsergroupsList, self.in_workspace(args)).await {
+            Ok(answer) => Ok(fields::list(&answer, "usergroups").to_vec()),
             Err(error) if matches!(error.code(), Some("plan_upgrade_required" | "paid_teams_only")) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -113,9 +124,14 @@ pub fn person(value: &Value, home: Option<&WorkspaceId>) -> Option<Person> {
 
 /// Reads a user group; `None` without an id or if it was disabled.
 pub fn user_group(value: &Value) -> Option<UserGroup> {
-    if fields::number(value, "date_delete").is_some_and(|second| second > 0) {
-        return None;
-    }
+    if is_disabled(value) { None } else { any_user_group(value) }
+}
+
+fn is_disabled(value: &Value) -> bool {
+    fields::number(value, "date_delete").is_some_and(|second| second > 0)
+}
+
+fn any_user_group(value: &Value) -> Option<UserGroup> {
     Some(UserGroup {
         id: UserGroupId(fields::text(value, "id")?),
         handle: fields::text_or_empty(value, "handle"),

@@ -1,10 +1,12 @@
 //! Who we are, where we are, and the way in for Socket Mode.
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::malformed;
 use crate::ids::{UserId, WorkspaceId};
+pub use crate::slack::client::Headers;
 use crate::slack::client::{Args, As, Slack};
 use crate::slack::error::Error;
 use crate::slack::fields;
@@ -24,6 +26,8 @@ pub struct Identity {
     pub bot_id: Option<String>,
     /// What the token may do; empty if Slack did not say.
     pub scopes: Vec<String>,
+    /// Slack's clock when it answered, to the second; none if it did not say.
+    pub slack_at: Option<DateTime<Utc>>,
 }
 
 /// A workspace's name and address.
@@ -38,8 +42,8 @@ pub struct Workspace {
 impl Slack {
     /// Asks Slack whose token we hold and which scopes it has.
     pub async fn auth_test(&self) -> Result<Identity, Error> {
-        let (answer, scopes) = self.post_for_scopes(Method::AuthTest).await?;
-        identity(&answer, scopes)
+        let (answer, headers) = self.post_for_headers(Method::AuthTest).await?;
+        identity(&answer, headers)
     }
 
     /// The workspace's name and address.
@@ -58,7 +62,7 @@ impl Slack {
 }
 
 /// Reads the answer of `auth.test`.
-pub fn identity(answer: &Value, scopes: Vec<String>) -> Result<Identity, Error> {
+pub fn identity(answer: &Value, headers: Headers) -> Result<Identity, Error> {
     Ok(Identity {
         workspace: fields::text(answer, "team_id").map(WorkspaceId),
         workspace_name: fields::text_or_empty(answer, "team"),
@@ -66,7 +70,8 @@ pub fn identity(answer: &Value, scopes: Vec<String>) -> Result<Identity, Error> 
         url: fields::text_or_empty(answer, "url"),
         user: UserId(fields::text(answer, "user_id").ok_or_else(|| malformed(Method::AuthTest, "user_id"))?),
         bot_id: fields::text(answer, "bot_id"),
-        scopes,
+        scopes: headers.scopes,
+        slack_at: headers.at,
     })
 }
 

@@ -8,9 +8,14 @@ const BOT_TOKEN: &str = "xoxb-doctor-bot-token";
 const APP_TOKEN: &str = "xapp-doctor-app-token";
 
 async fn workspace() -> Running {
+    changed(|_| {}).await
+}
+
+async fn changed(change: impl FnOnce(&mut Workspace)) -> Running {
     let mut fixture = Workspace::demo();
     let chris = fixture.users.iter_mut().find(|user| user.name == "chris").unwrap();
     chris.deleted = true;
+    change(&mut fixture);
     Sandbox::start(SandboxConfig {
         bot_token: BOT_TOKEN.to_owned(),
         app_token: APP_TOKEN.to_owned(),
@@ -48,6 +53,9 @@ async fn a_workspace_in_order_ends_with_0() {
         "Socket Mode is on and the app-level token works.",
         "2 people named are members of the workspace.",
         "The user group @db-team has 2 members.",
+        "The bot has all 17 scopes of the manifest.",
+        "This machine's clock agrees with Slack's.",
+        "There is no file firebell.db yet; `firebell serve` makes it",
     ] {
         assert!(ran.out.contains(says), "“{says}” is not in {}", ran.out);
     }
@@ -90,6 +98,25 @@ async fn swapped_and_wrong_tokens_are_told_apart() {
     let ran = wrong.run(&["doctor"]);
     assert_eq!(ran.status, 1);
     assert!(ran.out.contains("Slack does not take the bot token: invalid_auth."), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_scope_and_a_disabled_group_are_called_what_they_are() {
+    let slack = changed(|fixture| {
+        fixture.app.scopes.retain(|scope| scope != "pins:write");
+        fixture.usergroups.iter_mut().find(|group| group.handle == "db-team").expect("is there").disabled = true;
+    })
+    .await;
+    let shell = at(&slack);
+    shell.write("firebell.toml", &config("\"@ben\", \"@db-team\""));
+    let ran = shell.run(&["doctor"]);
+    assert_eq!(ran.status, 1, "{}", ran.out);
+    for says in
+        ["PROBLEM  The bot lacks the scope pins:write.", "PROBLEM  The user group @db-team (S0DBTEAM01) is disabled"]
+    {
+        assert!(ran.out.contains(says), "“{says}” is not in {}", ran.out);
+    }
+    assert!(!ran.out.contains("is neither a person nor a user group"), "{}", ran.out);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! `firebell export` and `firebell verify`: a database that the whole program made, read without Slack.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use firebell::sandbox::Workspace;
 use firebell::stage::{Set, Stage, sqlite_in};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 
 use super::Shell;
+use crate::support::postgres;
 
 const CONFIG: &str = "[slack]\nmode = \"http\"\n\n[fallback]\ntargets = [\"U0ANA00001\"]\n";
 const ANA: &str = "U0ANA00001";
@@ -17,13 +19,18 @@ const CHANNEL: &str = "C0INCIDENT";
 /// Two incidents, the second private, in `firebell.db` of the shell's folder.
 async fn two_incidents() -> Shell {
     let shell = Shell::new();
+    play(&shell, sqlite_in(shell.folder.path())).await;
+    shell
+}
+
+async fn play(shell: &Shell, database_url: String) {
     let at: DateTime<Utc> = "2026-11-20T14:00:00Z".parse().unwrap();
     shell.write("firebell.toml", CONFIG);
     let stage = Stage::set(Set {
         start_at: at,
         config: CONFIG.to_owned(),
         folder: shell.folder.path().to_owned(),
-        database_url: sqlite_in(shell.folder.path()),
+        database_url,
         workspace: Workspace::demo(),
         keys: Vec::new(),
         rate_limits: false,
@@ -36,7 +43,6 @@ async fn two_incidents() -> Shell {
     stage.types(ANA, CHANNEL, "/incident open private Keys leaked").await.unwrap();
     stage.incident(2).await.unwrap();
     stage.program.app.db().close().await;
-    shell
 }
 
 /// The database without the triggers that keep its history as it is.
@@ -155,5 +161,76 @@ fn a_database_that_is_not_there_is_not_made() {
         let ran = shell.run(command);
         assert_eq!(ran.status, 1, "{command:?}");
         assert_eq!(shell.names("."), ["firebell.toml"], "{command:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_read_the_file_can_verify_and_export_and_is_told_why_they_cannot_serve() {
+    let mut shell = two_incidents().await;
+    shell.set("SLACK_BOT_TOKEN", "xoxb-nothing").set("SLACK_SIGNING_SECRET", "0123456789abcdef0123456789abcdef");
+    shell.set("SLACK_API_URL", "http://127.0.0.1:9/api");
+    shell.write("firebell.toml", &format!("[server]\nbind = \"127.0.0.1:0\"\n\n{CONFIG}"));
+    let ran = shell.run_as_a_reader(&["verify"]);
+    assert_eq!((ran.status, ran.err.as_str(), ran.out.matches("chain intact").count()), (0, "", 2), "{}", ran.out);
+    let ran = shell.run_as_a_reader(&["export", "1"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("The cache was cold"), "{}", ran.out);
+    assert!(!shell.names(".").iter().any(|name| name.ends_with("-wal") || name.ends_with("-shm")));
+    let ran = shell.run_as_a_reader(&["serve"]);
+    assert_ne!(ran.status, 0);
+    assert!(ran.err.contains("firebell.db cannot be written. Give this user write permission"), "{}", ran.err);
+    let ran = shell.run_as_a_reader(&["doctor"]);
+    assert!(ran.out.contains("PROBLEM  It cannot be written"), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_even_read_the_file_is_told_so() {
+    let shell = two_incidents().await;
+    shell.run_as_a_reader(&["--version"]);
+    std::fs::set_permissions(shell.path("firebell.db"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    if std::fs::metadata(shell.path("firebell.db")).unwrap().uid() == 0 {
+        let ran = shell.run_as_a_reader(&["verify"]);
+        assert_eq!(ran.status, 1);
+        assert!(ran.err.contains("cannot be read by this user: Permission denied"), "{}", ran.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_a_user_who_may_only_read_can_verify_and_export() {
+    let Some(url) = postgres::database().await else { return };
+    let mut shell = Shell::new();
+    play(&shell, url.clone()).await;
+    let mut conn = PgConnection::connect(&url).await.unwrap();
+    let reader = "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader";
+    conn.execute(reader).await.unwrap();
+    let (server, database) = url.rsplit_once('@').unwrap();
+    let scheme = server.split_once("://").unwrap().0;
+    shell.set("DATABASE_URL", &format!("{scheme}://reader@{database}"));
+    let ran = shell.run(&["verify"]);
+    assert_eq!((ran.status, ran.err.as_str(), ran.out.matches("chain intact").count()), (0, "", 2), "{}", ran.out);
+    let ran = shell.run(&["export", "1"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("The cache was cold"), "{}", ran.out);
+    let ran = shell.run(&["doctor"]);
+    assert!(ran.out.contains("PROBLEM  It cannot be written: permission denied for schema public."), "{}", ran.out);
+    let role = "REASSIGN OWNED BY reader TO CURRENT_USER; DROP OWNED BY reader; DROP ROLE reader";
+    conn.execute(role).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_a_newer_firebell_is_left_alone_by_those_who_read_it() {
+    let shell = two_incidents().await;
+    let mut conn = unguarded(shell.folder.path()).await;
+    conn.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (99999, 'later', 1, x'00', 0)",
+    )
+    .await
+    .unwrap();
+    conn.close().await.unwrap();
+    for command in [["verify"].as_slice(), &["export", "1"], &["doctor"]] {
+        let ran = shell.run(command);
+        assert_eq!(ran.status, 1);
+        assert!(format!("{}{}", ran.out, ran.err).contains("newer Firebell"), "{command:?}: {}{}", ran.out, ran.err);
     }
 }

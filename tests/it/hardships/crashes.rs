@@ -156,3 +156,25 @@ async fn dead(bell: &Bell) -> u64 {
     let mut tx = bell.program.app.db().read().await.expect("reads");
     store::outbox::depth(&mut tx).await.expect("reads").values().map(|depth| depth.dead).sum()
 }
+
+#[tokio::test]
+async fn what_was_claimed_and_not_begun_when_the_program_is_stopped_waits_for_nobodys_lease() {
+    for house in House::on_each().await {
+        let bell = house.bell().await;
+        types(&house, ANA, GENERAL, "/incident open db is down").await;
+        types(&house, ANA, GENERAL, "/escalate INC-1 db-team").await;
+        scheduler::tick(&bell.program.app).await.expect("the first tier is called");
+        let running = tokio::spawn(bell.program.worker.clone().run());
+        // It has asked for effects now, and the answer is on its way.
+        tokio::task::yield_now().await;
+        bell.program.worker.stop().await;
+        running.abort();
+        let replica = house.bell().await;
+        replica.settle(&house).await;
+        assert_eq!(house.direct(DANA).len(), 1, "at once, by the same clock");
+        let lost = |event: &Event| {
+            matches!(event, Event::PageAttempted { result: firebell::domain::event::PageResult::Unknown { .. }, .. })
+        };
+        assert_eq!(replica.count(1, lost).await, 0);
+    }
+}

@@ -305,3 +305,31 @@ async fn a_token_of_another_workspace_is_refused() {
     let error = program.run(listener).await.expect_err("refused").to_string();
     assert!(error.contains("T0ELSEWHER") && error.contains("T0SHOPFRNT"), "{error}");
 }
+
+#[tokio::test]
+async fn an_outage_is_in_the_record_once_when_it_begins_and_once_when_it_ends() {
+    for status in [500, 503] {
+        let house = House::on_sqlite().await;
+        let bell = house.bell().await;
+        types(&house, ANA, GENERAL, "/incident open db is down").await;
+        bell.settle(&house).await;
+        house.fault("chat.postMessage", None, ApiFault::ServerError { status });
+        types(&house, ANA, GENERAL, "/escalate INC-1 db-team").await;
+        bell.advance(&house, minutes(3)).await;
+        house.slack.clear_faults();
+        bell.advance(&house, minutes(1)).await;
+        let mut attempts = Vec::new();
+        for recorded in bell.history(1).await {
+            if let Event::PageAttempted { attempt, result, .. } = recorded.occurrence.event {
+                attempts.push((attempt, result));
+            }
+        }
+        let [(1, began), (last, PageResult::Sent { .. })] = attempts.as_slice() else { panic!("{attempts:?}") };
+        assert!(*last > 10, "the tries that are not told are counted: {last}");
+        match status {
+            503 => assert!(matches!(began, PageResult::Failed { .. }), "{began:?}"),
+            _ => assert!(matches!(began, PageResult::Unknown { .. }), "{began:?}"),
+        }
+        assert_eq!(house.direct(DANA).len(), 1);
+    }
+}
