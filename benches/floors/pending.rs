@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::clock::Clock;
 use firebell::domain::command::{Command, Open, When};
@@ -29,7 +29,7 @@ pub async fn measure(quick: bool) -> Result<()> {
     let now = Utc::now();
     fill(folder.path(), pending, now + TimeDelta::hours(6)).await?;
     // Due together, a little after the program will be up.
-    let together = now + TimeDelta::seconds(60);
+    let together = now + TimeDelta::seconds(if quick { 60 } else { 180 });
     let first_together = i64::from(pending) + 1;
     fill(folder.path(), 1_000, together).await?;
     // Once, so that Slack is known; the start that counts is the next one.
@@ -60,6 +60,8 @@ pub async fn measure(quick: bool) -> Result<()> {
     }
     println!("resident under load: {:.1} MiB (goal ≤ 40 MiB)", program.resident_mib()?);
 
+    let program = overdue(program, first_together + 1_000 + calls, if quick { 2 } else { 5 }).await?;
+
     heading("1,000 timers due at one instant");
     let left = (together - Utc::now()).to_std().unwrap_or_default();
     tokio::time::sleep(left + Duration::from_secs(5)).await;
@@ -68,6 +70,32 @@ pub async fn measure(quick: bool) -> Result<()> {
     println!("{} of 1000 fired", decided.len());
     ms_line("the last one's transaction began", decided.max(), "≤ 10 ms");
     Ok(())
+}
+
+/// Kills the program while a tier waits, starts it after the tier was due, and looks when its page arrives.
+async fn overdue(mut program: Program, mut incident: i64, times: u32) -> Result<Program> {
+    heading("First overdue page after kill -9 and restart");
+    let mut took = Vec::new();
+    for n in 0..times {
+        let text = format!("/incident open team=db-team overdue {n}");
+        program.slack.act("U0ANA00001", Act::Command { channel: "C0SHOPOPS1".to_owned(), text }).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let folder = program.stop()?;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let begun = Utc::now();
+        program = Program::start_in(folder, "").await?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let beginning = format!("{WORKSPACE}/{incident}/page:");
+        let first =
+            arrivals(&program).into_iter().filter(|(mark, _)| mark.starts_with(&beginning)).map(|(_, at)| at).min();
+        let first = first.context("the overdue page did not arrive within three seconds")?;
+        took.push(micros(first - begun) / 1e3);
+        incident += 1;
+    }
+    let spread = Spread::new(took);
+    println!("exec → received by Slack: {} samples, p50 {:.1} ms", spread.len(), spread.at(0.5));
+    ms_line("the slowest", spread.max(), "≤ 150 ms");
+    Ok(program)
 }
 
 /// How long the program takes to answer, on an empty database and with many timers pending.

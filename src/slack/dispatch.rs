@@ -83,7 +83,7 @@ impl Dispatch {
     async fn receive(&self, inbound: Inbound, meta: Meta) -> Ack {
         let asker = asker(&inbound);
         let is_command = matches!(inbound, Inbound::Command(_));
-        match guarded("taking a delivery from Slack", self.take(inbound, meta)).await {
+        match guarded("taking a delivery from Slack", Box::pin(self.take(inbound, meta))).await {
             Ok(ack) => ack,
             Err(broken) if is_command => shown(answers::breakdown(&broken.reference)),
             Err(broken) => {

@@ -15,7 +15,7 @@ async fn two(house: &House) -> (Bell, Bell) {
 
 async fn settle_both(house: &House, one: &Bell, other: &Bell) {
     for _ in 0..40 {
-        tokio::join!(one.settle(house), other.settle(house));
+        tokio::join!(Box::pin(one.settle(house)), Box::pin(other.settle(house)));
         house.clock.set(house.clock.now() + seconds(1));
     }
 }

@@ -1,0 +1,157 @@
+//! The program, one life after the other on the same database.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use firebell::clock::Clock;
+use firebell::store::{Db, outbox, timers};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::slack::{BOT_TOKEN, SIGNING_SECRET, Slack};
+
+/// Tiers as short as they can be, one round, so that a call comes to its end while we watch.
+const CONFIG: &str = r##"
+[slack]
+mode = "http"
+[incidents]
+announce_in = "#incidents"
+[[teams]]
+key = "db-team"
+name = "Database team"
+rounds = 1
+[[teams.tiers]]
+targets = ["U0DANA0001"]
+wait = "10s"
+[[teams.tiers]]
+targets = ["U0ELI00001", "U0BEN00001"]
+wait = "10s"
+[[teams]]
+key = "dev-team"
+name = "Development team"
+rounds = 1
+[[teams.tiers]]
+targets = ["U0BEN00001"]
+wait = "10s"
+[[teams.tiers]]
+targets = ["U0CHRIS001"]
+wait = "10s"
+[fallback]
+targets = ["U0FAY00001"]
+"##;
+
+pub struct Bot {
+    config: PathBuf,
+    /// What all its lives complained about.
+    log: PathBuf,
+    api_url: String,
+    port: u16,
+    pub database: String,
+}
+
+/// The process, until it is killed or dropped.
+pub struct Life(Child);
+
+/// The binary under test.
+pub fn binary() -> PathBuf {
+    std::env::var_os("FIREBELL_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_firebell")), PathBuf::from)
+}
+
+impl Bot {
+    /// A program that answers at this port; several may share a database.
+    pub fn new(folder: &Path, slack: &Slack, database: String, port: u16) -> Self {
+        let config = folder.join(format!("firebell-{port}.toml"));
+        std::fs::write(&config, format!("{CONFIG}\n[server]\nbind = \"127.0.0.1:{port}\"\n")).unwrap();
+        Self { config, log: folder.join(format!("log-{port}")), api_url: slack.api_url.clone(), port, database }
+    }
+
+    /// Starts it and waits for its first answer.
+    pub async fn start(&self) -> Life {
+        let child = Command::new(binary())
+            .args(["serve", "--config", &self.config.display().to_string()])
+            .env_clear()
+            .env("SLACK_BOT_TOKEN", BOT_TOKEN)
+            .env("SLACK_SIGNING_SECRET", SIGNING_SECRET)
+            .env("SLACK_API_URL", &self.api_url)
+            .env("DATABASE_URL", &self.database)
+            .env("FIREBELL_LOG", "error")
+            .stdout(Stdio::null())
+            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut life = Life(child);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let healthz = format!("http://127.0.0.1:{}/healthz", self.port);
+        let begun = Instant::now();
+        while !http.get(&healthz).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Some(ended) = life.0.try_wait().unwrap() {
+                panic!("the program ended at its start, {ended}:\n{}", std::fs::read_to_string(&self.log).unwrap());
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "the program does not answer");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        life
+    }
+
+    /// Waits until nothing is due, waiting or under way.
+    pub async fn come_to_rest(&self, max: Duration) {
+        let db = self.db().await;
+        let begun = Instant::now();
+        loop {
+            let mut tx = db.read().await.unwrap();
+            let timers = timers::count(&mut tx).await.unwrap();
+            let waiting: u64 =
+                outbox::depth(&mut tx).await.unwrap().values().map(|depth| depth.pending + depth.sending).sum();
+            drop(tx);
+            if timers == 0 && waiting == 0 {
+                return db.close().await;
+            }
+            assert!(begun.elapsed() < max, "{timers} timers and {waiting} effects still wait after {max:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub async fn db(&self) -> Db {
+        Db::open(&self.database, &Clock::System).await.unwrap()
+    }
+}
+
+impl Life {
+    /// SIGKILL, and gone.
+    pub fn kill(&mut self) {
+        // It may have ended by itself only by a mistake, which the judge will see.
+        let _ = self.0.kill();
+        self.0.wait().unwrap();
+    }
+
+    /// SIGTERM, and gone when it has finished what it was doing.
+    pub fn end(mut self) {
+        self.signal(Signal::TERM);
+        self.0.wait().unwrap();
+    }
+
+    /// SIGSTOP: it is still there and does nothing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(self.0.id().cast_signed()).expect("it is alive or not yet waited for");
+        kill_process(id, signal).unwrap();
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
