@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 
 use super::desk::{Desk, Done};
 use super::{Error, Inner, Job};
+use crate::clock::instant_now;
+use crate::metrics::Missed;
 use crate::store::Retry;
 
 /// Jobs in one transaction at most: bounds how long the first waits for the last.
@@ -50,7 +52,13 @@ async fn write(inner: &Inner, batch: Vec<Job>) {
 async fn work(inner: &Inner, batch: &[Job]) -> Result<Done, crate::store::Error> {
     let mut races = 1;
     loop {
-        match Desk::work(inner, batch).await {
+        let began = instant_now();
+        let worked = Desk::work(inner, batch).await;
+        match &worked {
+            Ok(_) => inner.metrics.db_tx.observe_real(began.elapsed()),
+            Err(error) => inner.metrics.db_missed.of((Missed::of(error),)).count(),
+        }
+        match worked {
             Err(error) if error.retry() == Retry::Now && races < RACES_MAX => {
                 tracing::debug!(%error, races, "another replica was faster; trying again");
                 races += 1;
@@ -70,6 +78,7 @@ fn refuse(batch: Vec<Job>, error: crate::store::Error) {
             Job::Handle { reply, .. } => drop(reply.send(Err(error))),
             Job::Claim { reply, .. } => drop(reply.send(Err(error))),
             Job::Settle { reply, .. } => drop(reply.send(Err(error))),
+            Job::Canary { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }
