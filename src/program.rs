@@ -149,6 +149,7 @@ impl Program {
             let listener = TcpListener::bind(at).await.with_context(|| {
                 format!("cannot listen on {at}: another program may have the port. Set metrics.bind in firebell.toml.")
             })?;
+            tracing::info!(address = %listener.local_addr()?, "metrics are shown at /metrics");
             let router = metrics_router(self.watch.clone());
             parts.spawn(async move { axum::serve(listener, router).await.context("the server of the metrics ended") });
         }

@@ -3,6 +3,7 @@
 //! It does not trust the tables that the rest of the program works from. What should be waiting follows from the incidents
 //! alone; what waits is then looked up.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{UNATTEMPTED_MAX, Watch};
@@ -10,11 +11,14 @@ use crate::clock::lock;
 use crate::domain::command::Timer;
 use crate::domain::effect::Effect;
 use crate::domain::still_wanted;
+use crate::ids::{IncidentId, PageId};
 use crate::metrics::{Check, unix_seconds};
 use crate::store::{self, audit, timers};
 
 /// Incidents with a call under way that are looked at in one round.
 const CALLING_MAX: u32 = 1_000;
+/// Pages in the outbox that are looked at in one round, the longest overdue.
+const PAGES_MAX: u32 = 4_096;
 
 /// What one round found; all 0 is as it should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,16 @@ impl Watch {
         let now = app.clock().now();
         let too_late = now - app.clock().stretched(UNATTEMPTED_MAX);
         let mut findings = Findings::default();
+        // Somebody has these in hand; that Slack's limits hold them back is told by the oldest page's age.
+        let begun: BTreeSet<(IncidentId, PageId)> = audit::waiting_pages(&mut tx, PAGES_MAX)
+            .await?
+            .into_iter()
+            .filter(|waiting| waiting.attempt > 0)
+            .filter_map(|waiting| match waiting.effect {
+                Effect::Page { page } => Some((waiting.incident, page)),
+                _ => None,
+            })
+            .collect();
         for incident in audit::calling(&mut tx, CALLING_MAX).await? {
             let set: Vec<Timer> = timers::of(&mut tx, incident.id).await?.into_iter().map(|due| due.timer).collect();
             let wanted = incident.timers();
@@ -54,7 +68,7 @@ impl Watch {
             let overdue_pages = incident
                 .pages
                 .values()
-                .filter(|page| page.attempts == 0 && page.due_at < too_late)
+                .filter(|page| page.attempts == 0 && page.due_at < too_late && !begun.contains(&(incident.id, page.id)))
                 .filter(|page| still_wanted(&Effect::Page { page: page.id }, &incident))
                 .count();
             let late = overdue_timers + overdue_pages;
