@@ -36,7 +36,7 @@ pub const TICK_MAX: TimeDelta = TimeDelta::seconds(5);
 /// How long the database may take to begin a transaction, and to tell the figures.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the auditor makes its round.
-const AUDIT_EVERY: Duration = Duration::from_secs(60);
+const AUDIT_EVERY: Duration = Duration::from_mins(1);
 /// Rounds of the auditor between two checks of the hash chains.
 const ROUNDS_PER_CHAINS: u32 = 10;
 /// The longest overdue pages that are looked at to find one that is still wanted.

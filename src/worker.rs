@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
@@ -187,7 +188,7 @@ impl Worker {
             }
             performed += works.len();
             for work in &works {
-                self.perform(work).await;
+                self.perform(work).boxed().await;
             }
         }
     }

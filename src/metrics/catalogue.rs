@@ -1,6 +1,8 @@
 //! Every measurement there is, once: its name, its labels, and what it says. The table in docs/METRICS.md, the rules and the
 //! dashboard under `deploy` are held to this list by tests.
 
+use std::fmt::Write as _;
+
 use super::cells::{Bounds, By, Counter, Gauge, Histogram, Info, Samples};
 use super::labels::{Check, Code, Delivery, Late, Missed, Outcome, Pulse, Sender, Sent, State, Tier, Turned};
 use crate::domain::effect::Lane;
@@ -133,7 +135,8 @@ impl Registry {
             let mut lines = String::new();
             samples.write(name, &mut lines);
             if !lines.is_empty() {
-                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {}\n{lines}", samples.kind()));
+                // Writing to a String cannot fail.
+                let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n{lines}", samples.kind());
             }
         }
         text

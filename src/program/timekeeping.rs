@@ -17,8 +17,10 @@ use crate::clock::{Clock, StepWatch, real_sleep};
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
 use crate::ids::IncidentId;
-use crate::store::{self, Db, Engine, audit};
+use crate::store::{self, Db, Engine, audit, settings};
 
+/// Where the clock is noted each minute, for a process that comes after a step.
+const CLOCK_KEY: &str = "clock_seen";
 /// How often the machine's clock is compared with the time since boot.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looks between two measurements of the offset.
@@ -61,20 +63,25 @@ pub(super) async fn run(app: App) {
     let mut watch = StepWatch::begin();
     let mut looks = 0;
     let mut steps: Vec<Step> = Vec::new();
+    // The machine's clock is ours on SQLite alone, and so is a step that came while we did not run.
+    let alone = app.db().engine() == Engine::Sqlite;
+    let mut to_note = alone;
+    if alone && let Some(step) = missed(&app, &watch).await {
+        told(step);
+        steps.push(Step::noticed(&app, step));
+    }
     loop {
         real_sleep(LOOK_EVERY).await;
         looks += 1;
         let step = watch.look();
         if let Some(step) = step {
-            tracing::error!(
-                step_ms = step.num_milliseconds(),
-                "the clock of this machine was set; check its time service (NTP)"
-            );
+            told(step);
             steps.push(Step::noticed(&app, step));
             app.wake();
         }
         if step.is_some() || looks >= LOOKS_PER_MEASUREMENT {
             looks = 0;
+            to_note = alone;
             match agree(&app).await {
                 Ok(moved) if step.is_none() && moved.abs() > STEP_TOLD => steps.push(Step::noticed(&app, moved)),
                 Ok(_) => {}
@@ -88,7 +95,33 @@ pub(super) async fn run(app: App) {
             }
             steps.remove(0);
         }
+        if to_note && steps.is_empty() {
+            to_note = false;
+            if let Err(error) = note(&app, &watch).await {
+                tracing::warn!(%error, "what the clock shows could not be noted");
+            }
+        }
     }
+}
+
+fn told(step: TimeDelta) {
+    tracing::error!(
+        step_ms = step.num_milliseconds(),
+        "the clock of this machine was set; check its time service (NTP)"
+    );
+}
+
+/// By how much the clock was set since our last note of it.
+async fn missed(app: &App, watch: &StepWatch) -> Option<TimeDelta> {
+    let mut tx = app.db().read().await.ok()?;
+    watch.since(&settings::get(&mut tx, CLOCK_KEY).await.ok()??)
+}
+
+async fn note(app: &App, watch: &StepWatch) -> Result<(), store::Error> {
+    let Some(note) = watch.note() else { return Ok(()) };
+    let mut tx = app.db().write().await?;
+    settings::set(&mut tx, CLOCK_KEY, &note).await?;
+    tx.commit().await
 }
 
 /// Has everything follow a step of the machine's clock, which shows the new time already.
@@ -101,7 +134,7 @@ pub async fn clock_was_set(app: &App, step: TimeDelta) -> Result<(), Error> {
 
 /// A step on its way into the record, done in parts that are each done once.
 struct Step {
-    step: TimeDelta,
+    by: TimeDelta,
     deadlines: TimeDelta,
     outbox_moved: bool,
     /// Who is still to be told; `None` before that is known.
@@ -115,7 +148,7 @@ impl Step {
         // A clock that follows the database's is as right as before.
         let shared = matches!(app.clock(), Clock::Corrected(_));
         let deadlines = if shared || step >= TimeDelta::zero() { TimeDelta::zero() } else { step };
-        Self { step, deadlines, outbox_moved: false, left: None }
+        Self { by: step, deadlines, outbox_moved: false, left: None }
     }
 
     async fn follow(&mut self, app: &App) -> Result<(), Error> {
@@ -129,7 +162,7 @@ impl Step {
             let mut tx = app.db().read().await?;
             self.left = Some(audit::told_of_time(&mut tx, TOLD_MAX).await?);
         }
-        let (step, deadlines) = (self.step, self.deadlines);
+        let (step, deadlines) = (self.by, self.deadlines);
         let left = self.left.get_or_insert_default();
         while !left.is_empty() {
             let batch = left.split_off(left.len().saturating_sub(TOLD_AT_ONCE));

@@ -105,7 +105,7 @@ impl Dispatch {
         asker: Option<(UserId, Way)>,
         is_command: bool,
     ) -> Ack {
-        match guarded("taking a delivery from Slack", self.take(inbound, meta)).await {
+        match guarded("taking a delivery from Slack", self.take(inbound, meta).boxed()).await {
             Ok(ack) => ack,
             Err(broken) if is_command => shown(answers::breakdown(&broken.reference)),
             Err(broken) => {
