@@ -11,6 +11,7 @@ use firebell::sandbox::{Act, ApiFault, Fault, Workspace};
 use firebell::stage::{Set, Stage, sqlite_in};
 use tempfile::TempDir;
 
+use crate::support::postgres;
 use crate::support::world::{CONFIG, three_pm};
 
 const ANA: &str = "U0ANA00001";
@@ -25,13 +26,25 @@ struct House {
 /// With these lines instead of what the example says of metrics and the heartbeat.
 async fn house(watching: &str) -> House {
     let folder = tempfile::tempdir().expect("a folder");
+    let url = sqlite_in(folder.path());
+    house_at(watching, folder, url).await
+}
+
+/// `None` where PostgreSQL is not installed.
+async fn house_on_postgres(watching: &str) -> Option<House> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = postgres::database().await?;
+    Some(house_at(watching, folder, url).await)
+}
+
+async fn house_at(watching: &str, folder: TempDir, database_url: String) -> House {
     let (before, rest) = CONFIG.split_once("[metrics]").expect("the example has metrics");
     let (_, after) = rest.split_once("tell_failure = true").expect("the example has a heartbeat");
     let stage = Stage::set(Set {
         start_at: three_pm(),
         config: format!("{before}{watching}{after}"),
         folder: folder.path().to_owned(),
-        database_url: sqlite_in(folder.path()),
+        database_url,
         workspace: Workspace::demo(),
         keys: [("prometheus", "demo-prometheus"), ("script", "demo-script")]
             .map(|(key, secret)| (key.into(), secret.to_owned()))

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use firebell::clock::lock;
 use firebell::sandbox::ApiFault;
 use firebell::scheduler;
-use firebell::watch::{Beat, Trouble};
+use firebell::watch::{Beat, Findings, Trouble};
 use tokio::task::JoinHandle;
 
-use super::{House, house};
+use super::{House, house, house_on_postgres};
 use crate::support::world::seconds;
 
 /// Shorter than usual: what does not come through in this time does not come.
@@ -76,6 +76,10 @@ impl Living {
     async fn begin(more: &str) -> Self {
         let switch = Switch::begin().await;
         let house = house(&format!("[heartbeat]\nurl = \"{}/ping/1b2c\"\n{more}", switch.url)).await;
+        Self::with(switch, house)
+    }
+
+    fn with(switch: Switch, house: House) -> Self {
         let worker = Some(tokio::spawn(house.stage.program.worker.clone().run()));
         Self { house, switch, worker }
     }
@@ -108,6 +112,36 @@ async fn a_heart_that_beats_is_heard_and_leaves_nothing_behind() {
     let mut tx = app.db().read().await.expect("reads");
     assert!(firebell::store::outbox::depth(&mut tx).await.expect("reads").is_empty());
     assert!(firebell::store::incidents::all_ids(&mut tx).await.expect("reads").is_empty(), "no incident is seen");
+}
+
+#[tokio::test]
+async fn on_postgres_too_the_heart_beats_and_what_is_wrong_is_found() {
+    let switch = Switch::begin().await;
+    let configured = format!("[heartbeat]\nurl = \"{}/ping/1b2c\"", switch.url);
+    let Some(house) = house_on_postgres(&configured).await else { return };
+    let mut living = Living::with(switch, house);
+    assert_eq!(living.beats().await, Beat::Sent);
+    living.worker_stops();
+    living.house.is_called().await;
+    living.house.stands_still_for(seconds(61));
+    let found = living.house.stage.program.watch().audit().await.expect("reads");
+    assert_eq!(found, Findings { not_attempted: 1, without_timer: 0 });
+    let Beat::Degraded(troubles) = living.beats().await else { panic!("is not well") };
+    let expected = [
+        Trouble::Scheduler { idle_s: 61 },
+        Trouble::Unattempted { overdue_s: 61 },
+        Trouble::Unaccepted { overdue_s: 61 },
+        Trouble::Audit(found),
+        Trouble::SelfTest,
+    ];
+    assert_eq!(troubles, expected);
+    living.house.stage.settle().await.expect("nothing fails");
+    assert!(living.house.stage.program.watch().audit().await.expect("reads").is_empty());
+    living.house.stage.program.watch().verify_chains().await.expect("reads");
+    assert!(living.house.stage.program.app.metrics().chain_last_ok.get() > 0.0);
+    living.worker = Some(tokio::spawn(living.house.stage.program.worker.clone().run()));
+    assert_eq!(living.beats().await, Beat::Sent);
+    assert_eq!(living.switch.heard(), ["/ping/1b2c", "/ping/1b2c/fail", "/ping/1b2c"]);
 }
 
 #[tokio::test]
