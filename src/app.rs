@@ -60,6 +60,11 @@ pub enum Error {
     Busy,
     #[error("the database did not take it; nothing was changed")]
     Store(#[from] store::Error),
+    #[error("Firebell made a mistake over it; nothing was changed")]
+    Broken {
+        /// Under which it is in the log.
+        reference: String,
+    },
     #[error("Firebell is shutting down; nothing was changed")]
     Closed,
 }

@@ -1,8 +1,10 @@
 //! The one writer: takes whatever is queued into one transaction, so that commands share the disk's flush.
 //!
 //! A batch is decided in memory and written in a few multi-row statements. If writing fails, nothing of the batch has
-//! happened; its jobs are then done one by one, so that one bad job cannot take its neighbours down.
+//! happened; its jobs are then done one by one, so that one bad job, and even a mistake of ours that panics over it, cannot
+//! take its neighbours down.
 
+use std::error::Error as _;
 use std::sync::Weak;
 
 use tokio::sync::mpsc;
@@ -10,6 +12,7 @@ use tokio::sync::mpsc;
 use super::desk::{Desk, Done};
 use super::{Error, Inner, Job};
 use crate::clock::instant_now;
+use crate::guard::{Broken, guarded};
 use crate::metrics::Missed;
 use crate::store::Retry;
 
@@ -30,9 +33,9 @@ pub(super) async fn run(inner: Weak<Inner>, mut jobs: mpsc::Receiver<Job>) {
 }
 
 async fn write(inner: &Inner, batch: Vec<Job>) {
-    let whole = match work(inner, &batch).await {
-        Ok(done) => return done.deliver(inner, batch),
-        Err(error) if batch.len() == 1 => error,
+    match work(inner, &batch).await {
+        Ok(done) => done.deliver(inner, batch),
+        Err(error) if batch.len() == 1 => refuse(batch, error),
         Err(error) => {
             tracing::warn!(%error, jobs = batch.len(), "a batch failed; its jobs are done one by one");
             for job in batch {
@@ -42,38 +45,38 @@ async fn write(inner: &Inner, batch: Vec<Job>) {
                     Err(error) => refuse(one, error),
                 }
             }
-            return;
-        }
-    };
-    refuse(batch, whole);
-}
-
-/// One transaction, begun anew as long as another replica is faster; the loser then finds the winner's answer.
-async fn work(inner: &Inner, batch: &[Job]) -> Result<Done, crate::store::Error> {
-    let mut races = 1;
-    loop {
-        let began = instant_now();
-        let worked = Desk::work(inner, batch).await;
-        match &worked {
-            Ok(_) => inner.metrics.db_tx.observe_real(began.elapsed()),
-            Err(error) => inner.metrics.db_missed.of((Missed::of(error),)).count(),
-        }
-        match worked {
-            Err(error) if error.retry() == Retry::Now && races < RACES_MAX => {
-                tracing::debug!(%error, races, "another replica was faster; trying again");
-                races += 1;
-            }
-            outcome => return outcome,
         }
     }
 }
 
-/// Tells the callers that nothing happened.
-fn refuse(batch: Vec<Job>, error: crate::store::Error) {
-    tracing::error!(%error, "the database did not take a command");
-    let mut error = Some(error);
-    for job in batch {
-        let error = error.take().map_or(Error::Busy, Error::Store);
+/// One transaction, begun anew as long as another replica is faster; the loser then finds the winner's answer.
+async fn work(inner: &Inner, batch: &[Job]) -> Result<Done, Error> {
+    let mut races = 1;
+    loop {
+        let began = instant_now();
+        let worked = guarded("deciding and writing commands", Desk::work(inner, batch)).await;
+        if let Ok(Err(error)) = &worked {
+            inner.metrics.db_missed.of((Missed::of(error),)).count();
+        }
+        match worked {
+            Ok(Ok(done)) => {
+                inner.metrics.db_tx.observe_real(began.elapsed());
+                return Ok(done);
+            }
+            Ok(Err(error)) if error.retry() == Retry::Now && races < RACES_MAX => {
+                tracing::debug!(%error, races, "another replica was faster; trying again");
+                races += 1;
+            }
+            Ok(Err(error)) => return Err(Error::Store(error)),
+            Err(Broken { reference }) => return Err(Error::Broken { reference }),
+        }
+    }
+}
+
+/// Tells the caller of a single job that nothing happened.
+fn refuse(one: Vec<Job>, error: Error) {
+    tracing::error!(%error, cause = error.source().map(ToString::to_string), "a command was not taken");
+    if let Some(job) = one.into_iter().next() {
         match job {
             Job::Handle { reply, .. } => drop(reply.send(Err(error))),
             Job::Claim { reply, .. } => drop(reply.send(Err(error))),

@@ -61,6 +61,7 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
     };
     let failed = |error: Error| match error {
         Error::Busy | Error::Closed => alerts::SubmitError::Busy { retry_after_s: 5 },
+        Error::Broken { reference } => alerts::SubmitError::Failed { reference },
         Error::Store(error) => {
             let reference = random_id()[..8].to_owned();
             tracing::error!(%error, reference, "an alert was not kept");

@@ -29,6 +29,7 @@ const LOOKS_PER_MEASUREMENT: u32 = 60;
 const STEP_TOLD: TimeDelta = TimeDelta::seconds(1);
 /// Open incidents without a timer that tell of a step, the newest; those with a timer all do.
 const TOLD_MAX: u32 = 200;
+const NOT_TOLD: &str = "an incident could not be told that the clock was set";
 /// Incidents that are told together.
 const TOLD_AT_ONCE: usize = 512;
 
@@ -179,8 +180,9 @@ impl Step {
             for (id, outcome) in batch.iter().zip(join_all(told).await) {
                 match outcome {
                     // One that cannot be read must not keep the others from it.
+                    Err(error @ Error::Broken { .. }) => tracing::error!(%error, "{NOT_TOLD}"),
                     Err(Error::Store(error)) if error.retry() == store::Retry::Never => {
-                        tracing::error!(%error, "an incident could not be told that the clock was set");
+                        tracing::error!(%error, "{NOT_TOLD}");
                     }
                     Err(error) => {
                         left.push(*id);

@@ -150,6 +150,9 @@ impl Dispatch {
     }
 
     fn failure(error: &Error) -> Message {
+        if let Error::Broken { reference } = error {
+            return answers::breakdown(reference);
+        }
         let reference = random_id()[..8].to_owned();
         tracing::error!(%error, reference, "a command was not kept");
         if matches!(error, Error::Store(store::Error::Full)) {

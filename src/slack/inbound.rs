@@ -73,7 +73,7 @@ pub enum Ack {
     View(Value),
     /// An object with `options` or `option_groups`, at most 100, for a menu that asked.
     Options(Value),
-    /// Not taken. Slack delivers an event again; to a person it says that it did not work.
+    /// Not taken in time, or not at all. Slack delivers an event again; a person is told to look.
     Busy,
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn hand_on(receive: &Receive, inbound: Inbound, meta: Meta) -> 
 pub(super) fn busy_message() -> Value {
     json!({
         "response_type": "ephemeral",
-        "text": "Firebell could not take that just now and has changed nothing. Please send it again.",
+        "text": "Firebell did not get to that in time. It may still be done in a moment: look, and send it again if it is not.",
     })
 }
 

@@ -16,6 +16,8 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// The first SQLite without the error by which a WAL that is reset and written at once corrupts the file.
 const VERSION_MIN: [u32; 3] = [3, 51, 3];
 const READERS: u32 = 4;
+/// Rows that may lie between SQLite's thread and ours, so that they rarely wait for each other.
+const ROWS_BUFFERED: usize = 1_024;
 /// Pages in the WAL before it is copied into the file: 8 MB.
 const CHECKPOINT_PAGES: &str = "2000";
 /// The WAL is written over from its start, and cut only if it grew beyond this: 64 MB.
@@ -51,6 +53,7 @@ impl Files {
             .filename(&path)
             .foreign_keys(true)
             .busy_timeout(BUSY_MAX)
+            .row_buffer_size(ROWS_BUFFERED)
             .statement_cache_capacity(256)
             .pragma("cache_size", "-16000")
             .disable_statement_logging();

@@ -515,7 +515,7 @@ async fn a_files_bytes_go_to_the_lent_address_without_the_token() {
 #[tokio::test]
 async fn a_full_or_closed_upload_address_is_told_apart() {
     for (answer, class) in
-        [("404 Not Found", Class::Permanent { code: "http_404".into() }), ("503 Service Unavailable", Class::Uncertain)]
+        [("404 Not Found", Class::Permanent { code: "http_404".into() }), ("503 Service Unavailable", Class::Retry)]
     {
         let server = Server::new(move |_| status(answer, "", "")).await;
         let lent = LentUpload { url: format!("{}/upload/1", server.url).into(), file_id: "F1".into() };

@@ -53,7 +53,7 @@ async fn a_workspace_in_order_ends_with_0() {
         "Socket Mode is on and the app-level token works.",
         "2 people named are members of the workspace.",
         "The user group @db-team has 2 members.",
-        "The bot has all 17 scopes of the manifest.",
+        "The bot has all 18 scopes of the manifest.",
         "This machine's clock agrees with Slack's.",
         "There is no file firebell.db yet; `firebell serve` makes it",
     ] {

@@ -5,10 +5,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use firebell::domain::effect::Lane;
 use firebell::domain::event::PageResult;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
+use super::crashes::tamper;
 use super::*;
 
 /// Panics as often as it may when a log line holds this sentence.
@@ -102,4 +104,19 @@ async fn a_command_over_which_it_breaks_down_is_answered_with_a_reference_and_th
     drop(wire);
     types(&house, ANA, GENERAL, "/incident open db is down").await;
     assert_eq!(bell.incidents().await, 1);
+}
+
+#[tokio::test]
+async fn the_writer_outlives_a_job_over_which_it_breaks_down() {
+    let house = House::on_sqlite().await;
+    let bell = house.bell().await;
+    types(&house, ANA, GENERAL, "/incident open db is down").await;
+    tamper(&house, r#"UPDATE outbox SET effect = '{"effect":"of another version"}'"#).await;
+    let wire = trip("an effect was set aside", 1);
+    let claimed = bell.program.app.claim(&Lane::ALL, 10).await;
+    assert!(matches!(&claimed, Err(firebell::app::Error::Broken { reference }) if reference.len() == 8), "{claimed:?}");
+    drop(wire);
+    types(&house, ANA, GENERAL, "/incident open the cache is down").await;
+    bell.settle(&house).await;
+    assert_eq!(bell.incidents().await, 2);
 }

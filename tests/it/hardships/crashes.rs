@@ -143,7 +143,7 @@ async fn an_incident_that_cannot_be_read_does_not_hold_up_the_pages_of_others() 
 }
 
 /// Changes the database behind the program's back.
-async fn tamper(house: &House, sql: &'static str) {
+pub(super) async fn tamper(house: &House, sql: &'static str) {
     use sqlx::{Connection as _, Executor as _};
     let file = house.folder.path().join("firebell.db");
     let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.expect("opens");
