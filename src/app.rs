@@ -21,6 +21,7 @@ use crate::domain::event::{Actor, Recorded};
 use crate::domain::incident::Incident;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, IncidentId, Seq, WorkspaceId};
+use crate::metrics::Metrics;
 use crate::store::outbox::EffectId;
 use crate::store::{self, Db};
 
@@ -119,6 +120,7 @@ impl std::ops::Deref for Answered {
 enum Job {
     Handle { request: Box<Request>, reply: oneshot::Sender<Result<Answered, Error>> },
     Claim { lanes: Vec<Lane>, limit: usize, reply: oneshot::Sender<Result<Vec<Work>, Error>> },
+    Canary { nonce: String, reply: oneshot::Sender<Result<(), Error>> },
     Settle { work: Box<(EffectId, u32, IncidentId)>, settled: Settled, reply: oneshot::Sender<Result<bool, Error>> },
 }
 
@@ -131,6 +133,7 @@ pub struct App {
 struct Inner {
     db: Db,
     clock: Clock,
+    metrics: Metrics,
     workspace: WorkspaceId,
     roster: RwLock<Arc<Roster>>,
     directory: RwLock<Arc<Directory>>,
@@ -155,11 +158,19 @@ impl Inner {
 
 impl App {
     /// Starts the writer. It ends when the last handle is dropped.
-    pub fn start(db: Db, clock: Clock, workspace: WorkspaceId, roster: Roster, directory: Directory) -> Self {
+    pub fn start(
+        db: Db,
+        clock: Clock,
+        metrics: Metrics,
+        workspace: WorkspaceId,
+        roster: Roster,
+        directory: Directory,
+    ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let inner = Arc::new(Inner {
             db,
             clock,
+            metrics,
             workspace,
             roster: RwLock::new(Arc::new(roster)),
             directory: RwLock::new(Arc::new(directory)),
@@ -203,6 +214,11 @@ impl App {
         self.ask(|reply| Job::Settle { work, settled, reply }).await?
     }
 
+    /// Puts a page to nobody among the pages, for the self-test; it goes the way of every page.
+    pub async fn send_canary(&self, nonce: String) -> Result<(), Error> {
+        self.ask(|reply| Job::Canary { nonce, reply }).await?
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.inner.queue.send(job(reply)).await.map_err(|_| Error::Closed)?;
@@ -215,6 +231,10 @@ impl App {
 
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     pub fn workspace(&self) -> &WorkspaceId {

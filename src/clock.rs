@@ -218,6 +218,29 @@ impl StepWatch {
         Self { wall: utc_now(), boot: since_boot() }
     }
 
+    /// What was seen at the last look, for a later process on the same machine; `None` where starts of the machine cannot
+    /// be told apart.
+    pub fn note(&self) -> Option<String> {
+        let boot_us = self.boot.as_micros();
+        Some(format!("{} {boot_us} {}", boot_id()?, self.wall.timestamp_micros()))
+    }
+
+    /// By how much the clock was set since another process of ours noted what it saw; `None` too if the machine was started
+    /// anew since then, because nobody knows for how long it was off.
+    pub fn since(&self, note: &str) -> Option<TimeDelta> {
+        self.since_note(note, &boot_id()?)
+    }
+
+    fn since_note(&self, note: &str, boot_id: &str) -> Option<TimeDelta> {
+        let [noted_id, boot_us, wall_us] = note.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        if noted_id != boot_id {
+            return None;
+        }
+        let wall = DateTime::from_timestamp_micros(wall_us.parse().ok()?)?;
+        let mut then = Self { wall, boot: Duration::from_micros(boot_us.parse().ok()?) };
+        then.compare(self.wall, self.boot)
+    }
+
     /// By how much the clock was set since the last look, forwards or backwards.
     pub fn look(&mut self) -> Option<TimeDelta> {
         self.compare(utc_now(), since_boot())
@@ -229,6 +252,12 @@ impl StepWatch {
         *self = Self { wall, boot };
         Some(step).filter(|step| step.abs() > Self::STEP_MIN)
     }
+}
+
+/// What tells one start of this machine from another.
+fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty() && !id.contains(' '))
 }
 
 /// The time since this machine started, in which it may have slept.
@@ -302,6 +331,17 @@ mod tests {
         assert_eq!(watch.compare(at(602 - 3_600), Duration::from_millis(702_200)), Some(TimeDelta::hours(-1)));
         assert_eq!(watch.compare(at(603 - 3_600), Duration::from_millis(703_200)), None, "told once");
         assert_eq!(watch.compare(at(604), Duration::from_millis(704_200)), Some(TimeDelta::hours(1)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_while_nobody_watched_is_noticed_by_who_comes_next() {
+        let before = StepWatch { wall: at(0), boot: Duration::from_secs(100) };
+        let note = format!("boot-1 {} {}", before.boot.as_micros(), before.wall.timestamp_micros());
+        let later = |wall| StepWatch { wall: at(wall), boot: Duration::from_mins(15) };
+        assert_eq!(later(800).since_note(&note, "boot-1"), None, "eight hundred seconds have passed");
+        assert_eq!(later(800 - 3_600).since_note(&note, "boot-1"), Some(TimeDelta::hours(-1)));
+        assert_eq!(later(800 - 3_600).since_note(&note, "boot-2"), None, "the machine was started anew");
+        assert_eq!(later(800 - 3_600).since_note("boot-1 100", "boot-1"), None, "half a note is none");
     }
 
     #[test]

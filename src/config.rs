@@ -12,6 +12,7 @@ mod resolve;
 pub mod secrets;
 mod targets;
 mod teams;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use crate::ids::{IntegrationKey, TeamKey, WorkspaceId};
 pub use crate::domain::postmortem::Format;
 pub use mistakes::{Mistakes, Problem};
 pub use targets::{ChannelName, Named, NamedMention, Placed};
+pub use watch::{Heartbeat, Metrics};
 
 /// The file that is read when none is named.
 pub const DEFAULT_PATH: &str = "firebell.toml";
@@ -72,6 +74,9 @@ pub struct Settings {
     pub clock: ClockStyle,
     pub export: Export,
     pub integrations: Vec<Integration>,
+    pub metrics: Metrics,
+    /// `None`: nobody is told.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 /// How Slack is reached.

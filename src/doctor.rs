@@ -16,9 +16,12 @@ use crate::domain::policy::{Mention, Target};
 use crate::domain::roster::Roster;
 use crate::ids::{ChannelId, UserGroupId, UserId};
 
+mod figures;
 mod findings;
+mod guarantee;
 mod print;
 
+pub use figures::Figures;
 pub use findings::findings;
 pub use print::print;
 
@@ -44,6 +47,7 @@ pub enum Area {
     People,
     Database,
     Machine,
+    Guarantee,
 }
 
 impl Area {
@@ -55,6 +59,7 @@ impl Area {
             Self::People => "People and groups",
             Self::Database => "Database",
             Self::Machine => "This machine",
+            Self::Guarantee => "What is promised",
         }
     }
 }
@@ -287,6 +292,17 @@ pub struct DatabaseState {
     pub clock_ahead: Option<TimeDelta>,
     /// When Slack last sent us a command, as far as the database knows.
     pub last_command_at: Option<DateTime<Utc>>,
+    /// Free space beside a file, bytes.
+    pub disk_free: Option<u64>,
+    /// The hash chains of the newest incidents, if they could be read.
+    pub chains: Option<Chains>,
+}
+
+/// How many hash chains were followed, and how many do not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chains {
+    pub checked: usize,
+    pub broken: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -311,6 +327,8 @@ pub struct Facts {
     pub database: Told<DatabaseState>,
     /// Whether a file could be written to the export directory and removed again.
     pub export_directory: Told<()>,
+    /// What the running program says of itself.
+    pub running: Told<Figures>,
 }
 
 type Ask<T> = Box<dyn Fn() -> BoxFuture<'static, Result<T, Failed>> + Send + Sync>;
@@ -330,6 +348,8 @@ pub struct Calls {
     pub groups: Ask<BTreeMap<UserGroupId, GroupState>>,
     /// Connects to the database, without applying migrations.
     pub database: Ask<DatabaseState>,
+    /// Reads the metrics of the running program; `None` if it is configured to show none.
+    pub metrics: Option<Ask<Figures>>,
 }
 
 /// Asks the world everything that [`findings`] needs. Never fails: what could not be learned is in the facts.
@@ -367,7 +387,11 @@ pub async fn examine(asked: Asked, calls: &Calls, now: DateTime<Utc>) -> Facts {
         Some(directory) => try_writing(directory).await.into(),
         None => Told::NotAsked,
     };
-    Facts { now, asked, identity, socket, channels, users, groups, database, export_directory }
+    let running = match &calls.metrics {
+        Some(metrics) => metrics().await.into(),
+        None => Told::NotAsked,
+    };
+    Facts { now, asked, identity, socket, channels, users, groups, database, export_directory, running }
 }
 
 /// Writes a file to a directory and removes it again.

@@ -7,6 +7,7 @@ mod timekeeping;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
@@ -19,19 +20,23 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
+use crate::metrics::{Metrics, router as metrics_router};
 use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
 use crate::slack::{Slack, SlackConfig, http};
 use crate::store::{Db, Engine};
+use crate::watch::{DeadMan, Heartbeat, Watch};
 use crate::worker::{Documents, Worker};
 use crate::{alerts, scheduler, web};
 
 pub(crate) use acquaintance::fetch;
 pub use acquaintance::{CHANNELS_KEY, WORKSPACE_KEY};
-pub use timekeeping::agree;
+pub use timekeeping::{agree, clock_was_set};
 
 /// How often what nobody needs any more is looked for.
 const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How often the way of a page is tested where no heartbeat is configured, seconds.
+const SELF_TEST_EVERY_S: u32 = 30;
 /// Effects that were given up are kept for this long.
 const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
 /// Deliveries are remembered for this long; Slack repeats none after a day.
@@ -57,6 +62,7 @@ pub struct Program {
     dispatch: Dispatch,
     documents: Documents,
     router: Router,
+    watch: Watch,
     /// Slack has not been asked yet who we are.
     from_memory: bool,
 }
@@ -67,29 +73,52 @@ impl Program {
     /// # Errors
     /// With a sentence that says the way out: the database cannot be used, or Slack was never reached or refused us.
     pub async fn assemble(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, clock, database_url, slack: slack_config, signing_secret, integration_keys } = parts;
+        let Parts { config, clock, database_url, slack: mut slack_config, signing_secret, integration_keys } = parts;
+        let metrics = Metrics::default();
+        slack_config.metrics = metrics.clone();
         let db = Db::open(secrecy::ExposeSecret::expose_secret(&database_url), &clock).await?;
         let clock = timekeeping::shared_clock(&db, clock).await?;
         let slack = Slack::new(slack_config)?;
         let known = acquaintance::make(&db, &slack, &config, &clock).await?;
         let documents = Documents::new(&config);
-        let app = App::start(db, clock.clone(), known.workspace, known.roster, known.directory);
+        let app = App::start(db, clock.clone(), metrics.clone(), known.workspace, known.roster, known.directory);
+        let watch = Watch::new(app.clone());
         let worker = Worker::new(app.clone(), slack.clone(), documents.clone());
         let dispatch = Dispatch::new(app.clone(), slack.clone(), known.workspace_url);
-        let mut router = web::router(app.clone(), documents.clone()).merge(alerts::router(
+        let mut router = web::router(app.clone(), documents.clone(), watch.clone()).merge(alerts::router(
             intake::keys(&config, integration_keys),
             clock.clone(),
             intake::submit(&app),
         ));
         if let Some(secret) = signing_secret {
-            router = router.merge(http::router(http::HttpConfig::new(secret, clock), dispatch.receiver()));
+            let door = http::HttpConfig { metrics, ..http::HttpConfig::new(secret, clock) };
+            router = router.merge(http::router(door, dispatch.receiver()));
         }
-        Ok(Self { app, worker, slack, config, dispatch, documents, router, from_memory: known.from_memory })
+        if config.settings.metrics.on_server {
+            router = router.merge(metrics_router(watch.clone()));
+        }
+        let from_memory = known.from_memory;
+        Ok(Self { app, worker, slack, config, dispatch, documents, router, watch, from_memory })
     }
 
     /// Everything that answers HTTP.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// What is known of this program's health.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The heart of this program, which beats when it is told to, and where it is heard if that is configured.
+    ///
+    /// # Errors
+    /// If this machine has no certificate authorities.
+    pub fn heartbeat(&self) -> anyhow::Result<Heartbeat> {
+        let settings = self.config.settings.heartbeat.as_ref();
+        let switch = settings.map(DeadMan::new).transpose().context("the heartbeat cannot be sent")?;
+        Ok(Heartbeat::new(self.watch.clone(), switch))
     }
 
     /// How documents are written here.
@@ -116,6 +145,18 @@ impl Program {
         });
         parts.spawn(scheduler::run(app.clone()).map(|()| Err(anyhow!("the scheduler ended"))));
         parts.spawn(worker.run().map(|()| Err(anyhow!("the worker ended"))));
+        if let Some(at) = self.config.settings.metrics.bind {
+            let listener = TcpListener::bind(at).await.with_context(|| {
+                format!("cannot listen on {at}: another program may have the port. Set metrics.bind in firebell.toml.")
+            })?;
+            tracing::info!(address = %listener.local_addr()?, "metrics are shown at /metrics");
+            let router = metrics_router(self.watch.clone());
+            parts.spawn(async move { axum::serve(listener, router).await.context("the server of the metrics ended") });
+        }
+        let every_s = self.config.settings.heartbeat.as_ref().map_or(SELF_TEST_EVERY_S, |heartbeat| heartbeat.every_s);
+        let heart = self.heartbeat()?.run(Duration::from_secs(every_s.into()));
+        parts.spawn(heart.map(|()| Err(anyhow!("the heartbeat ended"))));
+        parts.spawn(self.watch.clone().run().map(|()| Err(anyhow!("the watch ended"))));
         let mode = self.config.settings.slack.mode;
         parts.spawn(acquaintance::keep_up(app.clone(), self.slack.clone(), self.config, self.from_memory));
         parts.spawn(tidy(app.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
@@ -123,10 +164,16 @@ impl Program {
         parts.spawn(listen(app).map(|()| Err(anyhow!("the connection to the other replicas ended"))));
         if mode == Mode::Socket {
             let (slack, receive) = (self.slack.clone(), self.dispatch.receiver());
-            let clock = self.app.clock().clone();
+            let (clock, metrics) = (self.app.clock().clone(), self.app.metrics().clone());
             parts.spawn(async move {
-                let _connections = SocketMode::start(slack, clock, receive, SocketConfig::default());
-                std::future::pending().await
+                let connections = SocketMode::start(slack, clock, receive, SocketConfig::default());
+                let mut status = connections.status();
+                loop {
+                    metrics.slack_connections.set_count(status.borrow_and_update().connected as u64);
+                    if status.changed().await.is_err() {
+                        return Err(anyhow!("the connections to Slack ended"));
+                    }
+                }
             });
         }
         match parts.join_next().await {

@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use crate::app::{App, Error, Request, Target};
-use crate::clock::real_sleep;
+use crate::clock::{instant_now, real_sleep};
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
+use crate::metrics::unix_seconds;
 use crate::store::timers;
 
 /// Timers that are fired together at most.
@@ -40,6 +41,14 @@ pub async fn run(app: App) {
 
 /// Fires everything that is due now; returns when the next timer is due.
 pub async fn tick(app: &App) -> Result<Option<DateTime<Utc>>, Error> {
+    let began = instant_now();
+    let next = fire(app).await?;
+    app.metrics().scheduler_tick.observe_real(began.elapsed());
+    app.metrics().scheduler_last_ok.set(unix_seconds(app.clock().now()));
+    Ok(next)
+}
+
+async fn fire(app: &App) -> Result<Option<DateTime<Utc>>, Error> {
     loop {
         let now = app.clock().now();
         let mut tx = app.db().read().await?;

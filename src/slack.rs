@@ -43,6 +43,7 @@ mod times;
 mod wire;
 
 pub use client::{API_URL, CALL_TIMEOUT, SEARCH_TIMEOUT, SetupError, Slack, SlackConfig};
+pub(crate) use client::{https_connector, is_loopback, tls_config};
 pub use error::{Class, Error, NotReached, RefusedUser};
 pub use inbound::{Ack, Inbound, Meta, Receive, SeenMessage};
 pub use methods::channels::Channel;

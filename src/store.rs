@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 
 pub mod alerts;
+pub mod audit;
 pub mod captures;
 pub mod chain;
 pub mod counters;

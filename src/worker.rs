@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
@@ -25,6 +26,7 @@ use crate::domain::event::Recorded;
 use crate::domain::roster::{Directory, Roster};
 use crate::guard::guarded;
 use crate::ids::ChannelId;
+use crate::metrics::{Outcome, Sent};
 use crate::slack::limits::Method;
 use crate::slack::pace::{Pace, Urgency};
 use crate::slack::scene::Scene;
@@ -186,7 +188,7 @@ impl Worker {
             }
             performed += works.len();
             for work in &works {
-                self.perform(work).await;
+                self.perform(work).boxed().await;
             }
         }
     }
@@ -212,11 +214,45 @@ impl Worker {
             }
             Err(broken) => self.broke_down(work, &broken),
         };
-        match self.inner.app.settle(work, settled).await {
+        let given_up = matches!(settled, Settled::GivenUp { .. });
+        let result = match &settled {
+            Settled::Done(finished) => Some(finished),
+            Settled::Again { finished, .. } | Settled::GivenUp { finished, .. } => finished.as_ref(),
+        };
+        let outcome = match result {
+            Some(Finished::Page { result, .. }) => Some(Outcome::of(result)),
+            _ => None,
+        };
+        let settled = self.inner.app.settle(work, settled).await;
+        self.measure(work, outcome, given_up, &settled);
+        match settled {
             Ok(true) => {}
             Ok(false) => tracing::info!(effect = %work.id, "another worker had taken this effect over"),
             // The lease runs out and the effect is tried again, as uncertain.
             Err(error) => tracing::error!(%error, effect = %work.id, "an outcome could not be recorded"),
+        }
+    }
+
+    /// How an attempt ended, once that is recorded.
+    fn measure(&self, work: &Work, outcome: Option<Outcome>, given_up: bool, settled: &Result<bool, Error>) {
+        let metrics = self.inner.app.metrics();
+        if given_up && matches!(settled, Ok(true)) {
+            metrics.outbox_dead.of((work.effect.lane(),)).count();
+        }
+        let page = match &work.effect {
+            Effect::Page { page } => work.incident.pages.get(page),
+            _ => None,
+        };
+        let (Some(page), Some(outcome)) = (page, outcome) else { return };
+        let sent = Sent::of(&page.to);
+        if matches!(settled, Ok(false)) {
+            return metrics.page_attempts.of((sent, Outcome::Fenced)).count();
+        }
+        metrics.page_attempts.of((sent, outcome)).count();
+        match outcome {
+            Outcome::Accepted => metrics.page_first_accept.of((sent,)).observe(self.now() - page.due_at),
+            Outcome::Ambiguous => metrics.outcome_unknown.count(),
+            Outcome::Rejected | Outcome::Failed | Outcome::Fenced => {}
         }
     }
 
@@ -231,6 +267,8 @@ impl Worker {
         }
         match &work.effect {
             Effect::Page { page } => self.page(work, *page).await,
+            // It has been claimed, and will be settled: that is all it is for.
+            Effect::Canary { .. } => Self::done(),
             Effect::UpdatePage { page } => self.update_page(work, *page).await,
             Effect::CreateChannel => self.create_channel(work).await,
             Effect::SetTopic => self.set_topic(work).await,
@@ -283,7 +321,7 @@ impl Worker {
             Effect::Capture { .. } => (Method::ConversationsHistory, None),
             Effect::Mark { .. } => (Method::ReactionsAdd, None),
             Effect::SendDocument { .. } => (Method::FilesGetUploadUrlExternal, None),
-            Effect::Export => return None,
+            Effect::Canary { .. } | Effect::Export => return None,
         })
     }
 

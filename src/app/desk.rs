@@ -9,12 +9,13 @@ use super::{Answered, Inner, Job, Request, Settled, Target, Work};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
 use crate::domain::effect::{Effect, Lane};
-use crate::domain::event::{Actor, Event, Recorded, Source};
-use crate::domain::incident::Incident;
+use crate::domain::event::{Actor, Event, Occurrence, Origin, Recorded, Source};
+use crate::domain::incident::{Incident, Severity};
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::roster::{Directory, Roster};
 use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted};
 use crate::ids::{IncidentId, IntegrationKey, WorkspaceId};
+use crate::metrics::Tally;
 use crate::store::{self, Tx, alerts, captures, chain, counters, history, inbox, incidents, outbox, timers};
 
 /// How long a claimed effect belongs to who claimed it; longer than any call's time-out.
@@ -48,6 +49,7 @@ pub(super) struct Desk<'a> {
     captures: Vec<captures::Capture>,
     /// The open incidents of the alerts in this batch.
     alerting: HashMap<AlertKey, IncidentId>,
+    tally: Tally,
 }
 
 type AlertKey = (IntegrationKey, String);
@@ -66,12 +68,14 @@ pub(super) struct Done {
     incidents: HashMap<IncidentId, Arc<Incident>>,
     timers: bool,
     outbox: bool,
+    tally: Tally,
 }
 
 enum Reply {
     Answer(Answer),
     Works(Vec<Work>),
     Settled(bool),
+    Sent,
 }
 
 impl<'a> Desk<'a> {
@@ -92,6 +96,7 @@ impl<'a> Desk<'a> {
             alerts: Vec::new(),
             captures: Vec::new(),
             alerting: HashMap::new(),
+            tally: Tally::default(),
         };
         desk.gather(batch).await?;
         let mut replies = Vec::with_capacity(batch.len());
@@ -102,6 +107,7 @@ impl<'a> Desk<'a> {
                     let (id, attempt, incident) = **work;
                     Reply::Settled(desk.settle(id, attempt, incident, settled).await?)
                 }
+                Job::Canary { nonce, .. } => desk.canary(nonce),
                 // Claims come last, so that they see what this batch has queued.
                 Job::Claim { .. } => Reply::Works(Vec::new()),
             });
@@ -112,10 +118,10 @@ impl<'a> Desk<'a> {
                 *works = desk.claim(lanes, *limit).await?;
             }
         }
-        let Desk { tx, sheets, .. } = desk;
+        let Desk { tx, sheets, tally, .. } = desk;
         tx.commit().await?;
         let incidents = sheets.into_iter().map(|(id, sheet)| (id, Arc::new(sheet.incident))).collect();
-        Ok(Done { replies, incidents, timers, outbox })
+        Ok(Done { replies, incidents, timers, outbox, tally })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -134,6 +140,7 @@ impl<'a> Desk<'a> {
                     }
                 }
                 Job::Settle { work, .. } => ids.push(work.2),
+                Job::Canary { .. } => {}
                 Job::Claim { lanes, limit, .. } => {
                     ids.extend(outbox::ready(&mut self.tx, self.now, lanes, limit_of(*limit)).await?);
                 }
@@ -177,7 +184,9 @@ impl<'a> Desk<'a> {
     /// One command. A refusal is an answer like any other; it is remembered under the delivery's key too.
     async fn handle(&mut self, request: &Request) -> Result<Answer, store::Error> {
         if let Some(answer) = request.key.as_ref().and_then(|key| self.answered.get(key)) {
-            return Ok(answer.clone());
+            let answer = answer.clone();
+            self.tally.repeated(request.key.as_deref().unwrap_or_default());
+            return Ok(answer);
         }
         if let Target::Incident(id) = &request.target
             && let Some(error) = self.damaged.remove(id)
@@ -289,6 +298,7 @@ impl<'a> Desk<'a> {
             return;
         }
         for recorded in &events {
+            self.tally.event(recorded, &after);
             for effect in react(recorded, &after, &self.roster) {
                 self.queue(&after, effect);
             }
@@ -313,6 +323,19 @@ impl<'a> Desk<'a> {
             created_at: self.now,
             due_at,
         });
+    }
+
+    /// An effect of no incident, which is done when somebody has claimed it and said so.
+    fn canary(&mut self, nonce: &str) -> Reply {
+        self.effects.push(outbox::New {
+            workspace: self.inner.workspace.clone(),
+            incident: None,
+            effect: Effect::Canary { nonce: nonce.to_owned() },
+            not_before: self.now,
+            created_at: self.now,
+            due_at: Some(self.now),
+        });
+        Reply::Sent
     }
 
     /// Keeps the look-up tables beside the history: which message made which entry, which alert fires where.
@@ -379,6 +402,7 @@ impl<'a> Desk<'a> {
                 (outbox::retry(&mut self.tx, &again).await?, finished.as_ref())
             }
         };
+        self.tally.fenced += u64::from(!ours);
         if let (true, Some(finished)) = (ours, finished)
             && !matches!(finished, Finished::Quietly)
             && self.sheets.contains_key(&id)
@@ -449,21 +473,19 @@ impl<'a> Desk<'a> {
         let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
+            self.tally.takeovers += u64::from(row.lapsed);
+            if let (None, Effect::Canary { .. }) = (row.incident, &row.effect) {
+                let incident = Arc::new(nobodys(&self.inner.workspace, self.now));
+                works.push(work_of(row, incident));
+                continue;
+            }
             let sheet = row.incident.and_then(|id| self.sheets.get(&id));
             let Some(sheet) = sheet.filter(|sheet| still_wanted(&row.effect, &sheet.incident)) else {
                 unwanted.push((row.id, row.attempt));
                 continue;
             };
             let incident = shared.entry(sheet.incident.id).or_insert_with(|| Arc::new(sheet.incident.clone())).clone();
-            works.push(Work {
-                id: row.id,
-                attempt: row.attempt,
-                effect: row.effect,
-                uncertain: row.uncertain,
-                lapsed: row.lapsed,
-                created_at: row.created_at,
-                incident,
-            });
+            works.push(work_of(row, incident));
         }
         outbox::finish(&mut self.tx, &unwanted).await?;
         Ok(works)
@@ -473,6 +495,7 @@ impl<'a> Desk<'a> {
 impl Done {
     /// Answers every caller, now that the commit is safe, and wakes who waits for work.
     pub(super) fn deliver(self, inner: &Inner, batch: Vec<Job>) {
+        self.tally.count(&inner.metrics);
         if self.timers {
             inner.timers.notify_one();
         }
@@ -488,10 +511,40 @@ impl Done {
                 }
                 (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
                 (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
+                (Job::Canary { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
                 _ => unreachable!("work() makes each reply for its own job"),
             }
         }
     }
+}
+
+fn work_of(row: outbox::Claimed, incident: Arc<Incident>) -> Work {
+    Work {
+        id: row.id,
+        attempt: row.attempt,
+        effect: row.effect,
+        uncertain: row.uncertain,
+        lapsed: row.lapsed,
+        created_at: row.created_at,
+        incident,
+    }
+}
+
+/// The incident of an effect that belongs to none: it is stored nowhere and has no number.
+fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
+    let event = Event::Opened {
+        number: 0,
+        title: String::new(),
+        severity: Severity::Sev4,
+        private: true,
+        zone: "UTC".to_owned(),
+        origin: Origin::Command { channel: None },
+        declares: false,
+        nonce: String::new(),
+    };
+    let occurrence = Occurrence { at: now, approx: false, actor: Actor::Firebell, source: None, event };
+    let opened = Recorded { seq: 1, recorded_at: now, occurrence };
+    Incident::begin(IncidentId(0), workspace.clone(), &opened).expect("it begins with its opening")
 }
 
 fn limit_of(limit: usize) -> u32 {

@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 
 use super::desk::{Desk, Done};
 use super::{Error, Inner, Job};
+use crate::clock::instant_now;
 use crate::guard::{Broken, guarded};
+use crate::metrics::Missed;
 use crate::store::Retry;
 
 /// Jobs in one transaction at most: bounds how long the first waits for the last.
@@ -51,8 +53,16 @@ async fn write(inner: &Inner, batch: Vec<Job>) {
 async fn work(inner: &Inner, batch: &[Job]) -> Result<Done, Error> {
     let mut races = 1;
     loop {
-        match guarded("deciding and writing commands", Desk::work(inner, batch)).await {
-            Ok(Ok(done)) => return Ok(done),
+        let began = instant_now();
+        let worked = guarded("deciding and writing commands", Desk::work(inner, batch)).await;
+        if let Ok(Err(error)) = &worked {
+            inner.metrics.db_missed.of((Missed::of(error),)).count();
+        }
+        match worked {
+            Ok(Ok(done)) => {
+                inner.metrics.db_tx.observe_real(began.elapsed());
+                return Ok(done);
+            }
             Ok(Err(error)) if error.retry() == Retry::Now && races < RACES_MAX => {
                 tracing::debug!(%error, races, "another replica was faster; trying again");
                 races += 1;
@@ -71,6 +81,7 @@ fn refuse(one: Vec<Job>, error: Error) {
             Job::Handle { reply, .. } => drop(reply.send(Err(error))),
             Job::Claim { reply, .. } => drop(reply.send(Err(error))),
             Job::Settle { reply, .. } => drop(reply.send(Err(error))),
+            Job::Canary { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }

@@ -3,8 +3,10 @@
 //! Works with whatever is there: without Slack, without the database, with half of the secrets. It changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use futures_util::FutureExt as _;
@@ -16,18 +18,22 @@ use crate::clock::Clock;
 use crate::config::secrets::{Secrets, environment};
 use crate::config::{Config, DEFAULT_PATH, Mode, Problem};
 use crate::doctor::{
-    self, Asked, Calls, ChannelState, DatabaseState, Engine, Failed, GroupState, Identity, PersonState, Severity,
-    TokenKind, Transport, Uses,
+    self, Asked, Calls, Chains, ChannelState, DatabaseState, Engine, Failed, Figures, GroupState, Identity,
+    PersonState, Severity, TokenKind, Transport, Uses,
 };
 use crate::domain::roster::{Directory, UserGroup};
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::{API_URL, Slack, SlackConfig};
 use crate::store::look::SeenPlace;
-use crate::store::{Db, look, people, settings};
+use crate::store::{Db, audit, history, incidents, look, people, settings};
 use crate::{manifest, program};
 
 /// Digits of a signing secret of Slack's.
 const SIGNING_SECRET_DIGITS: usize = 32;
+/// Hash chains that are followed, the newest; `firebell verify` follows all.
+const CHAINS_CHECKED_MAX: usize = 100;
+/// How long the running program may take to tell its metrics.
+const METRICS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Say what would keep a page from going out, and what to do about it.
 ///
@@ -50,7 +56,7 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
     let slack = client(&config, &secrets);
     let (directory, channels) = who_is_who(&slack, &secrets, &clock).await;
     let asked = asked(&config, &secrets, &unreadable, &directory, &channels);
-    let facts = doctor::examine(asked, &calls(slack, &secrets, &clock), clock.now()).await;
+    let facts = doctor::examine(asked, &calls(&config, slack, &secrets, &clock), clock.now()).await;
     let findings = doctor::findings(&facts);
     let mut text = String::new();
     doctor::print(&findings, &mut text)?;
@@ -167,7 +173,7 @@ where
     }
 }
 
-fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Calls {
+fn calls(config: &Config, slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Calls {
     let slack = Arc::new(slack);
     let [auth, socket, channel, user, groups] = std::array::from_fn(|_| Arc::clone(&slack));
     let (database_url, clock) = (secrets.database_url.clone(), clock.clone());
@@ -228,12 +234,64 @@ fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Call
             let (url, clock) = (database_url.clone(), clock.clone());
             async move { database(&url, &clock).await }.boxed()
         }),
+        metrics: metrics_address(config).map(|at| {
+            let ask: Box<dyn Fn() -> BoxFuture<'static, Result<Figures, Failed>> + Send + Sync> =
+                Box::new(move || async move { figures(at).await }.boxed());
+            ask
+        }),
     }
+}
+
+/// Where the running program shows its metrics, seen from this machine.
+fn metrics_address(config: &Config) -> Option<SocketAddr> {
+    let settings = &config.settings;
+    let mut at = settings.metrics.bind.or(settings.metrics.on_server.then_some(settings.server.bind))?;
+    if at.ip().is_unspecified() {
+        at.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    Some(at)
+}
+
+async fn figures(at: SocketAddr) -> Result<Figures, Failed> {
+    let client = reqwest::Client::builder().no_proxy().timeout(METRICS_PATIENCE).build();
+    let asked = async {
+        let answer = client?.get(format!("http://{at}/metrics")).send().await?.error_for_status()?;
+        answer.text().await
+    };
+    let text = asked.await.map_err(|error| {
+        let status = error.status().map(|status| format!("{at} answers with HTTP status {}", status.as_u16()));
+        Failed(status.unwrap_or_else(|| format!("{at} does not answer")))
+    })?;
+    Figures::read(&text).ok_or_else(|| Failed(format!("what answers at {at} is not Firebell")))
+}
+
+/// Follows the hash chains of the newest incidents; `None` where the database cannot be read.
+async fn chains(url: &str, clock: &Clock) -> Option<Chains> {
+    let db = Db::open_to_read(url, clock).await.ok()?;
+    let mut tx = db.read().await.ok()?;
+    let ids = incidents::all_ids(&mut tx).await.ok()?;
+    let mut chains = Chains { checked: 0, broken: 0 };
+    for id in ids.into_iter().rev().take(CHAINS_CHECKED_MAX) {
+        chains.checked += 1;
+        let holds = history::verify(&mut tx, id).await.is_ok_and(|verified| verified.is_ok());
+        chains.broken += usize::from(!holds);
+    }
+    drop(tx);
+    db.close().await;
+    Some(chains)
 }
 
 async fn database(url: &SecretString, clock: &Clock) -> Result<DatabaseState, Failed> {
     let seen = look::look(url.expose_secret(), clock).await.map_err(|error| Failed(error.to_string()))?;
+    let (disk_free, is_there) = match &seen.place {
+        SeenPlace::Sqlite { path, exists, .. } => (audit::disk_free(path), *exists),
+        SeenPlace::Postgres { .. } => (None, true),
+    };
+    let readable = is_there && seen.migrations_pending == 0;
+    let chains = if readable { chains(url.expose_secret(), clock).await } else { None };
     Ok(DatabaseState {
+        disk_free,
+        chains,
         engine: match seen.place {
             SeenPlace::Sqlite { path, version, exists } => Engine::Sqlite { path, version, exists },
             SeenPlace::Postgres { version } => Engine::Postgres { version },

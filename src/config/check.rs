@@ -23,6 +23,16 @@ pub fn describe(config: &Config, secrets: &Result<Secrets, Vec<Problem>>) -> Str
     }
     line("Incidents", &incidents(config));
     line("Export", &export(config));
+    if let Some(bind) = settings.metrics.bind {
+        line("Metrics", &format!("http://{bind}/metrics"));
+    }
+    if settings.metrics.on_server {
+        line("Metrics", &format!("http://{}/metrics, for whoever reaches the pages", settings.server.bind));
+    }
+    if let Some(heartbeat) = &settings.heartbeat {
+        let host = heartbeat.url.host_str().unwrap_or_default();
+        line("Heartbeat", &format!("every {}, heard by {host}", in_words(heartbeat.every_s)));
+    }
     text.push('\n');
     for team in &config.plan.teams {
         text.push_str(&team_in_words(team));

@@ -12,7 +12,7 @@ use super::targets::{ChannelName, Named, Placed};
 use super::{
     ClockStyle, Config, Database, Export, Format, Mode, People, PermissionsPlan, Plan, Server, Settings, Slack,
 };
-use super::{secrets, teams};
+use super::{secrets, teams, watch};
 use crate::domain::civil;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
@@ -25,8 +25,19 @@ const CHANNEL_PREFIX_CHARS_MAX: usize = 20;
 pub(super) const SEVERITIES: &[(&str, Severity)] =
     &[("sev1", Severity::Sev1), ("sev2", Severity::Sev2), ("sev3", Severity::Sev3), ("sev4", Severity::Sev4)];
 
-const SECTIONS: &[&str] =
-    &["slack", "server", "database", "incidents", "export", "permissions", "teams", "fallback", "integrations"];
+const SECTIONS: &[&str] = &[
+    "slack",
+    "server",
+    "database",
+    "incidents",
+    "export",
+    "permissions",
+    "teams",
+    "fallback",
+    "integrations",
+    "metrics",
+    "heartbeat",
+];
 
 /// Reads the whole file.
 pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
@@ -56,13 +67,25 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
     let fallback = teams::fallback(&mut reader, &root);
     let (integrations, routes) = teams::integrations(&mut reader, &root, folder, &team_plans);
 
+    let metrics = watch::metrics(&mut reader, &root);
+    let heartbeat = watch::heartbeat(&mut reader, &root);
+
     reader.problems.retain(|problem| problem.span.as_ref().is_none_or(|span| !blots.cover(span)));
     reader.problems.extend(secrets);
     if !reader.problems.is_empty() {
         return Err(Mistakes::new(path, &blots.shown, reader.problems));
     }
     Ok(Config {
-        settings: Settings { slack, server, database, clock: incidents.clock, export, integrations },
+        settings: Settings {
+            slack,
+            server,
+            database,
+            clock: incidents.clock,
+            export,
+            integrations,
+            metrics,
+            heartbeat,
+        },
         plan: Plan {
             teams: team_plans,
             fallback,

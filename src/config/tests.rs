@@ -355,3 +355,31 @@ fn what_slack_does_not_know_is_left_out_of_the_roster_and_told() {
     assert_eq!(unknown.expect("one name").problems().len(), 1);
     assert!(config.resolve(&directory(), &channels()).is_err());
 }
+
+#[test]
+fn a_heartbeat_that_anybody_could_fake_or_that_beats_too_often_is_refused() {
+    let told = |text: &str| {
+        let mistakes =
+            Config::parse(&format!("{text}\n[fallback]\ntargets = [\"@ana\"]\n"), Path::new("firebell.toml"));
+        mistakes.expect_err("is refused").problems().iter().map(|problem| problem.sentence.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("[heartbeat]\nurl = \"http://hc.example/ping\""),
+        ["The heartbeat's address is not encrypted: whoever reads it can keep the alarm silent."]
+    );
+    assert_eq!(told("[heartbeat]\nurl = \"hc.example\""), ["\"hc.example\" is no web address."]);
+    assert_eq!(told("[heartbeat]\nevery = \"1s\""), ["\"every\" must be from 10 s to 1 h."]);
+    assert_eq!(told("[metrics]\nbind = \"9464\""), ["\"9464\" is no address to listen on."]);
+}
+
+#[test]
+fn a_heartbeat_without_an_address_is_none() {
+    let parsed = |text: &str| {
+        let text = format!("{text}\n[fallback]\ntargets = [\"@ana\"]\n");
+        Config::parse(&text, Path::new("firebell.toml")).expect("is in order").settings
+    };
+    assert_eq!(parsed("[heartbeat]\nevery = \"1m\"").heartbeat, None);
+    let heard = parsed("[heartbeat]\nurl = \"https://hc.example/ping/1b2c\"").heartbeat.expect("is heard");
+    assert_eq!((heard.every_s, heard.tells_failure), (30, true));
+    assert_eq!(parsed("[metrics]\nbind = \"127.0.0.1:9464\"").metrics.bind, "127.0.0.1:9464".parse().ok());
+}

@@ -32,21 +32,22 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     database(facts, &mut paper);
     clock(facts, &mut paper);
     machine(facts, &mut paper);
+    super::guarantee::guarantee(facts, &mut paper);
     paper.0
 }
 
 #[derive(Default)]
-struct Paper(Vec<Finding>);
+pub(super) struct Paper(Vec<Finding>);
 
 impl Paper {
-    fn ok(&mut self, area: Area, sentence: impl Into<String>) {
+    pub(super) fn ok(&mut self, area: Area, sentence: impl Into<String>) {
         self.0.push(Finding { area, severity: Severity::Ok, sentence: sentence.into(), remedy: None });
     }
-    fn warning(&mut self, area: Area, sentence: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn warning(&mut self, area: Area, sentence: impl Into<String>, remedy: impl Into<String>) {
         let remedy = Some(remedy.into());
         self.0.push(Finding { area, severity: Severity::Warning, sentence: sentence.into(), remedy });
     }
-    fn problem(&mut self, area: Area, sentence: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn problem(&mut self, area: Area, sentence: impl Into<String>, remedy: impl Into<String>) {
         let remedy = Some(remedy.into());
         self.0.push(Finding { area, severity: Severity::Problem, sentence: sentence.into(), remedy });
     }

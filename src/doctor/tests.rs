@@ -79,6 +79,8 @@ fn database() -> DatabaseState {
         migrations_pending: 0,
         clock_ahead: None,
         last_command_at: Some(now() - TimeDelta::minutes(90)),
+        disk_free: None,
+        chains: None,
     }
 }
 
@@ -98,6 +100,7 @@ fn well() -> Facts {
         groups: Told::Yes([("S1".into(), group())].into()),
         database: Told::Yes(database()),
         export_directory: Told::NotAsked,
+        running: Told::NotAsked,
     }
 }
 
@@ -146,6 +149,8 @@ fn everything_that_can_go_wrong_in_slack_is_said_with_the_way_out() {
         migrations_pending: 2,
         clock_ahead: Some(TimeDelta::seconds(9)),
         last_command_at: None,
+        disk_free: Some(40 << 20),
+        chains: Some(Chains { checked: 12, broken: 1 }),
     });
     if let Told::Yes(identity) = &mut facts.identity {
         identity.slack_at = Some(now() - TimeDelta::seconds(400));
@@ -303,6 +308,7 @@ fn calls(made: &Arc<Mutex<Vec<String>>>) -> Calls {
         }),
         groups: ask(made, "usergroups.list", [(UserGroupId::new("S1"), group())].into()),
         database: ask(made, "database", database()),
+        metrics: None,
     }
 }
 
@@ -358,4 +364,58 @@ fn a_secret_that_cannot_be_read_is_a_problem_of_the_machine() {
     let mut facts = well();
     facts.asked.unreadable = vec![("PAGER_KEY is not set.".to_owned(), Some("Set it.".to_owned()))];
     assert_eq!(problems(&facts), ["PAGER_KEY is not set."]);
+}
+
+#[test]
+fn the_promise_is_judged_by_what_the_running_program_says_of_itself() {
+    let mut facts = well();
+    let tested_s = crate::metrics::unix_seconds(now()) - 12.0;
+    let kept = Figures {
+        pages: 214,
+        lateness_p99_s: Some(0.5),
+        self_test_ok_at_s: tested_s,
+        chain_ok_at_s: tested_s,
+        ..Figures::default()
+    };
+    facts.running = Told::Yes(kept.clone());
+    facts.database = Told::Yes(DatabaseState {
+        disk_free: Some(40 << 30),
+        chains: Some(Chains { checked: 3, broken: 0 }),
+        ..database()
+    });
+    let said = |facts: &Facts| {
+        let about = findings(facts).into_iter().filter(|finding| finding.area == Area::Guarantee);
+        about.map(|finding| format!("{:?}: {}", finding.severity, finding.sentence)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        said(&facts),
+        [
+            "Ok: 99 of 100 pages were attempted within 0.5 s of their time (214 since its start).",
+            "Ok: A page to nobody went the whole way 12 s ago.",
+            "Ok: Histories are as written: 3 of 3 chains hold.",
+            "Ok: 40960 MB are free beside the database.",
+        ]
+    );
+    facts.running = Told::Yes(Figures {
+        lateness_p99_s: Some(30.0),
+        unaccepted_s: 75.0,
+        audit_findings: 1.0,
+        self_test_ok_at_s: 0.0,
+        clock_jumps: 2.0,
+        ..kept
+    });
+    facts.database = Told::Yes(DatabaseState { disk_free: Some(1 << 20), ..database() });
+    assert_eq!(
+        said(&facts),
+        [
+            "Warning: Of 214 pages since its start more than 1 in 100 came late, up to 30 s.",
+            "Problem: A page is 75 s overdue at this moment.",
+            "Problem: The auditor found calls that nobody takes further.",
+            "Problem: No page to nobody, which is sent as a test, has gone the whole way lately.",
+            "Warning: The machine's clock was set 2 times since Firebell started.",
+            "Problem: 1 MB are free beside the database.",
+        ]
+    );
+    facts.running = Told::No("no connection".into());
+    assert_eq!(worst(&findings(&Facts { database: Told::Yes(database()), ..facts })), Severity::Warning);
 }

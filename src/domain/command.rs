@@ -1,6 +1,6 @@
 //! What people, machines and timers ask for. Imperative; may be refused.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{NoteKind, Origin, PageResult, Source};
@@ -188,6 +188,11 @@ pub enum Command {
     TimerDue(Timer),
     /// The worker finished (or gave up) an effect of this incident.
     EffectFinished(Finished),
+    /// The machine's clock was set by so much, noticed a moment ago; deadlines follow it by `deadlines`.
+    ClockSet {
+        step: TimeDelta,
+        deadlines: TimeDelta,
+    },
     /// The incident's channel was archived or deleted by somebody.
     ChannelGone {
         error: String,
@@ -358,6 +363,7 @@ impl Command {
             | Self::AlertCleared { .. }
             | Self::TimerDue(_)
             | Self::EffectFinished(_)
+            | Self::ClockSet { .. }
             | Self::ChannelGone { .. }
             | Self::Activity { .. } => None,
         }

@@ -180,6 +180,7 @@ impl Draft<'_> {
             }
             Command::TimerDue(timer) => Ok(self.timer_due(timer)),
             Command::EffectFinished(finished) => Ok(self.effect_finished(finished)),
+            Command::ClockSet { step, deadlines } => Ok(self.clock_set(*step, *deadlines)),
             Command::ChannelGone { error } => Ok(self.channel_gone(error)),
             Command::Activity { user } => Ok(self.activity(user)),
         }

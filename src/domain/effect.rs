@@ -16,6 +16,10 @@ pub enum Effect {
     Page {
         page: PageId,
     },
+    /// A page to nobody, of no incident: the self-test, which proves that pages go out.
+    Canary {
+        nonce: String,
+    },
     /// Edit a page's message to show who has it, or that it is over.
     UpdatePage {
         page: PageId,
@@ -94,7 +98,7 @@ impl Lane {
 impl Effect {
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Page { .. } => Lane::Page,
+            Self::Page { .. } | Self::Canary { .. } => Lane::Page,
             Self::UpdatePage { .. } | Self::PostEscalation { .. } | Self::UpdateEscalation { .. } => Lane::Answer,
             Self::PostCard | Self::UpdateCard | Self::Announce | Self::UpdateAnnouncement => Lane::Card,
             Self::CreateChannel | Self::SetTopic | Self::Invite { .. } | Self::PinCard => Lane::Channel,
@@ -132,7 +136,7 @@ impl Effect {
             Self::CatchUp => Some("catch-up".into()),
             Self::PostAside { seq } => Some(format!("aside:{seq}")),
             Self::Tell { user, seq } => Some(format!("tell:{user}:{seq}")),
-            Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } => None,
+            Self::Canary { .. } | Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } => None,
         }
     }
 }

@@ -356,6 +356,14 @@ pub enum Event {
         text: String,
     },
 
+    /// The clock of the machine that Firebell runs on was set, which is no ordinary passing of time. Deadlines under way
+    /// were moved by `deadlines_ms`, so that they are as far away as before; 0 where they were left alone.
+    ClockSet {
+        step_ms: i64,
+        #[serde(default)]
+        deadlines_ms: i64,
+    },
+
     /// A person marked a message that must be fetched before it can be taken into the timeline.
     CaptureRequested {
         message: MessageRef,

@@ -4,7 +4,7 @@ mod escalations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::event::{Actor, Event, Recorded, TeamRef};
 use super::incident::{Channel, FiringAlert, Incident, Status, Task};
@@ -54,6 +54,7 @@ impl Incident {
             card: None,
             announcement: None,
             postmortem_message: None,
+            clock_sets: 0,
         };
         incident.meet(&occurrence.actor);
         Some(incident)
@@ -231,6 +232,11 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         Event::AnnouncementPosted { message } => incident.announcement = Some(message.clone()),
         Event::PostmortemPosted { message } => incident.postmortem_message = Some(message.clone()),
         Event::EscalationPosted { escalation, message } => incident.post_escalation(*escalation, message),
+
+        Event::ClockSet { deadlines_ms, .. } => {
+            incident.clock_sets = incident.clock_sets.saturating_add(1);
+            incident.move_deadlines(TimeDelta::milliseconds(*deadlines_ms));
+        }
     }
 }
 

@@ -270,6 +270,9 @@ pub struct Incident {
     pub card: Option<MessageRef>,
     pub announcement: Option<MessageRef>,
     pub postmortem_message: Option<MessageRef>,
+    /// How often its history says that the machine's clock was set.
+    #[serde(default)]
+    pub clock_sets: u32,
 }
 
 impl Incident {

@@ -18,5 +18,7 @@ pub const PAGES_PER_ESCALATION_MAX: usize = 500;
 pub const PAST_DAYS_MAX: i64 = 3_660;
 /// How far ahead a typed time may lie, in seconds: clocks differ a little.
 pub const FUTURE_S_MAX: i64 = 120;
+/// How often one incident tells that the machine's clock was set; a clock that is set all the time is one story.
+pub const CLOCK_SETS_TOLD_MAX: u32 = 20;
 /// How long the button "Undo" works, in seconds; later the command that ends a thing must be meant.
 pub const UNDO_S_MAX: i64 = 600;

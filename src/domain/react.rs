@@ -197,6 +197,7 @@ impl Effects<'_> {
             | Event::MeasureAdded { .. }
             | Event::MeasureRemoved { .. }
             | Event::ProseWritten { .. }
+            | Event::ClockSet { .. }
             | Event::PostmortemPosted { .. } => {}
         }
     }
@@ -355,7 +356,8 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
         Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } | Effect::CatchUp => in_channel,
-        Effect::Tell { .. }
+        Effect::Canary { .. }
+        | Effect::Tell { .. }
         | Effect::Capture { .. }
         | Effect::Mark { .. }
         | Effect::SendDocument { .. }

@@ -233,6 +233,7 @@ impl<'h> View<'h> {
             }
             Event::AlertRepeated { text, .. } => Told::new(EntryKind::Alert, text).auto(),
             Event::AlertCleared { text, .. } => Told::new(EntryKind::Alert, text),
+            Event::ClockSet { step_ms, .. } => Told::new(EntryKind::Note, clock_set(*step_ms)).auto(),
             Event::Escalated { .. }
             | Event::TierStarted { .. }
             | Event::TierSkipped { .. }
@@ -373,6 +374,22 @@ fn missed(unreachable: &[Unreachable]) -> String {
     if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
 }
 
+/// "The server's clock was set back by 1 h".
+pub(crate) fn clock_set(step_ms: i64) -> String {
+    let way = if step_ms < 0 { "back" } else { "forward" };
+    let mut left = step_ms.unsigned_abs() / 1_000;
+    let mut parts = Vec::new();
+    for (unit_s, unit) in [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")] {
+        if left >= unit_s {
+            parts.push(format!("{} {unit}", left / unit_s));
+            left %= unit_s;
+        }
+    }
+    parts.truncate(2);
+    let span = if parts.is_empty() { "less than a second".to_owned() } else { parts.join(" ") };
+    format!("The server's clock was set {way} by {span}")
+}
+
 fn after_colon(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
@@ -381,4 +398,21 @@ fn after_colon(text: &str) -> String {
 pub(crate) fn capitalised(words: &str) -> String {
     let mut characters = words.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_the_clock_is_told_in_its_two_largest_parts() {
+        for (step_ms, told) in [
+            (-3_600_000, "back by 1 h"),
+            (90_500, "forward by 1 min 30 s"),
+            (-93_784_000, "back by 1 d 2 h"),
+            (400, "forward by less than a second"),
+        ] {
+            assert_eq!(clock_set(step_ms), format!("The server's clock was set {told}"));
+        }
+    }
 }

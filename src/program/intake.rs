@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 
 use crate::alerts;
 use crate::app::{App, Error, Request, Target};
+use crate::clock::instant_now;
 use crate::config::{Config, IntegrationKind};
 use crate::domain::answer::Said;
 use crate::domain::command::Command;
@@ -14,6 +15,7 @@ use crate::domain::event::Actor;
 use crate::domain::incident::Incident;
 use crate::domain::rejection::RejectionKind;
 use crate::ids::{IntegrationKey, random_id};
+use crate::metrics::Delivery;
 
 /// Who may send alerts: what the configuration names, with the sums of the secrets.
 pub(super) fn keys(config: &Config, mut sums: BTreeMap<IntegrationKey, Vec<[u8; 32]>>) -> Arc<alerts::Keys> {
@@ -34,10 +36,12 @@ pub(super) fn submit(app: &App) -> alerts::Submit {
     Arc::new(move |signals: Vec<alerts::Signal>| {
         let app = app.clone();
         async move {
+            let began = instant_now();
             let mut accepted = Vec::with_capacity(signals.len());
             for signal in signals {
                 accepted.push(submit_one(&app, signal).await?);
             }
+            app.metrics().ingress.of((Delivery::Alert,)).observe_real(began.elapsed());
             Ok(accepted)
         }
         .boxed()

@@ -18,11 +18,13 @@ use serde_json::{Map, Value};
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientHttpConnector as _};
 use url::{Host, Url};
 
-use super::error::{Error, Kind};
+use super::error::{Class, Error, Kind};
 use super::fields;
 use super::limits::Method;
 use super::wire::{Answer, JSON, Wire};
+use crate::clock::{Clock, instant_now};
 use crate::ids::WorkspaceId;
+use crate::metrics::{Code, Metrics, unix_seconds};
 
 /// Slack's own address of the Web API; `SLACK_API_URL` names another.
 pub const API_URL: &str = "https://slack.com/api";
@@ -51,12 +53,21 @@ pub struct SlackConfig {
     /// Sent along where an app installed for a whole organisation must say which workspace it means.
     pub workspace: Option<WorkspaceId>,
     pub call_timeout: Duration,
+    /// Where calls are counted.
+    pub metrics: Metrics,
 }
 
 impl SlackConfig {
     /// Slack itself, with the usual time-out.
     pub fn new(bot_token: SecretString) -> Self {
-        Self { api_url: API_URL.to_owned(), bot_token, app_token: None, workspace: None, call_timeout: CALL_TIMEOUT }
+        Self {
+            api_url: API_URL.to_owned(),
+            bot_token,
+            app_token: None,
+            workspace: None,
+            call_timeout: CALL_TIMEOUT,
+            metrics: Metrics::default(),
+        }
     }
 }
 
@@ -138,7 +149,7 @@ impl Slack {
         let token = self.token(method, As::Bot)?;
         let session = self.inner.client.open_session(&token);
         let call = session.http_session_api.http_get::<Value, _, String>(method.as_str(), &query, None);
-        self.answer(method, call).await
+        self.measured(method, self.answer(method, call)).await
     }
 
     /// Writes with either token.
@@ -147,15 +158,14 @@ impl Slack {
         let token = self.token(method, who)?;
         let session = self.inner.client.open_session(&token);
         let call = session.http_session_api.http_post::<_, Value>(method.as_str(), &body, None);
-        self.answer(method, call).await
+        self.measured(method, self.answer(method, call)).await
     }
 
     /// Posts to a `response_url`, without a token. Slack answers the text `ok`; any success means the same.
     pub(super) async fn post_to_url(&self, url: &str, body: &Value) -> Result<(), Error> {
         let method = Method::ResponseUrl;
         let url = lent_address(method, url)?;
-        let body = (JSON, body.to_string().into());
-        self.exchange(method, &url, None, body).await?.accepted().map_err(|error| Error::from_client(method, error))
+        self.give(method, &url, (JSON, body.to_string().into())).await
     }
 
     /// Calls a method and returns the answer with what its headers say.
@@ -163,17 +173,60 @@ impl Slack {
         let token = self.token(method, As::Bot)?;
         let url =
             self.wire().create_method_uri_path(method.as_str()).map_err(|error| Error::from_client(method, error))?;
-        let answer = self.exchange(method, &url, Some(&token), (JSON, "{}".into())).await?;
-        let value = answer.read().map_err(|error| Error::from_client(method, error))?;
-        Ok((checked(method, value)?, Headers::read(&answer.headers)))
+        let call = async {
+            let answer = self.exchange(method, &url, Some(&token), (JSON, "{}".into())).await?;
+            let value = answer.read().map_err(|error| Error::from_client(method, error))?;
+            Ok((checked(method, value)?, Headers::read(&answer.headers)))
+        };
+        self.measured(method, call).await
+    }
+
+    /// Counts a call, how long it took and what became of it.
+    async fn measured<T>(&self, method: Method, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let metrics = &self.inner.config.metrics;
+        let began = instant_now();
+        let outcome = call.await;
+        metrics.slack_latency.of((method,)).observe_real(began.elapsed());
+        // The others go without the bot's token and say nothing about it.
+        let by_bot = !matches!(method, Method::AppsConnectionsOpen | Method::ResponseUrl | Method::FileUpload);
+        let code = match &outcome {
+            Ok(_) => {
+                // The world's time, for those who compare it with theirs.
+                metrics.slack_last_success.set(unix_seconds(Clock::System.now()));
+                if by_bot {
+                    metrics.slack_token_refused.set_count(0);
+                }
+                Code::Ok
+            }
+            Err(error) => {
+                if by_bot && error.is_token_refused() {
+                    metrics.slack_token_refused.set_count(1);
+                }
+                let class = error.class();
+                if let Class::RateLimited { after } = class {
+                    metrics.slack_retry_after.set(after.as_secs_f64());
+                }
+                Code::of(&class)
+            }
+        };
+        metrics.slack_requests.of((method, code)).count();
+        outcome
     }
 
     /// Sends a file's bytes to the address that Slack lent for them, without a token.
     pub(super) async fn post_bytes(&self, url: &str, bytes: Vec<u8>) -> Result<(), Error> {
         let method = Method::FileUpload;
         let url = lent_address(method, url)?;
-        let body = ("application/octet-stream", bytes.into());
-        self.exchange(method, &url, None, body).await?.accepted().map_err(|error| Error::from_client(method, error))
+        self.give(method, &url, ("application/octet-stream", bytes.into())).await
+    }
+
+    /// Sends to a lent address, whose answer says nothing but yes or no.
+    async fn give(&self, method: Method, url: &Url, body: (&str, Bytes)) -> Result<(), Error> {
+        let call = async {
+            let answer = self.exchange(method, url, None, body).await?;
+            answer.accepted().map_err(|error| Error::from_client(method, error))
+        };
+        self.measured(method, call).await
     }
 
     fn wire(&self) -> &Wire {
@@ -235,7 +288,7 @@ fn checked(method: Method, answer: Value) -> Result<Value, Error> {
 }
 
 /// Whether an address is on this machine, the only place where an unencrypted connection is allowed.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
         Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
@@ -245,7 +298,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 /// Trusts the machine's certificate authorities, with ring whatever else the program links.
-fn tls_config(local: bool) -> Result<ClientConfig, SetupError> {
+pub(crate) fn tls_config(local: bool) -> Result<ClientConfig, SetupError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring speaks the default versions");
@@ -257,7 +310,7 @@ fn tls_config(local: bool) -> Result<ClientConfig, SetupError> {
     }
 }
 
-fn https_connector(local: bool, tls: ClientConfig) -> HttpsConnector<HttpConnector> {
+pub(crate) fn https_connector(local: bool, tls: ClientConfig) -> HttpsConnector<HttpConnector> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);

@@ -23,6 +23,7 @@ use super::message::Message;
 use super::scene::Scene;
 use super::{Response, Slack, modals};
 use crate::app::{Answered, App, Error, Request, Target};
+use crate::clock::instant_now;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::civil::{self, Zone};
 use crate::domain::command::Command;
@@ -31,6 +32,7 @@ use crate::domain::incident::Incident;
 use crate::domain::rejection::Rejection;
 use crate::guard::guarded;
 use crate::ids::{ChannelId, IncidentId, MessageRef, UserId, random_id};
+use crate::metrics::{Delivery, unix_seconds};
 use crate::store;
 
 /// How long a command waits for Slack to describe somebody we have never met.
@@ -83,7 +85,27 @@ impl Dispatch {
     async fn receive(&self, inbound: Inbound, meta: Meta) -> Ack {
         let asker = asker(&inbound);
         let is_command = matches!(inbound, Inbound::Command(_));
-        match guarded("taking a delivery from Slack", Box::pin(self.take(inbound, meta))).await {
+        let kind = match &inbound {
+            Inbound::Command(_) => Delivery::Command,
+            Inbound::Interaction(_) => Delivery::Interaction,
+            Inbound::Event(_) => Delivery::Event,
+        };
+        let metrics = self.app.metrics();
+        metrics.slack_last_received.set(unix_seconds(meta.received_at));
+        let began = instant_now();
+        let ack = self.receive_guarded(inbound, meta, asker, is_command).await;
+        metrics.ingress.of((kind,)).observe_real(began.elapsed());
+        ack
+    }
+
+    async fn receive_guarded(
+        &self,
+        inbound: Inbound,
+        meta: Meta,
+        asker: Option<(UserId, Way)>,
+        is_command: bool,
+    ) -> Ack {
+        match guarded("taking a delivery from Slack", self.take(inbound, meta).boxed()).await {
             Ok(ack) => ack,
             Err(broken) if is_command => shown(answers::breakdown(&broken.reference)),
             Err(broken) => {

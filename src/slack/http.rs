@@ -23,6 +23,7 @@ use super::inbound::{
 };
 use super::signature::{Accepted, Refused, SIGNATURE_HEADER, TIMESTAMP_HEADER, Verifier};
 use crate::clock::Clock;
+use crate::metrics::{self, Metrics};
 
 /// The largest body read before its signature is checked, bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -37,12 +38,14 @@ pub struct HttpConfig {
     pub clock: Clock,
     /// Bytes; [`BODY_BYTES_MAX`] is the usual.
     pub body_bytes_max: usize,
+    /// Where requests are counted that are turned away.
+    pub metrics: Metrics,
 }
 
 impl HttpConfig {
     /// The usual limits.
     pub fn new(signing_secret: SecretString, clock: Clock) -> Self {
-        Self { signing_secret, clock, body_bytes_max: BODY_BYTES_MAX }
+        Self { signing_secret, clock, body_bytes_max: BODY_BYTES_MAX, metrics: Metrics::default() }
     }
 }
 
@@ -51,6 +54,7 @@ struct Door {
     clock: Clock,
     body_bytes_max: usize,
     receive: Receive,
+    metrics: Metrics,
     warned_minute: AtomicI64,
 }
 
@@ -68,6 +72,7 @@ pub fn router(config: HttpConfig, receive: Receive) -> Router {
         clock: config.clock,
         body_bytes_max: config.body_bytes_max,
         receive,
+        metrics: config.metrics,
         warned_minute: AtomicI64::new(i64::MIN),
     });
     let at =
@@ -102,6 +107,7 @@ impl Door {
             Ok(_) | Err(_) if is_ssl_check(&body) => return StatusCode::OK.into_response(),
             Ok(accepted) => accepted,
             Err(refused) => {
+                self.metrics.signature_failures.of((metrics::Turned::of(refused),)).count();
                 self.log_refused(route, refused, now);
                 return (StatusCode::UNAUTHORIZED, refused.to_string()).into_response();
             }

@@ -102,6 +102,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::DocumentRequested { .. }
         | Event::DocumentNotSent { .. }
         | Event::CaptureRequested { .. }
+        | Event::ClockSet { .. }
         | Event::PostmortemPosted { .. } => return None,
     })
 }

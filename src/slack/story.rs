@@ -89,6 +89,7 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::CardPosted { .. }
         | Event::AnnouncementPosted { .. }
         | Event::EscalationPosted { .. }
+        | Event::ClockSet { .. }
         | Event::PostmortemPosted { .. } => None,
     }
 }
@@ -157,6 +158,10 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
         Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
+        Event::ClockSet { step_ms, .. } => {
+            let set = crate::domain::timeline::clock_set(*step_ms);
+            mrkdwn!("{}.", Untrusted(&set).line(QUOTE_CHARS_MAX))
+        }
         Event::ChannelFailed { error } => mrkdwn!("The channel could not be made: {}.", reason(error)),
         Event::ImpactStartSet { start_at: Some(at) } => {
             mrkdwn!("{} set the start of the impact to {}.", who, scene.time(*at))

@@ -18,6 +18,7 @@ use crate::domain::incident::{Incident, Severity, Status};
 use crate::domain::postmortem::{Format, Postmortem};
 use crate::export;
 use crate::store;
+use crate::watch::Watch;
 use crate::worker::Documents;
 
 /// Incidents on one page of the list.
@@ -41,8 +42,9 @@ impl From<store::Error> for Missing {
     }
 }
 
-/// All pages and the two probes: `/healthz` says that the process answers, `/readyz` that the database does too.
-pub fn router(app: App, documents: Documents) -> Router {
+/// All pages and the two probes: `/healthz` says that the process answers, `/readyz` that nothing is known against its
+/// keeping the promise, or what is.
+pub fn router(app: App, documents: Documents, watch: Watch) -> Router {
     Router::new()
         .route("/", get(list))
         .route("/incidents", get(list))
@@ -50,7 +52,7 @@ pub fn router(app: App, documents: Documents) -> Router {
         .route("/incidents/{number}/{document}", get(document))
         .route("/static/firebell.css", get(stylesheet))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(move || ready(watch)))
         .fallback(|| async { Missing::NotFound.into_response() })
         .with_state(Pages { app, documents })
 }
@@ -158,18 +160,13 @@ async fn stylesheet() -> Response {
     text("text/css; charset=utf-8", STYLESHEET.to_owned())
 }
 
-async fn ready(State(pages): State<Pages>) -> Response {
-    let answer = async {
-        let mut tx = pages.app.db().read().await?;
-        store::settings::get(&mut tx, "workspace").await
-    };
-    match answer.await {
-        Ok(_) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready: the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. The log says why.\n").into_response()
-        }
+async fn ready(watch: Watch) -> Response {
+    let troubles = watch.troubles().await;
+    if troubles.is_empty() {
+        return "ready\n".into_response();
     }
+    let reasons: String = troubles.iter().map(|trouble| format!("{trouble}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, reasons).into_response()
 }
 
 fn html(page: String) -> Response {

@@ -109,6 +109,7 @@ impl Worker {
                 &self.inner.documents.standing(&work.incident, history, &around.1, self.now()),
             )),
             Effect::Page { .. }
+            | Effect::Canary { .. }
             | Effect::UpdatePage { .. }
             | Effect::CreateChannel
             | Effect::SetTopic

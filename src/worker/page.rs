@@ -9,7 +9,11 @@ use crate::domain::command::{Command, Finished};
 use crate::domain::event::{Actor, PageResult, Recipient};
 use crate::domain::incident::{Incident, Page};
 use crate::ids::{ChannelId, MessageRef, PageId};
+use crate::metrics::{Late, Sent, Tier};
 use crate::slack::{self, pages};
+
+/// A step that began later than this is a catch-up, and so are its pages.
+const ON_TIME: TimeDelta = TimeDelta::seconds(1);
 
 /// Where a page is posted: a channel, or a user's id, which stands for our direct messages with them.
 pub(super) fn recipient(incident: &Incident, page: PageId) -> Option<ChannelId> {
@@ -24,6 +28,12 @@ impl Worker {
         let (Some(page), Some(to)) = (work.incident.pages.get(&id), recipient(&work.incident, id)) else {
             return Self::done();
         };
+        let metrics = self.inner.app.metrics();
+        if page.attempts == 0 && !work.lapsed {
+            let late = if work.created_at - page.due_at > ON_TIME { Late::Yes } else { Late::No };
+            let labels = (Sent::of(&page.to), Tier::of(page.step), late);
+            metrics.page_lateness.of(labels).observe(self.now() - page.due_at);
+        }
         let next = page.attempts + 1 + self.tell_lapsed(work, page).await;
         // Failures that repeat the last one are not in the history, and count all the same.
         let attempt = if page.trouble.is_some() { next.max(work.attempt) } else { next };
@@ -33,7 +43,10 @@ impl Worker {
         let message = pages::page(&self.view(work, &around), page, &history);
         let sent = match self.look_for_page(work, &to).await {
             Some(found) => Ok(found),
-            None => self.send(work, &to, message).await,
+            None => {
+                metrics.duplicates_suspected.add(u64::from(work.uncertain));
+                self.send(work, &to, message).await
+            }
         };
         let (result, pause) = match sent {
             Ok(message) => (PageResult::Sent { message }, None),
@@ -57,6 +70,7 @@ impl Worker {
         if !work.lapsed {
             return 0;
         }
+        self.inner.app.metrics().outcome_unknown.count();
         let error = "The program that was sending it stopped before it could say whether Slack took it".to_owned();
         let attempt = page.attempts + 1;
         let told = self.inner.app.handle(Request {

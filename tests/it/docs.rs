@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use firebell::cli::Cli;
 use firebell::config::Config;
+use firebell::metrics::{self, Described};
 use firebell::replay::record;
 
 fn path(name: &str) -> PathBuf {
@@ -194,7 +195,7 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
 #[test]
 fn the_settings_that_documents_show_are_understood() {
     let mut count = 0;
-    for name in ["README.md", "docs/ALERTS.md"] {
+    for name in ["README.md", "docs/ALERTS.md", "docs/METRICS.md"] {
         for block in blocks(&read(name), "toml") {
             count += 1;
             let fallback = if block.contains("[fallback]") { "" } else { "\n[fallback]\ntargets = [\"@ana\"]\n" };
@@ -221,6 +222,60 @@ fn the_recording_that_the_documentation_shows_can_be_replayed() {
 }
 
 #[test]
+fn every_measurement_is_documented() {
+    let mut text = read("docs/METRICS.md");
+    let table_at = text.find("| name |").unwrap_or(text.len());
+    text.truncate(table_at);
+    text.push_str("| name | kind | labels | what it says |\n| --- | --- | --- | --- |\n");
+    for Described { name, kind, labels, help } in metrics::catalogue() {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        writeln!(text, "| `{name}` | {kind} | {} | {help} |", labels.join(" ")).unwrap();
+    }
+    is_current("docs/METRICS.md", &text);
+}
+
+/// The names of measurements in a text, without what a histogram puts behind its own.
+fn measurements(text: &str) -> Vec<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let words = text.split(|c| !is_part(c)).filter(|word| word.starts_with("firebell_"));
+    words
+        .map(|word| ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word))
+        .collect()
+}
+
+#[test]
+fn rules_and_dashboard_ask_only_for_what_is_measured() {
+    let known: Vec<&str> = metrics::catalogue().iter().map(|family| family.name).collect();
+    let rules = read("deploy/prometheus-rules.yml");
+    let dashboard = read("deploy/grafana-dashboard.json");
+    let parsed: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+    assert!(parsed["panels"].as_array().unwrap().len() > 10);
+    for (name, text) in [("rules", &rules), ("dashboard", &dashboard)] {
+        let asked = measurements(text);
+        assert!(asked.len() > 15, "{name}: {asked:?}");
+        for measurement in asked {
+            assert!(known.contains(&measurement), "{name}: there is no {measurement}");
+        }
+        for recorded in text.split(['"', ' ', '(', '{', '\n']).filter(|word| word.starts_with("firebell:")) {
+            assert!(rules.contains(&format!("- record: {recorded}\n")), "{name}: {recorded} is recorded nowhere");
+        }
+    }
+}
+
+#[test]
+fn every_alert_says_what_is_the_matter_and_how_bad_it_is() {
+    let rules = read("deploy/prometheus-rules.yml");
+    let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
+    assert!(alerts.len() > 15);
+    for alert in alerts {
+        let (name, body) = alert.split_once('\n').unwrap();
+        for part in ["expr:", "severity:", "summary:", "description:"] {
+            assert!(body.contains(part), "{name} has no {part}");
+        }
+    }
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let names = [
         "README.md",
@@ -230,6 +285,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/CLI.md",
         "docs/CONFIG.md",
         "docs/GLOSSARY.md",
+        "docs/METRICS.md",
         "docs/REPLAY.md",
     ];
     for name in names {

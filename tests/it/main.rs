@@ -24,5 +24,6 @@ mod support {
     pub mod postgres;
     pub mod world;
 }
+mod watch;
 mod words;
 mod world;

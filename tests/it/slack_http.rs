@@ -204,7 +204,7 @@ async fn what_was_not_taken_is_asked_for_again_and_may_come_again() {
     assert_eq!(door.seen().len(), 2);
     let (status, body) = door.post("/slack/commands", form(&COMMAND)).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(body.contains("changed nothing"));
+    assert!(body.contains("look, and send it again if it is not"), "{body}");
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! What became of effects: outcomes are commands too, so that a failed page is in the history.
 
+use chrono::TimeDelta;
+
 use super::lifecycle::unchanged;
 use super::{Context, Draft};
 use crate::domain::answer::Said;
 use crate::domain::command::Finished;
 use crate::domain::event::{Actor, Event, PageResult};
 use crate::domain::incident::{Channel, Trouble};
+use crate::domain::limits::CLOCK_SETS_TOLD_MAX;
 
 impl Draft<'_> {
     pub(super) fn effect_finished(&mut self, finished: &Finished) -> Said {
@@ -57,6 +60,21 @@ impl Draft<'_> {
             }
             Finished::Quietly => {}
         }
+        Said::Done
+    }
+
+    /// The machine's clock was set. What must move is moved whenever it happens; what is only told is told a bounded
+    /// number of times.
+    pub(super) fn clock_set(&mut self, step: TimeDelta, deadlines: TimeDelta) -> Said {
+        if !self.after.is_open() {
+            return unchanged("It is over.".to_owned());
+        }
+        let moves = !deadlines.is_zero() && !self.after.timers().is_empty();
+        if !moves && self.after.clock_sets >= CLOCK_SETS_TOLD_MAX {
+            return unchanged("That the clock is set again and again was told often enough.".to_owned());
+        }
+        let deadlines_ms = if moves { deadlines.num_milliseconds() } else { 0 };
+        self.push_own(Event::ClockSet { step_ms: step.num_milliseconds(), deadlines_ms });
         Said::Done
     }
 

@@ -119,6 +119,25 @@ impl Incident {
         }
     }
 
+    /// Everything that is due moves with the clock by which it will be looked at.
+    pub(super) fn move_deadlines(&mut self, by: TimeDelta) {
+        let moved = |at: &mut DateTime<Utc>| *at = at.checked_add_signed(by).unwrap_or(*at);
+        for escalation in self.escalations.values_mut() {
+            if let Some(fired_at) = &mut escalation.fired_at {
+                moved(fired_at);
+            }
+            match &mut escalation.phase {
+                Phase::Active { next_due_at } => moved(next_due_at),
+                Phase::Acknowledged { lapses_at: Some(lapses_at), .. } => moved(lapses_at),
+                Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => {}
+            }
+        }
+        // Pages that nobody has taken yet are as late as they were.
+        for page in self.pages.values_mut().filter(|page| page.message.is_none() && !page.dead) {
+            moved(&mut page.due_at);
+        }
+    }
+
     /// Nobody has it any more: the next step is due at once.
     pub(super) fn page_on(&mut self, id: EscalationId, next_due_at: DateTime<Utc>) {
         if let Some(found) = self.escalations.get_mut(&id) {

@@ -152,6 +152,7 @@ fn read(path: &PathBuf) -> Recording {
         card: None,
         announcement: None,
         postmortem_message: None,
+        clock_sets: 0,
     };
     Recording { name: path.file_stem().unwrap().to_string_lossy().into_owned(), json, incident, history }
 }

@@ -55,6 +55,7 @@ pub(crate) fn incident(id: IncidentId, number: i64) -> Incident {
         card: None,
         announcement: None,
         postmortem_message: None,
+        clock_sets: 0,
     }
 }
 
