@@ -172,7 +172,7 @@ impl Effects<'_> {
                 }
                 self.refresh_card();
             }
-            Event::Noted { .. } => self.mark(recorded),
+            Event::Noted { .. } | Event::Detected { .. } => self.mark(recorded),
             Event::EntryRemoved { target, .. } => self.out.push(Effect::Mark { seq: *target }),
             Event::CaptureRequested { message, kind } => {
                 if let Actor::Person { user } = &recorded.occurrence.actor {
@@ -191,7 +191,6 @@ impl Effects<'_> {
             | Event::TaskRemoved { .. } => self.refresh_card(),
             Event::AlertRepeated { .. }
             | Event::AlertFiring { .. }
-            | Event::Detected { .. }
             | Event::Declared { .. }
             | Event::TextEdited { .. }
             | Event::MeasureAdded { .. }

@@ -21,6 +21,7 @@ pub const SCHEMA: &str = "firebell.postmortem/1";
 #[derive(Serialize)]
 struct Document<'a> {
     schema: &'static str,
+    title: &'a str,
     incident: IncidentOut<'a>,
     zone: ZoneOut<'a>,
     moments: MomentsOut,
@@ -189,6 +190,7 @@ fn document(postmortem: &Postmortem) -> Document<'_> {
     let incident = &postmortem.incident;
     Document {
         schema: SCHEMA,
+        title: &postmortem.title,
         incident: IncidentOut {
             name: &postmortem.name,
             number: incident.number,

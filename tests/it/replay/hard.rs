@@ -141,7 +141,7 @@ async fn titles_may_look_like_options() {
             for monitoring in [json!("monitoring"), Value::Null] {
                 recording["detected_by"] = monitoring;
                 let document = comes_out(title, &recording).await;
-                assert_eq!(document["incident"]["title"], title);
+                assert_eq!((&document["title"], &document["incident"]["title"]), (&json!(title), &json!(title)));
                 assert_eq!(document["incident"]["private"], false, "{title}");
             }
         }
