@@ -12,11 +12,13 @@ mod resolve;
 pub mod secrets;
 mod targets;
 mod teams;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::domain::contact::Contacts;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
 use crate::domain::roster::Route;
@@ -25,6 +27,7 @@ use crate::ids::{IntegrationKey, TeamKey, WorkspaceId};
 pub use crate::domain::postmortem::Format;
 pub use mistakes::{Mistakes, Problem};
 pub use targets::{ChannelName, Named, NamedMention, Placed};
+pub use ways::{ContactPlan, Email, Network, Tls, Webhooks};
 
 /// The file that is read when none is named.
 pub const DEFAULT_PATH: &str = "firebell.toml";
@@ -72,6 +75,9 @@ pub struct Settings {
     pub clock: ClockStyle,
     pub export: Export,
     pub integrations: Vec<Integration>,
+    /// The mail server, if people are to be reached by e-mail.
+    pub email: Option<Email>,
+    pub webhooks: Webhooks,
 }
 
 /// How Slack is reached.
@@ -169,6 +175,9 @@ pub enum KeySource {
 pub struct Plan {
     pub teams: Vec<TeamPlan>,
     pub fallback: Vec<Placed<Named>>,
+    /// How people are reached besides Slack.
+    pub people: Vec<ContactPlan>,
+    pub fallback_contacts: Contacts,
     pub permissions: PermissionsPlan,
     pub announce_in: Option<Placed<ChannelName>>,
     pub zone: String,

@@ -12,7 +12,7 @@ use super::targets::{ChannelName, Named, Placed};
 use super::{
     ClockStyle, Config, Database, Export, Format, Mode, People, PermissionsPlan, Plan, Server, Settings, Slack,
 };
-use super::{secrets, teams};
+use super::{secrets, teams, ways};
 use crate::domain::civil;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
@@ -25,8 +25,20 @@ const CHANNEL_PREFIX_CHARS_MAX: usize = 20;
 pub(super) const SEVERITIES: &[(&str, Severity)] =
     &[("sev1", Severity::Sev1), ("sev2", Severity::Sev2), ("sev3", Severity::Sev3), ("sev4", Severity::Sev4)];
 
-const SECTIONS: &[&str] =
-    &["slack", "server", "database", "incidents", "export", "permissions", "teams", "fallback", "integrations"];
+const SECTIONS: &[&str] = &[
+    "slack",
+    "server",
+    "database",
+    "incidents",
+    "export",
+    "permissions",
+    "teams",
+    "people",
+    "fallback",
+    "email",
+    "webhooks",
+    "integrations",
+];
 
 /// Reads the whole file.
 pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
@@ -54,6 +66,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
     let permissions = permissions(&mut reader, &root);
     let team_plans = teams::teams(&mut reader, &root);
     let fallback = teams::fallback(&mut reader, &root);
+    let ways = ways::ways(&mut reader, &root, folder, server.public_url.is_some());
     let (integrations, routes) = teams::integrations(&mut reader, &root, folder, &team_plans);
 
     reader.problems.retain(|problem| problem.span.as_ref().is_none_or(|span| !blots.cover(span)));
@@ -62,10 +75,21 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
         return Err(Mistakes::new(path, &blots.shown, reader.problems));
     }
     Ok(Config {
-        settings: Settings { slack, server, database, clock: incidents.clock, export, integrations },
+        settings: Settings {
+            slack,
+            server,
+            database,
+            clock: incidents.clock,
+            export,
+            integrations,
+            email: ways.email,
+            webhooks: ways.webhooks,
+        },
         plan: Plan {
             teams: team_plans,
             fallback,
+            people: ways.people,
+            fallback_contacts: ways.fallback,
             permissions,
             announce_in: incidents.announce_in,
             zone: incidents.zone,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Actor, Event, NoteKind, PageResult, PlannedPage, Recorded, Source, TeamRef, Unreachable};
+use super::event::{Actor, Detour, Event, NoteKind, PageResult, PlannedPage, Recorded, Source, TeamRef, Unreachable};
 use super::incident::Status;
 use crate::ids::{EscalationId, PageId, Seq};
 use people::People;
@@ -236,6 +236,7 @@ impl<'h> View<'h> {
             Event::Escalated { .. }
             | Event::TierStarted { .. }
             | Event::TierSkipped { .. }
+            | Event::PagedElsewhere { .. }
             | Event::PageAttempted { .. }
             | Event::Acknowledged { .. }
             | Event::JoinedAcknowledged { .. }
@@ -302,7 +303,9 @@ impl<'h> View<'h> {
                 let planned = self.pages.get(page);
                 let whom = people.recipients(planned.map(|(_, page)| &page.to));
                 let text = match result {
-                    PageResult::Sent { .. } => format!("Page to {whom} sent (attempt {attempt})"),
+                    PageResult::Sent { .. } | PageResult::SentElsewhere => {
+                        format!("Page to {whom} sent (attempt {attempt})")
+                    }
                     PageResult::NotReached { error } => format!("{} not reached: {error}", capitalised(&whom)),
                     PageResult::Failed { error, .. } => format!("Page to {whom} failed, tried again: {error}"),
                     PageResult::Unknown { error } => format!("Page to {whom} uncertain, sent again: {error}"),
@@ -310,6 +313,20 @@ impl<'h> View<'h> {
                 let escalation = planned.map(|(escalation, _)| *escalation);
                 let team = escalation.and_then(|id| self.teams.get(&id));
                 Told::new(EntryKind::Page, text).team(team).escalation(escalation).auto()
+            }
+            Event::PagedElsewhere { escalation, page, because, next, .. } => {
+                let whom = people.recipients(self.pages.get(page).map(|(_, page)| &page.to));
+                let trouble = match because {
+                    Detour::Late => format!("Page to {whom} not accepted in time"),
+                    Detour::Refused => format!("Page to {whom} refused"),
+                    Detour::SlackAway => format!("Slack takes no pages at present, {whom} included"),
+                };
+                self.remember(*escalation, next.as_slice());
+                let then = match next {
+                    Some(next) => format!("paged {}", people.recipients([&next.to])),
+                    None => "there is no other way".to_owned(),
+                };
+                self.page(*escalation, format!("{trouble}; {then}")).auto()
             }
             Event::AcknowledgementLapsed { escalation, user } => {
                 let who = user.as_ref().map_or_else(|| "the acknowledger".to_owned(), |user| people.on_call(user));
