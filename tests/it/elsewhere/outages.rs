@@ -21,9 +21,10 @@ in_town! {
         assert!(*first <= seconds(15) && *second == minutes(5), "{detours:?}");
         assert_eq!(town.sent_elsewhere_at().await.len(), 2);
         let mail = town.mail_to(BEN);
+        assert_eq!(mail.from, "firebell@bell.example");
         assert_eq!(mail.header("Subject"), "SEV3 INC-1, Development team: Checkout is slow");
         let hook = town.hook("/chris");
-        assert_eq!(hook.json()["person"]["name"], "chris");
+        assert_eq!(hook.json()["person"]["name"], "Chris");
         assert!(town.mail.mails_to(ON_CALL).is_empty(), "everybody who was called has a way of their own");
 
         let (status, page) = town.presses(&hook.answer_path()).await;
@@ -41,7 +42,7 @@ in_town! {
         assert_eq!((town.world.ben().in_dm().count(), town.world.chris().in_dm().count()), (0, 0));
         let channel = town.world.chris().in_incident(1).await.sees();
         assert_eq!(channel.matches("So far in INC-1").count(), 1, "{channel}");
-        assert!(channel.contains("Chris has it") || channel.contains("chris has it"), "{channel}");
+        assert!(channel.contains("Chris has it"), "{channel}");
         insta::assert_snapshot!("outage_timeline", town.world.timeline(1).await);
     }
 
@@ -188,7 +189,8 @@ async fn a_message_without_a_receipt_is_sent_again_and_says_that_it_may_be_the_s
     town.mail.fails(MailFault::DropAfterData);
     town.slack_goes_down();
     town.alert().await;
-    town.world.advance(seconds(4)).await;
+    // The third failure in a row.
+    town.world.advance(seconds(3)).await;
     assert_eq!(town.mail.count(), 1);
     town.mail.recovers();
     town.world.advance(seconds(20)).await;
@@ -208,7 +210,7 @@ async fn a_mail_server_that_says_nothing_holds_nobody_up() {
     town.mail.fails(MailFault::Stall);
     town.slack_goes_down();
     town.alert().await;
-    town.world.advance(seconds(4)).await;
+    town.world.advance(seconds(3)).await;
     let errors: Vec<String> = town
         .history()
         .await
@@ -259,9 +261,8 @@ async fn nothing_of_a_private_incident_leaves_slack() {
     let town = Town::new().await;
     town.world.ana().types("/incident open private Payroll leaked sev1").await;
     town.slack_goes_down();
-    town.world.ana().types("/escalate INC-1 db-team salaries are public").await;
     town.mail.fails(MailFault::NoMailbox);
-    town.world.advance(seconds(5)).await;
+    town.world.ana().types("/escalate INC-1 db-team salaries are public").await;
     town.mail.recovers();
     town.world.ana().types("/escalate INC-1 dev-team salaries are public").await;
     town.world.advance(seconds(20)).await;

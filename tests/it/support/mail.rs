@@ -42,15 +42,36 @@ impl Mail {
         found.unwrap_or_else(|| panic!("no {name} in:\n{headers}")).1
     }
 
-    pub fn body(&self) -> &str {
-        self.text.split_once("\n\n").expect("a body").1
+    /// The text as a mail program shows it.
+    pub fn body(&self) -> String {
+        let body = self.text.split_once("\n\n").expect("a body").1;
+        if self.header("Content-Transfer-Encoding") == "quoted-printable" { readable(body) } else { body.to_owned() }
     }
 
     /// The path of the link to answer.
     pub fn answer_path(&self) -> String {
-        let line = self.body().lines().find(|line| line.contains("/ack/")).expect("a link to answer");
+        let body = self.body();
+        let line = body.lines().find(|line| line.contains("/ack/")).expect("a link to answer");
         line[line.find("/ack/").expect("was found")..].to_owned()
     }
+}
+
+/// Takes quoted-printable back (RFC 2045, 6.7).
+fn readable(body: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut parts = body.split('=');
+    bytes.extend(parts.next().unwrap_or_default().bytes());
+    for part in parts {
+        let rest = match part.strip_prefix('\n') {
+            Some(joined) => joined,
+            None => {
+                bytes.extend(hex::decode(&part[..2]).expect("two digits"));
+                &part[2..]
+            }
+        };
+        bytes.extend(rest.bytes());
+    }
+    String::from_utf8(bytes).expect("UTF-8")
 }
 
 #[derive(Default)]
