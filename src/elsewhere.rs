@@ -36,6 +36,8 @@ pub enum Failure {
     NotNow(String),
     /// It may have been accepted.
     Unknown(String),
+    /// Nothing was tried: as many as may be are on their way.
+    Busy,
 }
 
 /// All ways that are configured; cheap to clone.
@@ -70,7 +72,7 @@ impl Elsewhere {
     /// Hands one message over. It has gone out when this says so; that is not delivery.
     pub async fn send(&self, by: ContactMethod, address: &str, notice: &Notice<'_>) -> Result<(), Failure> {
         let Ok(_place) = self.inner.places[by as usize].try_acquire() else {
-            return Err(Failure::NotNow("Too many messages are on their way at once".to_owned()));
+            return Err(Failure::Busy);
         };
         match by {
             ContactMethod::Email => match &self.inner.mail {

@@ -8,7 +8,7 @@ use crate::domain::event::PageResult;
 /// So many pages in a row that failed because of Slack itself mean that no page gets through.
 const FAILURES_MAX: u32 = 3;
 
-/// Opens after some failures in a row, closes with the first page that Slack accepts.
+/// Opens after some failures in a row, closes with the first message that Slack accepts.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: AtomicU32,
@@ -18,7 +18,12 @@ impl Breaker {
     /// Takes note of how an effect ended. Refusals of one recipient, rate limits and other ways than Slack say nothing.
     pub(super) fn note(&self, finished: &Finished) {
         match finished {
-            Finished::Page { result: PageResult::Sent { .. }, .. } => {
+            // Whatever else was posted went the same way as pages do.
+            Finished::Page { result: PageResult::Sent { .. }, .. }
+            | Finished::CardPosted { .. }
+            | Finished::AnnouncementPosted { .. }
+            | Finished::EscalationPosted { .. }
+            | Finished::PostmortemPosted { .. } => {
                 if self.failures.swap(0, Ordering::Relaxed) >= FAILURES_MAX {
                     tracing::info!("Slack takes pages again");
                 }
@@ -52,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn three_failures_of_slack_itself_open_it_and_one_accepted_page_closes_it() {
+    fn three_failures_of_slack_itself_open_it_and_one_accepted_message_closes_it() {
         let breaker = Breaker::default();
         for fault in [Fault::Network, Fault::Token] {
             breaker.note(&failed(Some(fault)));
@@ -68,5 +73,10 @@ mod tests {
         let message = MessageRef { channel: "D1".into(), ts: "1.0".into() };
         breaker.note(&page(PageResult::Sent { message }, None));
         assert!(!breaker.is_open());
+        for _ in 0..3 {
+            breaker.note(&failed(Some(Fault::Network)));
+        }
+        breaker.note(&Finished::CardPosted { message: MessageRef { channel: "C1".into(), ts: "1.0".into() } });
+        assert!(!breaker.is_open(), "a card is as good as a page");
     }
 }

@@ -317,6 +317,10 @@ fn look_at(key: &str, value: &DeValue<'_>, span: Range<usize>, found: &mut Vec<F
             } else if begins_like_a_token {
                 let hint = if text.starts_with("xapp-") { way_out("app_token") } else { way_out("bot_token") };
                 found.push(Found { blot: span, hint: hint.unwrap_or_default() });
+            } else if key == "webhook" && has_password(text) {
+                let hint =
+                    "A webhook's address carries no password: every call is signed with FIREBELL_WEBHOOK_SECRET.";
+                found.push(Found { blot: span, hint });
             } else if is_database_url(text) && has_password(text) {
                 let hint = "An address with a password is given as DATABASE_URL in the environment, or by url_file = \"/run/secrets/…\" under [database].";
                 found.push(Found { blot: span, hint });

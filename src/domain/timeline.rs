@@ -317,16 +317,16 @@ impl<'h> View<'h> {
             Event::PagedElsewhere { escalation, page, because, next, .. } => {
                 let whom = people.recipients(self.pages.get(page).map(|(_, page)| &page.to));
                 let trouble = match because {
-                    Detour::Late => format!("Page to {whom} not accepted in time"),
-                    Detour::Refused => format!("Page to {whom} refused"),
-                    Detour::SlackAway => format!("Slack takes no pages at present, {whom} included"),
+                    Detour::Late => format!("the page to {whom} was not accepted in time"),
+                    Detour::Refused => format!("the page to {whom} was refused"),
+                    Detour::SlackAway => "Slack takes no pages at present".to_owned(),
                 };
                 self.remember(*escalation, next.as_slice());
                 let then = match next {
-                    Some(next) => format!("paged {}", people.recipients([&next.to])),
-                    None => "there is no other way".to_owned(),
+                    Some(next) => format!("Paged {}", people.recipients([&next.to])),
+                    None => format!("No other way to {whom}"),
                 };
-                self.page(*escalation, format!("{trouble}; {then}")).auto()
+                self.page(*escalation, format!("{then}: {trouble}")).auto()
             }
             Event::AcknowledgementLapsed { escalation, user } => {
                 let who = user.as_ref().map_or_else(|| "the acknowledger".to_owned(), |user| people.on_call(user));

@@ -248,21 +248,19 @@ fn tier_started(scene: &Scene<'_>, step: Step, pages: &[PlannedPage], unreachabl
 fn elsewhere(scene: &Scene<'_>, page: PageId, because: Detour, next: Option<&PlannedPage>) -> Mrkdwn {
     let whom = scene.incident.pages.get(&page).map_or("somebody".into(), |page| scene.recipient(&page.to));
     let trouble = match because {
-        Detour::Late => mrkdwn!("The page to {} was not accepted in time", whom),
-        Detour::Refused => mrkdwn!("The page to {} was refused", whom),
-        Detour::SlackAway => mrkdwn!("Slack took no pages, that to {} included", whom),
+        Detour::Late => mrkdwn!("the page to {} was not accepted in time", whom),
+        Detour::Refused => mrkdwn!("the page to {} was refused", whom),
+        Detour::SlackAway => "Slack took no pages".into(),
     };
     match next {
-        Some(next) => mrkdwn!("{}; calling {}.", trouble, scene.recipient(&next.to)),
-        None => mrkdwn!("{}; there is no other way.", trouble),
+        Some(next) => mrkdwn!("Called {}: {}.", scene.recipient(&next.to), trouble),
+        None => mrkdwn!("No other way to {}: {}.", whom, trouble),
     }
 }
 
 fn attempt(to: &Mrkdwn, result: &PageResult) -> Option<Mrkdwn> {
     match result {
-        PageResult::Sent { .. } => None,
-        // No message in Slack shows that it went out, so the line does.
-        PageResult::SentElsewhere => Some(mrkdwn!("Paged {}.", to)),
+        PageResult::Sent { .. } | PageResult::SentElsewhere => None,
         PageResult::NotReached { error } => Some(mrkdwn!("{} was not reached: {}.", to, reason(error))),
         PageResult::Failed { error, .. } => {
             Some(mrkdwn!("The page to {} failed ({}) and is sent again.", to, reason(error)))

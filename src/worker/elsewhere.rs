@@ -1,5 +1,7 @@
 //! Pages by e-mail and webhook: the same obligation as a page in Slack, by another way.
 
+use chrono::TimeDelta;
+
 use super::Worker;
 use super::outcome::back_off;
 use crate::app::{Settled, Work};
@@ -35,6 +37,10 @@ impl Worker {
             Err(Failure::Refused(error)) => {
                 tracing::warn!(error, attempt, by = by.word(), "a page was refused");
                 return Settled::Done(finished(PageResult::NotReached { error }));
+            }
+            Err(Failure::Busy) => {
+                let (at, error) = (self.now() + TimeDelta::seconds(1), "waits for its turn".to_owned());
+                return Settled::Again { at, error, uncertain: work.uncertain, finished: None };
             }
             Err(Failure::NotNow(error)) => (error.clone(), work.uncertain, PageResult::Failed { error, retry_at: at }),
             Err(Failure::Unknown(error)) => (error.clone(), true, PageResult::Unknown { error }),

@@ -1,5 +1,6 @@
 //! Slack is away, refuses, or dawdles: who is reached how, and when.
 
+use firebell::domain::effect::Lane;
 use firebell::domain::escalation::Phase;
 use firebell::domain::event::{Detour, Event, PageResult};
 use firebell::sandbox::ApiFault;
@@ -291,4 +292,45 @@ async fn a_webhook_that_is_busy_is_called_again() {
     assert_eq!(town.sent_elsewhere_at().await.len(), 2);
     let hooks = town.hooks.hooks("/chris");
     assert!(hooks.iter().all(|hook| hook.header("x-firebell-delivery") == hooks[0].header("x-firebell-delivery")));
+}
+
+#[tokio::test]
+async fn a_mail_server_without_encryption_is_told_nothing_where_encryption_is_asked_for() {
+    let mut town = Town::new().await;
+    let asked = super::config(&town.mail, &town.hooks).replace("tls = \"none\"", "tls = \"starttls\"");
+    town.world.restarts_with(&asked).await;
+    town.slack_goes_down();
+    town.alert().await;
+    town.world.advance(seconds(20)).await;
+    assert!(town.mail.connections() > 0);
+    assert_eq!((town.mail.count(), town.mail.signed_in()), (0, 0), "neither password nor message in the clear");
+    let timeline = town.world.timeline(1).await;
+    assert!(timeline.contains("The mail server cannot be used as [email] in firebell.toml says"), "{timeline}");
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_of_a_send_sends_again_and_says_so() {
+    let town = Town::new().await;
+    town.world.ana().types("/incident open Shop is slow sev1").await;
+    let gone = ApiFault::Error { code: "user_disabled".to_owned() };
+    town.world.slack_fails("chat.postMessage", None, gone);
+    // The mail is claimed by a program that is never heard of again.
+    town.mail.fails(MailFault::TryLater);
+    town.world.ana().types("/escalate INC-1 dev-team").await;
+    let app = &town.world.stage().program.app;
+    let claimed = loop {
+        let claimed = app.claim(&[Lane::Page], 10).await.expect("claims");
+        if !claimed.is_empty() {
+            break claimed;
+        }
+        town.world.stage().clock.set(town.world.now() + seconds(1));
+    };
+    assert_eq!(claimed.len(), 1);
+    town.mail.recovers();
+    town.world.advance(seconds(7)).await;
+    assert_eq!(town.mail.count(), 0, "the lease still holds");
+    town.world.advance(seconds(3)).await;
+    assert!(town.mail_to(BEN).body().contains("You may have this twice"));
+    let timeline = town.world.timeline(1).await;
+    assert!(timeline.contains("stopped before it could say whether it went out"), "{timeline}");
 }

@@ -126,6 +126,7 @@ async fn an_answer_counts_by_its_status_and_its_text_is_read_no_further_than_nee
             Err(Failure::Refused(_)) => "refused",
             Err(Failure::NotNow(_)) => "again",
             Err(Failure::Unknown(_)) => "unknown",
+            Err(Failure::Busy) => "busy",
         };
         assert_eq!(outcome, expected, "{status}");
     }

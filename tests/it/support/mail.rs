@@ -79,6 +79,7 @@ struct State {
     mails: Vec<Mail>,
     fault: Option<MailFault>,
     connections: usize,
+    signed_in: usize,
 }
 
 /// A running mail server; it ends when it is dropped.
@@ -125,6 +126,11 @@ impl MailServer {
     /// How often somebody has connected.
     pub fn connections(&self) -> usize {
         self.state().connections
+    }
+
+    /// How often somebody has given the right password.
+    pub fn signed_in(&self) -> usize {
+        self.state().signed_in
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -175,6 +181,7 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             talk.says("250 AUTH PLAIN LOGIN").await?;
         } else if command.starts_with("AUTH PLAIN ") {
             signed_in = line.ends_with(SIGNED_IN);
+            state.lock().expect("nobody panics with it").signed_in += usize::from(signed_in);
             talk.says(if signed_in { "235 welcome" } else { "535 wrong password" }).await?;
         } else if command.starts_with("MAIL FROM:") {
             from = address();
