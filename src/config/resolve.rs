@@ -118,11 +118,13 @@ impl Resolver<'_> {
         for person in people {
             match self.target(&person.user) {
                 Some(Target::User { user }) => {
-                    if contacts.insert(user, person.contacts.clone()).is_some() {
-                        let hint = "Keep one [[people]] for each person.";
-                        let sentence = format!("{} stands in two [[people]].", person.user.value);
-                        self.wrong(sentence, &person.user, "the second one".to_owned(), hint);
+                    let before = contacts.insert(user, person.contacts.clone());
+                    if before.is_none() {
+                        continue;
                     }
+                    let hint = "Keep one [[people]] for each person.";
+                    let sentence = format!("{} stands in two [[people]].", person.user.value);
+                    self.wrong(sentence, &person.user, "the second one".to_owned(), hint);
                 }
                 Some(Target::UserGroup { .. } | Target::Channel { .. }) => {
                     let hint = "Contact methods belong to one person: write a [[people]] for each.";

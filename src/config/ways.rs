@@ -70,7 +70,10 @@ pub(super) fn ways(reader: &mut Reader, root: &Section<'_, '_>, folder: &Path, h
     let webhooks = webhooks(reader, root, folder);
     let can = Can { email: root.table.contains_key("email"), link: has_public_url, allow: &webhooks.allow };
     let people = people(reader, root, &can);
-    let fallback = reader.table(root, "fallback", "[fallback]").map(|section| contacts(reader, &section, &can));
+    // What is no table is told of where its targets are read.
+    let is_table = root.table.get("fallback").is_some_and(|value| value.get_ref().as_table().is_some());
+    let section = if is_table { reader.table(root, "fallback", "[fallback]") } else { None };
+    let fallback = section.map(|section| contacts(reader, &section, &can));
     Ways { email, people, fallback: fallback.unwrap_or_default(), webhooks }
 }
 
@@ -208,7 +211,7 @@ fn contacts(reader: &mut Reader, section: &Section<'_, '_>, can: &Can<'_>) -> Co
 
 /// An address that may be called, as far as it can be told before its name is looked up.
 fn web_address(reader: &mut Reader, text: Spanned<String>, allow: &[Network]) -> Option<String> {
-    let Some(url) = Url::parse(text.get_ref()).ok().filter(|url| url.has_host()) else {
+    let Some(url) = Url::parse(text.get_ref()).ok().filter(Url::has_host) else {
         reader.wrong("This is no web address.", text.span(), "write it whole, such as \"https://hooks.example.com/x\"");
         return None;
     };

@@ -12,7 +12,6 @@ use crate::domain::event::Recipient;
 use crate::domain::incident::{Incident, Page};
 use crate::domain::roster::{Directory, Roster};
 use crate::domain::timeline::people::{People, PeopleStyle};
-use crate::ids::UserId;
 
 /// A page on its way to somebody besides Slack.
 #[derive(Clone, Copy)]
@@ -71,7 +70,7 @@ impl Notice<'_> {
             (_, None) => format!("Why you: {}. Slack cannot reach you.", self.page.because),
         });
         lines.extend(self.page_url().map(|url| format!("All about it: {url}")));
-        lines.join("\n") + "\n"
+        lines.iter().map(|line| one_line(line) + "\n").collect()
     }
 
     /// The body of a webhook; docs/WEBHOOKS.md tells its fields.
@@ -140,7 +139,7 @@ impl Notice<'_> {
             incident: self.incident.id,
             escalation: self.page.escalation,
             page: self.page.id,
-            user: self.page.to.user().map(|user: &UserId| user.clone()),
+            user: self.page.to.user().cloned(),
             expires_at: self.now + VALID_FOR,
         }
     }

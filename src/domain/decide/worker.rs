@@ -16,7 +16,7 @@ impl Draft<'_> {
                 };
                 let escalation = found.escalation;
                 // An outage is told once when it begins and once when it ends, not once for each try.
-                if !Trouble::of(result).is_some_and(|now| found.trouble.is_some_and(|told| told >= now)) {
+                if Trouble::of(result).is_none_or(|now| found.trouble.is_none_or(|told| told < now)) {
                     self.push_own(Event::PageAttempted { page: *page, attempt: *attempt, result: result.clone() });
                 }
                 match (result, fault) {

@@ -69,7 +69,7 @@ impl<'a> People<'a> {
             match recipient {
                 Recipient::User { user } => names.push(self.on_call(user)),
                 Recipient::Contact { of: Some(user), by } => {
-                    elsewhere.push(format!("{} by {}", self.on_call(user), by.word()))
+                    elsewhere.push(format!("{} by {}", self.on_call(user), by.word()));
                 }
                 Recipient::Contact { of: None, by } => elsewhere.push(format!("the fallback by {}", by.word())),
                 Recipient::Channel { .. } => channels += 1,
