@@ -28,15 +28,19 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;
 
 /// Why a message did not go out, in words that name neither addresses nor what the other side said.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// For good: the same message will be refused again.
+    #[error("{0}")]
     Refused(String),
     /// Surely not accepted; it may be later.
+    #[error("{0}")]
     NotNow(String),
     /// It may have been accepted.
+    #[error("{0}")]
     Unknown(String),
     /// Nothing was tried: as many as may be are on their way.
+    #[error("Too many messages are on their way at once")]
     Busy,
 }
 
@@ -67,6 +71,14 @@ impl Elsewhere {
 
     pub fn links(&self) -> &Links {
         &self.inner.links
+    }
+
+    /// Whether the mail server lets us in; nothing is sent. `None` without one.
+    pub async fn check_mail(&self) -> Option<Result<(), Failure>> {
+        match &self.inner.mail {
+            Some(mail) => Some(mail.check().await),
+            None => None,
+        }
     }
 
     /// Hands one message over. It has gone out when this says so; that is not delivery.

@@ -16,10 +16,11 @@ use crate::clock::Clock;
 use crate::config::secrets::{Secrets, environment};
 use crate::config::{Config, DEFAULT_PATH, Mode, Problem};
 use crate::doctor::{
-    self, Asked, Calls, ChannelState, DatabaseState, Engine, Failed, GroupState, Identity, PersonState, Severity,
+    self, Ask, Asked, Calls, ChannelState, DatabaseState, Engine, Failed, GroupState, Identity, PersonState, Severity,
     TokenKind, Transport, Uses,
 };
 use crate::domain::roster::{Directory, UserGroup};
+use crate::elsewhere::Elsewhere;
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::{API_URL, Slack, SlackConfig};
 use crate::store::look::SeenPlace;
@@ -31,7 +32,7 @@ const SIGNING_SECRET_DIGITS: usize = 32;
 
 /// Say what would keep a page from going out, and what to do about it.
 ///
-/// Asks Slack and the database, and changes neither. Ends with status 1 if there is a problem.
+/// Asks Slack, the database and the mail server, and changes nothing. Ends with status 1 if there is a problem.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// The configuration
@@ -50,7 +51,7 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
     let slack = client(&config, &secrets);
     let (directory, channels) = who_is_who(&slack, &secrets, &clock).await;
     let asked = asked(&config, &secrets, &unreadable, &directory, &channels);
-    let facts = doctor::examine(asked, &calls(slack, &secrets, &clock), clock.now()).await;
+    let facts = doctor::examine(asked, &calls(slack, &config, &secrets, &clock), clock.now()).await;
     let findings = doctor::findings(&facts);
     let mut text = String::new();
     doctor::print(&findings, &mut text)?;
@@ -144,6 +145,7 @@ fn asked(
         export_directory: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
         public_url: settings.server.public_url.clone(),
         alert_integrations: settings.integrations.len(),
+        ways_missing: secrets.ways_missing().to_vec(),
     }
 }
 
@@ -167,7 +169,7 @@ where
     }
 }
 
-fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Calls {
+fn calls(slack: Result<Slack, Failed>, config: &Config, secrets: &Secrets, clock: &Clock) -> Calls {
     let slack = Arc::new(slack);
     let [auth, socket, channel, user, groups] = std::array::from_fn(|_| Arc::clone(&slack));
     let (database_url, clock) = (secrets.database_url.clone(), clock.clone());
@@ -228,7 +230,21 @@ fn calls(slack: Result<Slack, Failed>, secrets: &Secrets, clock: &Clock) -> Call
             let (url, clock) = (database_url.clone(), clock.clone());
             async move { database(&url, &clock).await }.boxed()
         }),
+        mail: mail(config, secrets),
     }
+}
+
+/// Nothing is signed here, so that any key will do.
+fn mail(config: &Config, secrets: &Secrets) -> Option<Ask<()>> {
+    let elsewhere = config.settings.email.as_ref().map(|_| Elsewhere::new(config, &secrets.ways, &[]))?;
+    Some(Box::new(move || {
+        let elsewhere = elsewhere.clone();
+        async move {
+            let checked = elsewhere.check_mail().await.unwrap_or(Ok(()));
+            checked.map_err(|failure| Failed(failure.to_string()))
+        }
+        .boxed()
+    }))
 }
 
 async fn database(url: &SecretString, clock: &Clock) -> Result<DatabaseState, Failed> {

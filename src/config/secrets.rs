@@ -181,6 +181,11 @@ impl Secrets {
         needed.chain(self.ways_missing.iter().copied()).collect()
     }
 
+    /// The names of those that the ways besides Slack cannot do without.
+    pub fn ways_missing(&self) -> &[&'static str] {
+        &self.ways_missing
+    }
+
     /// The kind of database, without its address.
     pub fn database_kind(&self) -> &'static str {
         if self.database_url.expose_secret().starts_with("sqlite") { "SQLite" } else { "PostgreSQL" }

@@ -46,6 +46,7 @@ fn asked() -> Asked {
         export_directory: None,
         public_url: Some("https://firebell.example".into()),
         alert_integrations: 1,
+        ways_missing: Vec::new(),
     }
 }
 
@@ -97,6 +98,7 @@ fn well() -> Facts {
             .into(),
         groups: Told::Yes([("S1".into(), group())].into()),
         database: Told::Yes(database()),
+        mail: Told::NotAsked,
         export_directory: Told::NotAsked,
     }
 }
@@ -303,6 +305,7 @@ fn calls(made: &Arc<Mutex<Vec<String>>>) -> Calls {
         }),
         groups: ask(made, "usergroups.list", [(UserGroupId::new("S1"), group())].into()),
         database: ask(made, "database", database()),
+        mail: None,
     }
 }
 
@@ -358,4 +361,14 @@ fn a_secret_that_cannot_be_read_is_a_problem_of_the_machine() {
     let mut facts = well();
     facts.asked.unreadable = vec![("PAGER_KEY is not set.".to_owned(), Some("Set it.".to_owned()))];
     assert_eq!(problems(&facts), ["PAGER_KEY is not set."]);
+}
+
+#[test]
+fn a_mail_server_that_does_not_let_us_in_is_a_problem() {
+    let mut facts = well();
+    facts.mail = Told::Yes(());
+    assert!(printed(&facts).contains("The mail server lets Firebell in."), "{}", printed(&facts));
+    facts.mail = Told::No("The mail server could not be reached".to_owned());
+    facts.asked.ways_missing = vec!["SMTP_PASSWORD"];
+    assert_eq!(problems(&facts), ["SMTP_PASSWORD is not set.", "The mail server could not be reached."]);
 }

@@ -72,7 +72,20 @@ impl Mail {
             .body(notice.text())
     }
 
-    async fn converse(&self, to: &Address, message: &[u8], stage: &mut Stage) -> Result<(), Error> {
+    /// Connects and signs in, and sends nothing.
+    pub(super) async fn check(&self) -> Result<(), Failure> {
+        let greeting = async {
+            let mut server = self.connect().await?;
+            drop(server.quit().await);
+            Ok(())
+        };
+        match tokio::time::timeout(SEND_TIMEOUT, greeting).await {
+            Ok(greeted) => greeted.map_err(|error| meaning(&error, Stage::Before)),
+            Err(_) => Err(Failure::NotNow("The mail server did not answer in time".to_owned())),
+        }
+    }
+
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let Email { host, port, tls, user, from, .. } = &self.settings;
         let host = host.trim_matches(['[', ']']);
         let us = ClientId::Domain(from.email.domain().to_owned());
@@ -87,7 +100,12 @@ impl Mail {
             let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
             server.auth(&MECHANISMS, &credentials).await?;
         }
-        server.command(MailFrom::new(Some(from.email.clone()), Vec::new())).await?;
+        Ok(server)
+    }
+
+    async fn converse(&self, to: &Address, message: &[u8], stage: &mut Stage) -> Result<(), Error> {
+        let mut server = self.connect().await?;
+        server.command(MailFrom::new(Some(self.settings.from.email.clone()), Vec::new())).await?;
         *stage = Stage::Addressed;
         server.command(Rcpt::new(to.clone(), Vec::new())).await?;
         server.command(Data).await?;
