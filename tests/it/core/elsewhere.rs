@@ -247,3 +247,109 @@ fn after_a_stall_of_our_own_slack_has_a_moment_before_others_are_asked() {
     core.advance(TimeDelta::seconds(50));
     assert_eq!(detours(&core), []);
 }
+
+/// What may happen next in a random story.
+#[derive(Clone, Debug)]
+enum Turn {
+    Waits(i64),
+    /// How the page with this number, if there is one, ends.
+    Ends(u32, u8),
+    SlackIsAway(bool),
+    Answers(u32),
+    Passes(u32),
+    CallsNext,
+}
+
+fn turn() -> impl proptest::strategy::Strategy<Value = Turn> {
+    use proptest::prelude::*;
+    prop_oneof![
+        4 => (0_i64..400).prop_map(Turn::Waits),
+        6 => (1_u32..12, 0_u8..5).prop_map(|(page, how)| Turn::Ends(page, how)),
+        1 => any::<bool>().prop_map(Turn::SlackIsAway),
+        1 => (1_u32..12).prop_map(Turn::Answers),
+        1 => (1_u32..12).prop_map(Turn::Passes),
+        1 => Just(Turn::CallsNext),
+    ]
+}
+
+fn take(core: &mut Core, turn: &Turn) {
+    let page = |core: &Core, number: u32| core.incident.pages.get(&PageId(number)).cloned();
+    match turn {
+        Turn::Waits(span_s) => core.advance(TimeDelta::seconds(*span_s)),
+        Turn::SlackIsAway(away) => core.slack_is_away = *away,
+        Turn::CallsNext => {
+            let next = Command::EscalateNext { escalation: None, generation: None, team: None, text: None };
+            // Refused when everybody was called.
+            let _ = core.by("UANA", &next);
+        }
+        Turn::Ends(number, how) => {
+            let Some(found) = page(core, *number).filter(|page| !page.is_accepted() && !page.dead) else { return };
+            let error = "no".to_owned();
+            let in_slack = !matches!(found.to, Recipient::Contact { .. });
+            let (result, fault) = match how {
+                0 if in_slack => {
+                    (PageResult::Sent { message: MessageRef { channel: "D1".into(), ts: "1.0".into() } }, None)
+                }
+                0 => (PageResult::SentElsewhere, None),
+                1 => (PageResult::NotReached { error }, None),
+                2 => (PageResult::Unknown { error }, in_slack.then_some(Fault::Network)),
+                3 => (PageResult::Failed { error, retry_at: core.now }, in_slack.then_some(Fault::Token)),
+                _ => (PageResult::Failed { error, retry_at: core.now }, in_slack.then_some(Fault::Network)),
+            };
+            let finished = Finished::Page { page: found.id, attempt: found.attempts + 1, result, fault };
+            core.ask(&Actor::Firebell, &Command::EffectFinished(finished)).expect("outcomes are never refused");
+        }
+        Turn::Answers(number) => {
+            let Some(found) = page(core, *number) else { return };
+            let actor = found.to.user().map_or(Actor::Fallback, |user| Actor::Person { user: user.clone() });
+            let command = Command::Acknowledge(Acknowledge { page: Some(found.id), ..Acknowledge::default() });
+            core.ask(&actor, &command).expect("acknowledges");
+        }
+        Turn::Passes(number) => {
+            let Some(found) = page(core, *number) else { return };
+            let Some(user) = found.to.user().cloned() else { return };
+            let generation = found.step.generation;
+            core.by(user.as_str(), &Command::Decline { page: found.id, generation }).expect("declines");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_happens_no_page_takes_two_detours_and_every_page_that_waits_has_a_way_or_a_minute(
+        turns in proptest::collection::vec(turn(), 1..60),
+    ) {
+        let tiers = vec![
+            tier(vec![user("UBEN"), user("UDANA")], 5),
+            tier(vec![user("UCHRIS")], 2),
+            tier(vec![user("UELI"), user("UBEN")], 5),
+        ];
+        let mut core = reachable(&[("db", Policy { rounds: 2, ack_timeout_s: Some(600), ..policy(tiers) })]);
+        core.escalate("UANA", "db");
+        for turn in &turns {
+            take(&mut core, turn);
+            let taken: Vec<u32> = detours(&core).into_iter().map(|(page, _, _)| page).collect();
+            let mut once = taken.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), taken.len(), "{taken:?}");
+            for page in core.incident.pages.values() {
+                let wanted = still_wanted(&Effect::Page { page: page.id }, &core.incident);
+                assert!(!(wanted && page.is_accepted()), "{page:?}");
+                // Nothing that is not accepted is forgotten: its minute runs, it went on, or it never had another way.
+                let went_on = taken.contains(&page.id.0);
+                let has_way = core.roster.has_way_after(&page.to);
+                let escalation = &core.incident.escalations[&page.escalation];
+                let lapsed = core.count(|event| matches!(event, Event::Acknowledged { .. })) > 0;
+                assert!(
+                    !wanted || page.elsewhere_at.is_some() || went_on || !has_way || lapsed,
+                    "{page:?} in {:?}", escalation.phase
+                );
+            }
+            if matches!(turn, Turn::Waits(_)) {
+                let due: Vec<_> = core.incident.timers().into_iter().filter(|(_, at)| *at <= core.now).collect();
+                assert!(due.is_empty(), "{due:?}");
+            }
+        }
+    }
+}
