@@ -37,7 +37,8 @@ impl Worker {
         // Failures that repeat the last one are not in the history, and count all the same.
         let attempt = if page.trouble.is_some() { next.max(work.attempt) } else { next };
         if let Recipient::Contact { by, .. } = &page.to {
-            return self.page_elsewhere(work, page, *by, attempt).await;
+            // Boxed: seldom taken, and large.
+            return Box::pin(self.page_elsewhere(work, page, *by, attempt)).await;
         }
         let Some(to) = recipient(&work.incident, id) else { return Self::done() };
         // A page goes out even if its history cannot be read: it then says a little less.

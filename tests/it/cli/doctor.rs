@@ -147,12 +147,12 @@ fn without_slack_and_without_a_database_the_rest_is_still_examined() {
 async fn a_mail_server_is_knocked_at_and_sent_nothing() {
     let (slack, mail) = (workspace().await, MailServer::start().await);
     let mut shell = at(&slack);
-    let port = mail.port;
-    let mut text = config("\"@ben\"");
-    text.push_str(&format!(
-        "\n[email]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nuser = \"firebell\"\nfrom = \"bell@shop.example\"\n\n\
-         [[people]]\nuser = \"@ben\"\nemail = \"ben@shop.example\"\nwebhook = \"https://hooks.shop.example/ben\"\n"
-    ));
+    let ways = format!(
+        "\n[email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nuser = \"firebell\"\nfrom = \"bell@shop.example\"\n\n\
+         [[people]]\nuser = \"@ben\"\nemail = \"ben@shop.example\"\nwebhook = \"https://hooks.shop.example/ben\"\n",
+        mail.port
+    );
+    let text = config("\"@ben\"") + &ways;
     shell.write("firebell.toml", &text);
     shell.set("SMTP_PASSWORD", "wrong");
     let ran = shell.run(&["doctor"]);
