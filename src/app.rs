@@ -4,6 +4,7 @@
 //! outcomes of effects. A single writer takes whatever is queued into one transaction (`app::writer`), so that commands
 //! share the disk's flush. The scheduler and the worker are two more callers with no rights of their own.
 
+mod breaker;
 mod desk;
 mod writer;
 
@@ -140,6 +141,7 @@ struct Inner {
     queue: mpsc::Sender<Job>,
     /// Channels that are known to be an incident's, so that a command need not ask the database.
     channels: RwLock<HashMap<ChannelId, IncidentId>>,
+    breaker: breaker::Breaker,
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
@@ -176,6 +178,7 @@ impl App {
             directory: RwLock::new(Arc::new(directory)),
             queue,
             channels: RwLock::new(HashMap::new()),
+            breaker: breaker::Breaker::default(),
             timers: Notify::new(),
             outbox: watch::Sender::new(()),
         });
@@ -260,6 +263,11 @@ impl App {
         let mut directory = Directory::clone(&held);
         change(&mut directory);
         *held = Arc::new(directory);
+    }
+
+    /// Whether so many pages failed because of Slack itself that new ones take another way at once.
+    pub fn slack_is_away(&self) -> bool {
+        self.inner.breaker.is_open()
     }
 
     /// Waits until timers have changed.

@@ -13,11 +13,13 @@ pub mod secrets;
 mod targets;
 mod teams;
 mod watch;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::domain::contact::Contacts;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
 use crate::domain::roster::Route;
@@ -27,6 +29,7 @@ pub use crate::domain::postmortem::Format;
 pub use mistakes::{Mistakes, Problem};
 pub use targets::{ChannelName, Named, NamedMention, Placed};
 pub use watch::{Heartbeat, Metrics};
+pub use ways::{ContactPlan, Email, Network, Tls, Webhooks};
 
 /// The file that is read when none is named.
 pub const DEFAULT_PATH: &str = "firebell.toml";
@@ -77,6 +80,9 @@ pub struct Settings {
     pub metrics: Metrics,
     /// `None`: nobody is told.
     pub heartbeat: Option<Heartbeat>,
+    /// The mail server, if people are to be reached by e-mail.
+    pub email: Option<Email>,
+    pub webhooks: Webhooks,
 }
 
 /// How Slack is reached.
@@ -174,6 +180,9 @@ pub enum KeySource {
 pub struct Plan {
     pub teams: Vec<TeamPlan>,
     pub fallback: Vec<Placed<Named>>,
+    /// How people are reached besides Slack.
+    pub people: Vec<ContactPlan>,
+    pub fallback_contacts: Contacts,
     pub permissions: PermissionsPlan,
     pub announce_in: Option<Placed<ChannelName>>,
     pub zone: String,

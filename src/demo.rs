@@ -29,6 +29,7 @@ use self::state::Progress;
 use crate::app::App;
 use crate::clock::{Clock, real_sleep};
 use crate::config::Config;
+use crate::config::secrets::WaySecrets;
 use crate::ids::IntegrationKey;
 use crate::program::{Parts, Program};
 use crate::sandbox::{Delivery, Running, Sandbox, SandboxConfig, Workspace};
@@ -216,6 +217,7 @@ impl Shared {
             slack: SlackConfig { api_url: self.slack.api_url(), ..SlackConfig::new(SecretString::from(BOT_TOKEN)) },
             signing_secret: Some(SecretString::from(SIGNING_SECRET)),
             integration_keys: integration_keys(),
+            ways: WaySecrets::default(),
         })
         .await?;
         let app = program.app.clone();

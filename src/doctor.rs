@@ -45,6 +45,8 @@ pub enum Area {
     Commands,
     Channels,
     People,
+    /// Ways to people besides Slack.
+    Elsewhere,
     Database,
     Machine,
     Guarantee,
@@ -57,6 +59,7 @@ impl Area {
             Self::Commands => "Commands",
             Self::Channels => "Channels",
             Self::People => "People and groups",
+            Self::Elsewhere => "Besides Slack",
             Self::Database => "Database",
             Self::Machine => "This machine",
             Self::Guarantee => "What is promised",
@@ -138,6 +141,8 @@ pub struct Asked {
     pub public_url: Option<String>,
     /// How many alert integrations send to us over HTTP.
     pub alert_integrations: usize,
+    /// Secrets that the ways besides Slack need and that were not given.
+    pub ways_missing: Vec<&'static str>,
 }
 
 /// What the configuration names in Slack, each with the places that name it.
@@ -325,13 +330,16 @@ pub struct Facts {
     pub users: BTreeMap<UserId, Told<PersonState>>,
     pub groups: Told<BTreeMap<UserGroupId, GroupState>>,
     pub database: Told<DatabaseState>,
+    /// Whether the mail server lets us in.
+    pub mail: Told<()>,
     /// Whether a file could be written to the export directory and removed again.
     pub export_directory: Told<()>,
     /// What the running program says of itself.
     pub running: Told<Figures>,
 }
 
-type Ask<T> = Box<dyn Fn() -> BoxFuture<'static, Result<T, Failed>> + Send + Sync>;
+/// A question that can be asked again.
+pub type Ask<T> = Box<dyn Fn() -> BoxFuture<'static, Result<T, Failed>> + Send + Sync>;
 type AskFor<Id, T> = Box<dyn Fn(Id) -> BoxFuture<'static, Result<T, Failed>> + Send + Sync>;
 
 /// The calls that the doctor makes. Each must come back within some seconds, and none may change anything.
@@ -350,6 +358,8 @@ pub struct Calls {
     pub database: Ask<DatabaseState>,
     /// Reads the metrics of the running program; `None` if it is configured to show none.
     pub metrics: Option<Ask<Figures>>,
+    /// Connects to the mail server and signs in; none is configured without it.
+    pub mail: Option<Ask<()>>,
 }
 
 /// Asks the world everything that [`findings`] needs. Never fails: what could not be learned is in the facts.
@@ -383,6 +393,10 @@ pub async fn examine(asked: Asked, calls: &Calls, now: DateTime<Utc>) -> Facts {
         }
     }
     let database = (calls.database)().await.into();
+    let mail = match &calls.mail {
+        Some(mail) => mail().await.into(),
+        None => Told::NotAsked,
+    };
     let export_directory = match asked.export_directory.clone() {
         Some(directory) => try_writing(directory).await.into(),
         None => Told::NotAsked,
@@ -391,7 +405,7 @@ pub async fn examine(asked: Asked, calls: &Calls, now: DateTime<Utc>) -> Facts {
         Some(metrics) => metrics().await.into(),
         None => Told::NotAsked,
     };
-    Facts { now, asked, identity, socket, channels, users, groups, database, export_directory, running }
+    Facts { now, asked, identity, socket, channels, users, groups, database, mail, export_directory, running }
 }
 
 /// Writes a file to a directory and removes it again.

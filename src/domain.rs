@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod civil;
 pub mod command;
+pub mod contact;
 mod decide;
 pub mod effect;
 pub mod escalation;

@@ -2,7 +2,7 @@
 //!
 //! Commands go in, events are kept, effects go out. `domain` decides and knows nothing outside itself; `app` runs one
 //! command in one transaction of the `store`; `scheduler` turns due timers into commands; `worker` performs the effects
-//! that the transactions left in the outbox. `slack`, `alerts` and `web` translate between the world and commands, and
+//! that the transactions left in the outbox, in Slack or `elsewhere`. `slack`, `alerts` and `web` translate between the world and commands, and
 //! `export` writes documents as files. `program` puts all of this together from a `config`; `cli` runs it. `sandbox` is a
 //! Slack workspace of our own: the `demo` plays on it by the wall clock, and `stage` under a clock that somebody moves, for
 //! `replay` and tests. `metrics` and `watch` are what it knows of its own health. `doctor` and `manifest` help to connect a real workspace. docs/ARCHITECTURE.md is the long version.
@@ -15,6 +15,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod domain;
+pub mod elsewhere;
 pub mod export;
 pub mod guard;
 pub mod ids;

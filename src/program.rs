@@ -19,12 +19,15 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::clock::Clock;
+use crate::config::secrets::WaySecrets;
 use crate::config::{Config, Mode};
+use crate::elsewhere::Elsewhere;
+use crate::ids::random_id;
 use crate::metrics::{Metrics, router as metrics_router};
 use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
 use crate::slack::{Slack, SlackConfig, http};
-use crate::store::{Db, Engine};
+use crate::store::{Db, Engine, settings};
 use crate::watch::{DeadMan, Heartbeat, Watch};
 use crate::worker::{Documents, Worker};
 use crate::{alerts, scheduler, web};
@@ -33,6 +36,8 @@ pub(crate) use acquaintance::fetch;
 pub use acquaintance::{CHANNELS_KEY, WORKSPACE_KEY};
 pub use timekeeping::{agree, clock_was_set};
 
+/// Where the key is kept that signs the links to answer; made at the first start.
+const ANSWER_KEY: &str = "answer_key";
 /// How often what nobody needs any more is looked for.
 const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// How often the way of a page is tested where no heartbeat is configured, seconds.
@@ -51,6 +56,8 @@ pub struct Parts {
     pub signing_secret: Option<SecretString>,
     /// SHA-256 sums of the keys of each integration.
     pub integration_keys: BTreeMap<crate::ids::IntegrationKey, Vec<[u8; 32]>>,
+    /// What the ways besides Slack need.
+    pub ways: WaySecrets,
 }
 
 /// The program, assembled; nothing of it runs by itself yet except the writer.
@@ -73,7 +80,8 @@ impl Program {
     /// # Errors
     /// With a sentence that says the way out: the database cannot be used, or Slack was never reached or refused us.
     pub async fn assemble(parts: Parts) -> anyhow::Result<Self> {
-        let Parts { config, clock, database_url, slack: mut slack_config, signing_secret, integration_keys } = parts;
+        let Parts { config, clock, database_url, slack: mut slack_config, signing_secret, integration_keys, ways } =
+            parts;
         let metrics = Metrics::default();
         slack_config.metrics = metrics.clone();
         let db = Db::open(secrecy::ExposeSecret::expose_secret(&database_url), &clock).await?;
@@ -83,13 +91,13 @@ impl Program {
         let documents = Documents::new(&config);
         let app = App::start(db, clock.clone(), metrics.clone(), known.workspace, known.roster, known.directory);
         let watch = Watch::new(app.clone());
-        let worker = Worker::new(app.clone(), slack.clone(), documents.clone());
+        let elsewhere = Elsewhere::new(&config, &ways, answer_key(app.db()).await?.as_bytes());
+        let worker = Worker::new(app.clone(), slack.clone(), documents.clone(), elsewhere.clone());
         let dispatch = Dispatch::new(app.clone(), slack.clone(), known.workspace_url);
-        let mut router = web::router(app.clone(), documents.clone(), watch.clone()).merge(alerts::router(
-            intake::keys(&config, integration_keys),
-            clock.clone(),
-            intake::submit(&app),
-        ));
+        let answers = web::answers(app.clone(), elsewhere.links().clone());
+        let pages = web::router(app.clone(), documents.clone(), watch.clone()).merge(answers);
+        let mut router =
+            pages.merge(alerts::router(intake::keys(&config, integration_keys), clock.clone(), intake::submit(&app)));
         if let Some(secret) = signing_secret {
             let door = http::HttpConfig { metrics, ..http::HttpConfig::new(secret, clock) };
             router = router.merge(http::router(door, dispatch.receiver()));
@@ -182,6 +190,14 @@ impl Program {
             None => Ok(()),
         }
     }
+}
+
+/// The key that signs the links to answer, the same in every replica.
+async fn answer_key(db: &Db) -> Result<String, crate::store::Error> {
+    let mut tx = db.write().await?;
+    let key = settings::get_or_set(&mut tx, ANSWER_KEY, &format!("{}{}", random_id(), random_id())).await?;
+    tx.commit().await?;
+    Ok(key)
 }
 
 /// Looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long

@@ -42,6 +42,7 @@ pub mod story;
 mod times;
 mod wire;
 
+pub(crate) use client::trust;
 pub use client::{API_URL, CALL_TIMEOUT, SEARCH_TIMEOUT, SetupError, Slack, SlackConfig};
 pub(crate) use client::{https_connector, is_loopback, tls_config};
 pub use error::{Class, Error, NotReached, RefusedUser};

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::secrets::WaySecrets;
 use crate::domain::incident::Incident;
 use crate::ids::{IncidentId, IntegrationKey};
 use crate::program::{Parts, Program};
@@ -24,6 +25,9 @@ use crate::{alerts, scheduler, store};
 const BOT_TOKEN: &str = "xoxb-stage-bot-token";
 const APP_TOKEN: &str = "xapp-stage-app-token";
 const SIGNING_SECRET: &str = "stage-signing-secret";
+/// What a mail server on a stage must ask for, and what webhooks are signed with there.
+pub const SMTP_PASSWORD: &str = "stage-smtp-password";
+pub const WEBHOOK_SECRET: &str = "stage-webhook-secret";
 /// Rounds of work at one instant before something must be going in circles.
 const ROUNDS_MAX: usize = 1_000;
 
@@ -210,6 +214,10 @@ async fn raise(script: &Script, clock: &Clock, slack: &Running) -> anyhow::Resul
         slack: SlackConfig { api_url: slack.api_url(), ..SlackConfig::new(SecretString::from(BOT_TOKEN)) },
         signing_secret: Some(SecretString::from(SIGNING_SECRET)),
         integration_keys: keys.collect(),
+        ways: WaySecrets {
+            smtp_password: Some(SecretString::from(SMTP_PASSWORD)),
+            webhook_secret: Some(SecretString::from(WEBHOOK_SECRET)),
+        },
     })
     .await?;
     let listener = crate::program::bind(([127, 0, 0, 1], 0).into()).await?;

@@ -1,12 +1,14 @@
 //! What people see in a browser: pages, the self-contained document, the chart. Pure functions from an incident to
 //! text; routes and permissions are elsewhere.
 
+mod answer;
 pub mod chart;
 pub mod document;
 pub mod pages;
 pub mod prose;
 mod routes;
 
+pub use answer::answers;
 pub use routes::router;
 
 /// The style of every page, served as `/static/firebell.css` and inlined in exported documents.

@@ -6,6 +6,7 @@
 
 mod channel;
 mod documents;
+mod elsewhere;
 mod messages;
 mod outcome;
 mod page;
@@ -24,6 +25,7 @@ use crate::domain::command::Finished;
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Recorded;
 use crate::domain::roster::{Directory, Roster};
+use crate::elsewhere::Elsewhere;
 use crate::guard::guarded;
 use crate::ids::ChannelId;
 use crate::metrics::{Outcome, Sent};
@@ -57,6 +59,7 @@ struct Inner {
     slack: Slack,
     pace: Mutex<Pace>,
     documents: Documents,
+    elsewhere: Elsewhere,
     pages: Arc<Semaphore>,
     others: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
@@ -67,12 +70,13 @@ struct Inner {
 }
 
 impl Worker {
-    pub fn new(app: App, slack: Slack, documents: Documents) -> Self {
+    pub fn new(app: App, slack: Slack, documents: Documents, elsewhere: Elsewhere) -> Self {
         let inner = Inner {
             app,
             slack,
             pace: Mutex::new(Pace::new()),
             documents,
+            elsewhere,
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             others: Arc::new(Semaphore::new(OTHERS_AT_ONCE)),
             stopping: watch::Sender::new(false),
@@ -298,7 +302,8 @@ impl Worker {
         let incident = &work.incident;
         let channel = || incident.channel_id().cloned();
         Some(match &work.effect {
-            Effect::Page { page } => (Method::ChatPostMessage, page::recipient(incident, *page)),
+            // None for a page that takes another way.
+            Effect::Page { page } => (Method::ChatPostMessage, Some(page::recipient(incident, *page)?)),
             Effect::Announce => (Method::ChatPostMessage, self.inner.app.roster().announce_in.clone()),
             Effect::PostCard
             | Effect::PostEscalation { .. }

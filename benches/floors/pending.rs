@@ -214,7 +214,8 @@ fn waiting(
     let (directory, actor) = (Directory::default(), Actor::Person { user: "U0ANA00001".into() });
     // As if the first tier had been called an hour before the second is due.
     let now = due_at - TimeDelta::hours(1);
-    let context = Context { now, actor: &actor, inside: true, roster: &roster, directory: &directory };
+    let context =
+        Context { now, actor: &actor, inside: true, roster: &roster, directory: &directory, slack_is_away: false };
     let open = Command::Open(Open {
         title: format!("waiting {number}"),
         severity: None,

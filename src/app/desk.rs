@@ -239,6 +239,7 @@ impl<'a> Desk<'a> {
             inside: request.inside,
             roster: &self.roster,
             directory: &self.directory,
+            slack_is_away: self.inner.breaker.is_open(),
         };
         let number = sheet.incident.number;
         match decide(&sheet.incident, &request.command, &context) {
@@ -259,6 +260,7 @@ impl<'a> Desk<'a> {
             inside: request.inside,
             roster: &roster,
             directory: &directory,
+            slack_is_away: self.inner.breaker.is_open(),
         };
         let workspace = self.inner.workspace.clone();
         // Decided once for the answer, so that a refused command does not use up a number.
@@ -403,6 +405,9 @@ impl<'a> Desk<'a> {
             }
         };
         self.tally.fenced += u64::from(!ours);
+        if let (true, Some(finished)) = (ours, finished) {
+            self.inner.breaker.note(finished);
+        }
         if let (true, Some(finished)) = (ours, finished)
             && !matches!(finished, Finished::Quietly)
             && self.sheets.contains_key(&id)

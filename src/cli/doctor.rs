@@ -18,10 +18,11 @@ use crate::clock::Clock;
 use crate::config::secrets::{Secrets, environment};
 use crate::config::{Config, DEFAULT_PATH, Mode, Problem};
 use crate::doctor::{
-    self, Asked, Calls, Chains, ChannelState, DatabaseState, Engine, Failed, Figures, GroupState, Identity,
+    self, Ask, Asked, Calls, Chains, ChannelState, DatabaseState, Engine, Failed, Figures, GroupState, Identity,
     PersonState, Severity, TokenKind, Transport, Uses,
 };
 use crate::domain::roster::{Directory, UserGroup};
+use crate::elsewhere::Elsewhere;
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::{API_URL, Slack, SlackConfig};
 use crate::store::look::SeenPlace;
@@ -37,7 +38,7 @@ const METRICS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Say what would keep a page from going out, and what to do about it.
 ///
-/// Asks Slack and the database, and changes neither. Ends with status 1 if there is a problem.
+/// Asks Slack, the database and the mail server, and changes nothing. Ends with status 1 if there is a problem.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// The configuration
@@ -150,6 +151,7 @@ fn asked(
         export_directory: settings.export.dir.as_ref().map(|dir| config.folder().join(dir)),
         public_url: settings.server.public_url.clone(),
         alert_integrations: settings.integrations.len(),
+        ways_missing: secrets.ways_missing().to_vec(),
     }
 }
 
@@ -235,10 +237,10 @@ fn calls(config: &Config, slack: Result<Slack, Failed>, secrets: &Secrets, clock
             async move { database(&url, &clock).await }.boxed()
         }),
         metrics: metrics_address(config).map(|at| {
-            let ask: Box<dyn Fn() -> BoxFuture<'static, Result<Figures, Failed>> + Send + Sync> =
-                Box::new(move || async move { figures(at).await }.boxed());
+            let ask: Ask<Figures> = Box::new(move || async move { figures(at).await }.boxed());
             ask
         }),
+        mail: mail(config, secrets),
     }
 }
 
@@ -279,6 +281,19 @@ async fn chains(url: &str, clock: &Clock) -> Option<Chains> {
     drop(tx);
     db.close().await;
     Some(chains)
+}
+
+/// Nothing is signed here, so that any key will do.
+fn mail(config: &Config, secrets: &Secrets) -> Option<Ask<()>> {
+    let elsewhere = config.settings.email.as_ref().map(|_| Elsewhere::new(config, &secrets.ways, &[]))?;
+    Some(Box::new(move || {
+        let elsewhere = elsewhere.clone();
+        async move {
+            let checked = elsewhere.check_mail().await.unwrap_or(Ok(()));
+            checked.map_err(|failure| Failed(failure.to_string()))
+        }
+        .boxed()
+    }))
 }
 
 async fn database(url: &SecretString, clock: &Clock) -> Result<DatabaseState, Failed> {

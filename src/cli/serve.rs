@@ -66,6 +66,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
         slack,
         signing_secret: secrets.signing_secret.clone().filter(|_| !socket_mode),
         integration_keys: secrets.integration_keys.clone(),
+        ways: secrets.ways.clone(),
     })
     .await?;
     let way = if socket_mode { "over Socket Mode" } else { "at /slack/…" };

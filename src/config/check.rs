@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::reader::in_words;
 use super::secrets::Secrets;
-use super::{ClockStyle, Config, IntegrationKind, Mode, Named, Placed, Problem, TeamPlan};
+use super::{ClockStyle, Config, Email, IntegrationKind, Mode, Named, Placed, Problem, TeamPlan, Tls};
+use crate::domain::contact::{ContactMethod, Contacts};
 use crate::domain::roster::Route;
 
 /// The configuration in words. `secrets` as [`Config::secrets`] found them: what is missing is named, not refused, since
@@ -33,6 +34,9 @@ pub fn describe(config: &Config, secrets: &Result<Secrets, Vec<Problem>>) -> Str
         let host = heartbeat.url.host_str().unwrap_or_default();
         line("Heartbeat", &format!("every {}, heard by {host}", in_words(heartbeat.every_s)));
     }
+    if let Some(email) = &settings.email {
+        line("E-mail", &mail(email));
+    }
     text.push('\n');
     for team in &config.plan.teams {
         text.push_str(&team_in_words(team));
@@ -40,7 +44,10 @@ pub fn describe(config: &Config, secrets: &Result<Secrets, Vec<Problem>>) -> Str
     if config.plan.teams.is_empty() {
         text.push_str("No team is configured: /escalate has nobody to call yet.\n");
     }
-    let _ = writeln!(text, "Fallback     {}", names(&config.plan.fallback));
+    let _ = writeln!(text, "Fallback     {}{}", names(&config.plan.fallback), and_by(&config.plan.fallback_contacts));
+    for person in &config.plan.people {
+        let _ = writeln!(text, "Besides      {}{}", person.user.value, and_by(&person.contacts));
+    }
     for integration in &settings.integrations {
         let kind = match integration.kind {
             IntegrationKind::Alertmanager => "alertmanager",
@@ -55,6 +62,28 @@ pub fn describe(config: &Config, secrets: &Result<Secrets, Vec<Problem>>) -> Str
         }
     }
     text
+}
+
+fn mail(email: &Email) -> String {
+    let tls = match email.tls {
+        Tls::StartTls => "STARTTLS",
+        Tls::Implicit => "TLS from the start",
+        Tls::None => "not encrypted",
+    };
+    let user = email.user.as_ref().map_or_else(String::new, |user| format!(", as {user}"));
+    format!("from {} over {}:{} ({tls}{user})", email.from, email.host, email.port)
+}
+
+/// Where somebody is reached while Slack is away; the address of a webhook may be a secret.
+fn and_by(contacts: &Contacts) -> String {
+    let words = ContactMethod::ALL.into_iter().filter_map(|method| {
+        let address = contacts.address(method)?;
+        Some(match method {
+            ContactMethod::Email => format!(", else by e-mail to {address}"),
+            ContactMethod::Webhook => ", else by webhook".to_owned(),
+        })
+    });
+    words.collect()
 }
 
 fn slack(mode: Mode, secrets: &Result<Secrets, Vec<Problem>>) -> String {

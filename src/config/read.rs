@@ -12,7 +12,7 @@ use super::targets::{ChannelName, Named, Placed};
 use super::{
     ClockStyle, Config, Database, Export, Format, Mode, People, PermissionsPlan, Plan, Server, Settings, Slack,
 };
-use super::{secrets, teams, watch};
+use super::{secrets, teams, watch, ways};
 use crate::domain::civil;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
@@ -33,7 +33,10 @@ const SECTIONS: &[&str] = &[
     "export",
     "permissions",
     "teams",
+    "people",
     "fallback",
+    "email",
+    "webhooks",
     "integrations",
     "metrics",
     "heartbeat",
@@ -65,6 +68,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
     let permissions = permissions(&mut reader, &root);
     let team_plans = teams::teams(&mut reader, &root);
     let fallback = teams::fallback(&mut reader, &root);
+    let ways = ways::ways(&mut reader, &root, folder, server.public_url.is_some());
     let (integrations, routes) = teams::integrations(&mut reader, &root, folder, &team_plans);
 
     let metrics = watch::metrics(&mut reader, &root);
@@ -85,10 +89,14 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
             integrations,
             metrics,
             heartbeat,
+            email: ways.email,
+            webhooks: ways.webhooks,
         },
         plan: Plan {
             teams: team_plans,
             fallback,
+            people: ways.people,
+            fallback_contacts: ways.fallback,
             permissions,
             announce_in: incidents.announce_in,
             zone: incidents.zone,

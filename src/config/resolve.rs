@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::mistakes::{Mistakes, Problem};
-use super::{ChannelName, Config, Named, NamedMention, Placed};
+use super::{ChannelName, Config, ContactPlan, Named, NamedMention, Placed};
+use crate::domain::contact::Contacts;
 use crate::domain::permission::{Action, Allow, Permissions};
 use crate::domain::policy::{Mention, Policy, Target, Tier};
 use crate::domain::roster::{Directory, Person, Roster, Team};
@@ -61,6 +62,7 @@ impl Config {
             })
             .collect();
         let fallback = resolver.targets(&plan.fallback);
+        let contacts = resolver.contacts(&plan.people);
         let announce_in = plan.announce_in.as_ref().and_then(|channel| resolver.channel(&channel.value, channel));
         let permissions = resolver.permissions(&plan.permissions);
         let unknown = (!resolver.problems.is_empty())
@@ -68,6 +70,8 @@ impl Config {
         let roster = Roster {
             teams,
             fallback,
+            contacts,
+            fallback_contacts: plan.fallback_contacts.clone(),
             permissions,
             announce_in,
             zone: plan.zone.clone(),
@@ -107,6 +111,30 @@ impl Resolver<'_> {
                 Some(Target::Channel { channel: channel?, mention: mention? })
             }
         }
+    }
+
+    fn contacts(&mut self, people: &[ContactPlan]) -> BTreeMap<UserId, Contacts> {
+        let mut contacts = BTreeMap::new();
+        for person in people {
+            match self.target(&person.user) {
+                Some(Target::User { user }) => {
+                    let before = contacts.insert(user, person.contacts.clone());
+                    if before.is_none() {
+                        continue;
+                    }
+                    let hint = "Keep one [[people]] for each person.";
+                    let sentence = format!("{} stands in two [[people]].", person.user.value);
+                    self.wrong(sentence, &person.user, "the second one".to_owned(), hint);
+                }
+                Some(Target::UserGroup { .. } | Target::Channel { .. }) => {
+                    let hint = "Contact methods belong to one person: write a [[people]] for each.";
+                    let sentence = format!("{} is a group.", person.user.value);
+                    self.wrong(sentence, &person.user, "name a person".to_owned(), hint);
+                }
+                None => {}
+            }
+        }
+        contacts
     }
 
     fn mention(&mut self, mention: &NamedMention, at: &Placed<Named>) -> Option<Mention> {

@@ -33,6 +33,18 @@ pub struct Secrets {
     pub database_url: SecretString,
     /// SHA-256 sums of the keys of each integration.
     pub integration_keys: BTreeMap<IntegrationKey, Vec<[u8; 32]>>,
+    pub ways: WaySecrets,
+    /// Secrets that the ways besides Slack need and that were not given.
+    ways_missing: Vec<&'static str>,
+}
+
+/// What the ways besides Slack need to be used.
+#[derive(Clone, Debug, Default)]
+pub struct WaySecrets {
+    /// `SMTP_PASSWORD`, for the user of `[email]`.
+    pub smtp_password: Option<SecretString>,
+    /// `FIREBELL_WEBHOOK_SECRET`, with which outgoing webhooks are signed.
+    pub webhook_secret: Option<SecretString>,
 }
 
 /// The process's environment; empty variables count as absent.
@@ -67,6 +79,7 @@ impl Config {
         let bot_token = token("SLACK_BOT_TOKEN", slack.bot_token_file.as_deref());
         let app_token = token("SLACK_APP_TOKEN", slack.app_token_file.as_deref());
         let signing_secret = token("SLACK_SIGNING_SECRET", slack.signing_secret_file.as_deref());
+        let ways = self.way_secrets(environment, &mut problems);
         let database_url = self.find_database_url(environment, &mut problems);
         let mut integration_keys = BTreeMap::new();
         for integration in &self.settings.integrations {
@@ -88,7 +101,18 @@ impl Config {
             }
         }
         let api_url = environment("SLACK_API_URL").map(|url| url.trim_end_matches('/').to_owned());
-        (Secrets { bot_token, app_token, signing_secret, api_url, database_url, integration_keys }, problems)
+        let ways_missing = self.ways_missing(&ways);
+        let secrets = Secrets {
+            bot_token,
+            app_token,
+            signing_secret,
+            api_url,
+            database_url,
+            integration_keys,
+            ways,
+            ways_missing,
+        };
+        (secrets, problems)
     }
 }
 
@@ -98,6 +122,32 @@ impl Config {
         let mut problems = Vec::new();
         let url = self.find_database_url(environment, &mut problems);
         if problems.is_empty() { Ok(url) } else { Err(problems) }
+    }
+
+    fn way_secrets(&self, environment: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) -> WaySecrets {
+        let settings = &self.settings;
+        let password_file = settings.email.as_ref().and_then(|email| email.password_file.as_deref());
+        let secret_file = settings.webhooks.secret_file.as_deref();
+        let mut secret =
+            |name: &str, file: Option<&Path>| from(environment, name, file, problems).map(SecretString::from);
+        WaySecrets {
+            smtp_password: secret("SMTP_PASSWORD", password_file),
+            webhook_secret: secret("FIREBELL_WEBHOOK_SECRET", secret_file),
+        }
+    }
+
+    fn ways_missing(&self, given: &WaySecrets) -> Vec<&'static str> {
+        let plan = &self.plan;
+        let contacts = || plan.people.iter().map(|person| &person.contacts).chain([&plan.fallback_contacts]);
+        let signs_in = self.settings.email.as_ref().is_some_and(|email| email.user.is_some());
+        let mut missing = Vec::new();
+        if signs_in && given.smtp_password.is_none() {
+            missing.push("SMTP_PASSWORD");
+        }
+        if contacts().any(|contacts| contacts.webhook.is_some()) && given.webhook_secret.is_none() {
+            missing.push("FIREBELL_WEBHOOK_SECRET");
+        }
+        missing
     }
 
     fn find_database_url(
@@ -127,7 +177,13 @@ impl Secrets {
             Mode::Http => ("SLACK_SIGNING_SECRET", self.signing_secret.is_none()),
         };
         let needed = [("SLACK_BOT_TOKEN", self.bot_token.is_none()), second];
-        needed.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect()
+        let needed = needed.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name);
+        needed.chain(self.ways_missing.iter().copied()).collect()
+    }
+
+    /// The names of those that the ways besides Slack cannot do without.
+    pub fn ways_missing(&self) -> &[&'static str] {
+        &self.ways_missing
     }
 
     /// The kind of database, without its address.
@@ -266,6 +322,10 @@ fn look_at(key: &str, value: &DeValue<'_>, span: Range<usize>, found: &mut Vec<F
             } else if begins_like_a_token {
                 let hint = if text.starts_with("xapp-") { way_out("app_token") } else { way_out("bot_token") };
                 found.push(Found { blot: span, hint: hint.unwrap_or_default() });
+            } else if key == "webhook" && has_password(text) {
+                let hint =
+                    "A webhook's address carries no password: every call is signed with FIREBELL_WEBHOOK_SECRET.";
+                found.push(Found { blot: span, hint });
             } else if is_database_url(text) && has_password(text) {
                 let hint = "An address with a password is given as DATABASE_URL in the environment, or by url_file = \"/run/secrets/…\" under [database].";
                 found.push(Found { blot: span, hint });

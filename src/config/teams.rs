@@ -128,7 +128,12 @@ fn team(
     })
 }
 
-fn required(reader: &mut Reader, section: &Section<'_, '_>, key: &str, what: &str) -> Option<Spanned<String>> {
+pub(super) fn required(
+    reader: &mut Reader,
+    section: &Section<'_, '_>,
+    key: &str,
+    what: &str,
+) -> Option<Spanned<String>> {
     if section.table.contains_key(key) {
         return reader.text(section, key);
     }
@@ -256,7 +261,7 @@ pub(super) fn fallback(reader: &mut Reader, root: &Section<'_, '_>) -> Vec<Place
         return Vec::new();
     }
     let Some(section) = reader.table(root, "fallback", "[fallback]") else { return Vec::new() };
-    reader.only(&section, &["targets"]);
+    reader.only(&section, &["targets", "email", "webhook"]);
     targets(reader, &section, "The fallback pages nobody, so a page that nobody answers would end nowhere.")
 }
 

@@ -383,3 +383,87 @@ fn a_heartbeat_without_an_address_is_none() {
     assert_eq!((heard.every_s, heard.tells_failure), (30, true));
     assert_eq!(parsed("[metrics]\nbind = \"127.0.0.1:9464\"").metrics.bind, "127.0.0.1:9464".parse().ok());
 }
+
+const WAYS: &str = r#"
+[server]
+public_url = "https://bell.example"
+
+[fallback]
+targets = ["@fay"]
+email = "on-call@shop.example"
+
+[email]
+host = "smtp.shop.example"
+user = "firebell"
+from = "Firebell <firebell@shop.example>"
+
+[[people]]
+user = "@dana"
+email = "dana@shop.example"
+webhook = "https://hooks.shop.example/dana?key=very-secret"
+"#;
+
+#[test]
+fn ways_besides_slack_are_told_in_words_and_what_they_need_is_named() {
+    let config = parse(WAYS).expect("no mistakes");
+    let told = check::describe(&config, &config.secrets(&|_| None));
+    assert!(!told.contains("very-secret"), "{told}");
+    insta::assert_snapshot!(told);
+    let roster = config.resolve(&directory(), &channels()).expect("everybody is known");
+    let dana = &roster.contacts[&UserId::from("U4")];
+    assert_eq!(dana.email.as_deref(), Some("dana@shop.example"));
+    assert_eq!(roster.fallback_contacts.email.as_deref(), Some("on-call@shop.example"));
+    let all = |name: &str| Some(format!("{}{name}", if name.contains("APP") { "xapp-" } else { "xoxb-" }));
+    let secrets = config.secrets(&|name| all(name).filter(|_| name.starts_with("SLACK_") && !name.ends_with("URL")));
+    let secrets = secrets.expect("all that there are");
+    assert_eq!(secrets.missing(Mode::Socket), ["SMTP_PASSWORD", "FIREBELL_WEBHOOK_SECRET"]);
+}
+
+#[test]
+fn a_way_that_cannot_work_is_told() {
+    insta::assert_snapshot!(mistakes(
+        r##"
+[fallback]
+targets = ["@fay"]
+email = "on-call at shop"
+
+[email]
+host = "smtp.shop.example:25"
+tls = "none"
+user = "firebell"
+password = "hunter2"
+from = "firebell"
+
+[webhooks]
+allow = ["10.1.0.0/33"]
+
+[[people]]
+user = "@dana"
+webhook = "http://hooks.shop.example/dana"
+
+[[people]]
+user = "@dana"
+webhook = "https://169.254.169.254/latest"
+
+[[people]]
+user = "#incidents"
+webhook = "https://eli:secret@hooks.shop.example/eli"
+
+[[people]]
+user = "@eli"
+"##
+    ));
+    let without_server = WAYS
+        .replace("[email]", "[slack]\n#")
+        .replace("host =", "#")
+        .replace("user = \"firebell\"", "")
+        .replace("from =", "#");
+    assert!(mistakes(&without_server).contains("There is no mail server to send this through."));
+}
+
+#[test]
+fn contact_methods_of_a_group_are_refused_once_slack_has_told_that_it_is_one() {
+    let config = parse(&WAYS.replace("@dana", "@dev-team")).expect("no mistakes");
+    let mistakes = config.resolve(&directory(), &channels()).expect_err("is a group").render(false);
+    assert!(mistakes.contains("@dev-team is a group."), "{mistakes}");
+}

@@ -29,6 +29,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     channels(facts, &mut paper);
     people(facts, &mut paper);
     groups(facts, &mut paper);
+    elsewhere(facts, &mut paper);
     database(facts, &mut paper);
     clock(facts, &mut paper);
     machine(facts, &mut paper);
@@ -476,6 +477,26 @@ fn clock(facts: &Facts, paper: &mut Paper) {
             paper.warning(Area::Machine, sentence, remedy);
         } else {
             paper.ok(Area::Machine, format!("This machine's clock agrees with {whose}."));
+        }
+    }
+}
+
+fn elsewhere(facts: &Facts, paper: &mut Paper) {
+    let area = Area::Elsewhere;
+    for name in &facts.asked.ways_missing {
+        let what = match *name {
+            "SMTP_PASSWORD" => "the password of the user in [email]",
+            _ => "a secret of your own, which your receivers know too",
+        };
+        let remedy = format!("Set {name}: {what}. Or name a file with it in firebell.toml.");
+        paper.problem(area, format!("{name} is not set."), remedy);
+    }
+    match &facts.mail {
+        Told::NotAsked => {}
+        Told::Yes(()) => paper.ok(area, "The mail server lets Firebell in."),
+        Told::No(why) => {
+            let remedy = "Check host, port, tls and user in [email], and that this machine may connect to it.";
+            paper.problem(area, format!("{}.", why.trim_end_matches('.')), remedy);
         }
     }
 }

@@ -46,6 +46,7 @@ fn asked() -> Asked {
         export_directory: None,
         public_url: Some("https://firebell.example".into()),
         alert_integrations: 1,
+        ways_missing: Vec::new(),
     }
 }
 
@@ -99,6 +100,7 @@ fn well() -> Facts {
             .into(),
         groups: Told::Yes([("S1".into(), group())].into()),
         database: Told::Yes(database()),
+        mail: Told::NotAsked,
         export_directory: Told::NotAsked,
         running: Told::NotAsked,
     }
@@ -309,6 +311,7 @@ fn calls(made: &Arc<Mutex<Vec<String>>>) -> Calls {
         groups: ask(made, "usergroups.list", [(UserGroupId::new("S1"), group())].into()),
         database: ask(made, "database", database()),
         metrics: None,
+        mail: None,
     }
 }
 
@@ -418,4 +421,14 @@ fn the_promise_is_judged_by_what_the_running_program_says_of_itself() {
     );
     facts.running = Told::No("no connection".into());
     assert_eq!(worst(&findings(&Facts { database: Told::Yes(database()), ..facts })), Severity::Warning);
+}
+
+#[test]
+fn a_mail_server_that_does_not_let_us_in_is_a_problem() {
+    let mut facts = well();
+    facts.mail = Told::Yes(());
+    assert!(printed(&facts).contains("The mail server lets Firebell in."), "{}", printed(&facts));
+    facts.mail = Told::No("The mail server could not be reached".to_owned());
+    facts.asked.ways_missing = vec!["SMTP_PASSWORD"];
+    assert_eq!(problems(&facts), ["SMTP_PASSWORD is not set.", "The mail server could not be reached."]);
 }

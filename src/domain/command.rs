@@ -272,6 +272,18 @@ pub enum Timer {
     TierDue { escalation: EscalationId, generation: u32 },
     /// An acknowledgement without activity runs out.
     AcknowledgementLapses { escalation: EscalationId, generation: u32 },
+    /// A page that was not accepted goes on by another way.
+    PageOverdue { page: PageId },
+}
+
+/// What a failed page says of Slack itself, as distinct from the one whom it was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The app's token or its scopes are refused: nothing gets through until an administrator acts.
+    Token,
+    /// Slack cannot be reached, or breaks off.
+    Network,
 }
 
 /// How an effect ended, as far as the history must know.
@@ -282,6 +294,9 @@ pub enum Finished {
         page: PageId,
         attempt: u32,
         result: PageResult,
+        /// Whether it was Slack's fault, if it failed.
+        #[serde(default)]
+        fault: Option<Fault>,
     },
     ChannelCreated {
         channel: ChannelId,

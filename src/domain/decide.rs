@@ -1,6 +1,7 @@
 //! Every rule: a command and the present state in, events out.
 
 mod alert;
+mod elsewhere;
 mod escalate;
 mod lifecycle;
 mod record;
@@ -10,8 +11,8 @@ pub(crate) use escalate::recipients;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::command::{Command, When};
-use super::event::{Actor, Event, Occurrence, Recorded, Source, TeamRef};
+use super::command::{Acknowledge, Command, When};
+use super::event::{Actor, Event, Occurrence, Recipient, Recorded, Source, TeamRef};
 use super::incident::Incident;
 use super::limits;
 use super::permission::Action;
@@ -30,6 +31,8 @@ pub struct Context<'a> {
     pub inside: bool,
     pub roster: &'a Roster,
     pub directory: &'a Directory,
+    /// Whether Slack takes no page of anybody at present, as far as this program knows.
+    pub slack_is_away: bool,
 }
 
 /// What a command leads to.
@@ -44,7 +47,7 @@ pub struct Decided {
 
 /// Decides a command for an incident that exists. Never fails for a stale command: that yields no events and says why.
 pub fn decide(incident: &Incident, command: &Command, context: &Context<'_>) -> Result<Decided, Rejection> {
-    if let Some(action) = command.needs() {
+    if let Some(action) = command.needs().filter(|_| !context.answers_own_page(incident, command)) {
         context.permit(action)?;
     }
     if command.is_asked() {
@@ -79,14 +82,22 @@ impl Context<'_> {
     pub fn user(&self) -> Option<&UserId> {
         match self.actor {
             Actor::Person { user } => Some(user),
-            Actor::Firebell | Actor::Integration { .. } | Actor::Operator => None,
+            Actor::Firebell | Actor::Integration { .. } | Actor::Operator | Actor::Fallback => None,
         }
+    }
+
+    /// Whether somebody answers what was sent to them besides Slack. Whoever was called may answer, also when Slack has
+    /// closed their account.
+    fn answers_own_page(&self, incident: &Incident, command: &Command) -> bool {
+        let Command::Acknowledge(Acknowledge { page: Some(page), .. }) = command else { return false };
+        let to = incident.pages.get(page).map(|page| &page.to);
+        matches!(to, Some(Recipient::Contact { of: Some(user), .. }) if Some(user) == self.user())
     }
 
     fn permit(&self, action: Action) -> Result<(), Rejection> {
         match self.actor {
             Actor::Person { user } => self.roster.permissions.permit(action, user, self.directory),
-            Actor::Firebell | Actor::Integration { .. } | Actor::Operator => Ok(()),
+            Actor::Firebell | Actor::Integration { .. } | Actor::Operator | Actor::Fallback => Ok(()),
         }
     }
 

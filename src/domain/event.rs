@@ -6,6 +6,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::contact::ContactMethod;
 use super::incident::{Field, Role, Severity, Status};
 use super::policy::{Policy, Target};
 use super::postmortem::Format;
@@ -49,6 +50,8 @@ pub enum Actor {
     },
     /// Somebody at the command line of the machine.
     Operator,
+    /// Whoever answered by the link that was sent to the fallback's own contact method.
+    Fallback,
 }
 
 /// Where the evidence is.
@@ -98,14 +101,50 @@ pub struct PlannedPage {
     pub to: Recipient,
     /// The way from the policy to this person, such as "@db-team".
     pub because: String,
+    /// Whether another way is known, should this one fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
-/// The end of a target: one person, or one channel.
+/// The end of a target: one person, or one channel; and by which way.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Recipient {
-    User { user: UserId },
-    Channel { channel: ChannelId, mention: super::policy::Mention },
+    User {
+        user: UserId,
+    },
+    Channel {
+        channel: ChannelId,
+        mention: super::policy::Mention,
+    },
+    /// Besides Slack: a person, or nobody in particular where it is the fallback's own way.
+    Contact {
+        of: Option<UserId>,
+        by: ContactMethod,
+    },
+}
+
+impl Recipient {
+    /// The person it is for, by whichever way.
+    pub fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::User { user } => Some(user),
+            Self::Contact { of, .. } => of.as_ref(),
+            Self::Channel { .. } => None,
+        }
+    }
+}
+
+/// Why a page goes on by another way. The tries by the way before are not given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detour {
+    /// Not accepted in time.
+    Late,
+    /// Refused for good.
+    Refused,
+    /// Slack takes no page of anybody at present.
+    SlackAway,
 }
 
 /// A target of a tier that could not be paged at all.
@@ -132,6 +171,8 @@ pub struct Step {
 pub enum PageResult {
     /// Slack accepted it. That is not delivery: only an acknowledgement stops an escalation.
     Sent { message: MessageRef },
+    /// A mail server, or the receiver of a webhook, accepted it. That is not delivery either.
+    SentElsewhere,
     /// Refused for good: this person is not reached this way.
     NotReached { error: String },
     /// Refused for now; tried again at the given instant.
@@ -291,6 +332,14 @@ pub enum Event {
         page: PageId,
         attempt: u32,
         result: PageResult,
+    },
+    /// A page goes on by another way, as the page `next`; none if there is no other.
+    PagedElsewhere {
+        escalation: EscalationId,
+        step: Step,
+        page: PageId,
+        because: Detour,
+        next: Option<PlannedPage>,
     },
     /// A human has it. Stops the tiers of that escalation.
     Acknowledged {

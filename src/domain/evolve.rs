@@ -194,12 +194,15 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         }
         Event::TierStarted { escalation, step, due_at, next_due_at, pages, .. } => {
             incident.start_tier(*escalation, *step, recorded.recorded_at, *next_due_at);
-            incident.page_out(*escalation, *step, *due_at, pages);
+            incident.page_out(*escalation, *step, *due_at, recorded.recorded_at, pages);
         }
         Event::TierSkipped { escalation, step, .. } => incident.skip_tier(*escalation, *step),
         Event::EscalationExhausted { escalation, step, pages, .. } => {
             incident.exhaust(*escalation, *step, recorded.recorded_at);
-            incident.page_out(*escalation, *step, recorded.recorded_at, pages);
+            incident.page_out(*escalation, *step, recorded.recorded_at, recorded.recorded_at, pages);
+        }
+        Event::PagedElsewhere { escalation, step, page, next, .. } => {
+            incident.page_elsewhere(*escalation, *step, *page, recorded.recorded_at, next.as_ref());
         }
         Event::PageAttempted { page, attempt, result } => incident.note_attempt(*page, *attempt, result),
         Event::Acknowledged { escalation, user, .. } => {

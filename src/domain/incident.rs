@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Timer;
 use super::escalation::{Escalation, Phase};
-use super::event::{Actor, Origin, Recipient, TeamRef};
+use super::event::{Actor, Origin, PageResult, Recipient, TeamRef};
 use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, Seq, UserId, WorkspaceId};
 
 /// How bad it is; SEV1 is worst.
@@ -189,9 +189,25 @@ pub struct Page {
     pub message: Option<MessageRef>,
     pub dead: bool,
     pub declined: bool,
+    /// Accepted by the mail server or the receiver of the webhook.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sent_elsewhere: bool,
+    /// The page whose way had failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<PageId>,
+    /// When it goes on by another way, unless it is accepted before; none if there is no other, or it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere_at: Option<DateTime<Utc>>,
     /// What the history says of the tries since the last that went well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
+}
+
+impl Page {
+    /// Whether whoever carries it has accepted it; that is not delivery.
+    pub fn is_accepted(&self) -> bool {
+        self.message.is_some() || self.sent_elsewhere
+    }
 }
 
 /// How a page is failing.
@@ -206,12 +222,11 @@ pub enum Trouble {
 
 impl Trouble {
     /// What a try's result says; none for one that ended the matter.
-    pub fn of(result: &super::event::PageResult) -> Option<Self> {
-        use super::event::PageResult;
+    pub fn of(result: &PageResult) -> Option<Self> {
         match result {
             PageResult::Failed { .. } => Some(Self::Failing),
             PageResult::Unknown { .. } => Some(Self::Uncertain),
-            PageResult::Sent { .. } | PageResult::NotReached { .. } => None,
+            PageResult::Sent { .. } | PageResult::SentElsewhere | PageResult::NotReached { .. } => None,
         }
     }
 }
@@ -292,6 +307,8 @@ impl Incident {
 
     /// The timers that must exist for this state, each once.
     pub fn timers(&self) -> Vec<(Timer, DateTime<Utc>)> {
+        let overdue = self.pages.values().filter(|page| !page.is_accepted() && self.is_awaited(page));
+        let overdue = overdue.filter_map(|page| Some((Timer::PageOverdue { page: page.id }, page.elsewhere_at?)));
         self.escalations
             .values()
             .filter_map(|escalation| {
@@ -304,7 +321,24 @@ impl Incident {
                     Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
                 }
             })
+            .chain(overdue)
             .collect()
+    }
+
+    /// Whether the answer to this page is still waited for.
+    pub fn is_awaited(&self, page: &Page) -> bool {
+        let escalation = self.escalations.get(&page.escalation);
+        let waits = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+        self.is_open() && waits && !page.dead && !page.declined
+    }
+
+    /// The page in Slack with which the ways to somebody began; itself if it did not go elsewhere.
+    pub fn first_way<'a>(&'a self, page: &'a Page) -> &'a Page {
+        let mut first = page;
+        while let Some(before) = first.instead_of.and_then(|before| self.pages.get(&before)) {
+            first = before;
+        }
+        first
     }
 
     /// The pages of one escalation, oldest first.
@@ -316,7 +350,7 @@ impl Incident {
     pub fn involves(&self, user: &UserId) -> bool {
         self.responders.contains(user)
             || self.opened_by == Actor::Person { user: user.clone() }
-            || self.pages.values().any(|page| page.to == Recipient::User { user: user.clone() })
+            || self.pages.values().any(|page| page.to.user() == Some(user))
     }
 
     /// The id of its Slack channel, once there is one.

@@ -20,5 +20,9 @@ pub const PAST_DAYS_MAX: i64 = 3_660;
 pub const FUTURE_S_MAX: i64 = 120;
 /// How often one incident tells that the machine's clock was set; a clock that is set all the time is one story.
 pub const CLOCK_SETS_TOLD_MAX: u32 = 20;
+/// How long a page may go unaccepted after its due time before it goes on by another way, in seconds.
+pub const ELSEWHERE_AFTER_S: i64 = 60;
+/// How long a page that is late already has at least, in seconds: a stall of our own is no failure of Slack's.
+pub const ELSEWHERE_AFTER_STALL_S: i64 = 10;
 /// How long the button "Undo" works, in seconds; later the command that ends a thing must be meant.
 pub const UNDO_S_MAX: i64 = 600;

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::effect::Effect;
 use super::escalation::Phase;
-use super::event::{Actor, Event, PageResult, PlannedPage, Recipient, Recorded, Source};
-use super::incident::{Channel, Incident, Role};
+use super::event::{Actor, Detour, Event, PageResult, PlannedPage, Recorded, Source};
+use super::incident::{Channel, Incident, Page, Role};
 use super::roster::Roster;
 use crate::ids::{EscalationId, Seq, UserId};
 
@@ -100,10 +100,21 @@ impl Effects<'_> {
                             self.out.push(Effect::UpdatePage { page: page.id });
                         }
                         PageResult::Sent { .. } => {}
-                        PageResult::NotReached { .. } | PageResult::Failed { .. } | PageResult::Unknown { .. } => {
+                        PageResult::SentElsewhere
+                        | PageResult::NotReached { .. }
+                        | PageResult::Failed { .. }
+                        | PageResult::Unknown { .. } => {
                             self.refresh_escalation(page.escalation);
                         }
                     }
+                }
+            }
+            Event::PagedElsewhere { escalation, because, next, .. } => {
+                self.out.extend(next.iter().map(|planned| Effect::Page { page: planned.page }));
+                self.refresh_escalation(*escalation);
+                // Who comes back after Slack was away reads at once what happened, in one message.
+                if *because != Detour::Refused {
+                    self.in_channel(Effect::CatchUp);
                 }
             }
             Event::Acknowledged { escalation, user, .. } => {
@@ -239,11 +250,7 @@ impl Effects<'_> {
 
     fn page(&mut self, escalation: EscalationId, pages: &[PlannedPage]) {
         self.out.extend(pages.iter().map(|planned| Effect::Page { page: planned.page }));
-        let people = pages.iter().filter_map(|planned| match &planned.to {
-            Recipient::User { user } => Some(user),
-            Recipient::Channel { .. } => None,
-        });
-        let people: Vec<UserId> = people.cloned().collect();
+        let people: Vec<UserId> = pages.iter().filter_map(|planned| planned.to.user()).cloned().collect();
         self.invite(people.iter());
         // Earlier pages say who is called now, and that they can still be answered.
         self.refresh_pages(escalation);
@@ -263,12 +270,9 @@ impl Effects<'_> {
     fn tell(&mut self, seq: Seq, called: bool) {
         let opener = match &self.incident.opened_by {
             Actor::Person { user } => Some(user),
-            Actor::Firebell | Actor::Integration { .. } | Actor::Operator => None,
+            Actor::Firebell | Actor::Integration { .. } | Actor::Operator | Actor::Fallback => None,
         };
-        let called = self.incident.pages.values().filter(|_| called).filter_map(|page| match &page.to {
-            Recipient::User { user } => Some(user),
-            Recipient::Channel { .. } => None,
-        });
+        let called = self.incident.pages.values().filter(|_| called).filter_map(|page| page.to.user());
         let concerned: BTreeSet<&UserId> =
             opener.into_iter().chain(self.incident.roles.values()).chain(called).collect();
         self.out.extend(concerned.into_iter().map(|user| Effect::Tell { user: user.clone(), seq }));
@@ -331,15 +335,28 @@ impl Effects<'_> {
     }
 }
 
+/// Whether a page has become stale while it could not go out: the same one was called again since, or a way that was
+/// tried before has worked after all. After an outage nobody gets a heap of old pages.
+fn is_overtaken(page: &Page, incident: &Incident) -> bool {
+    let called_again = incident.pages_of(page.escalation).any(|other| other.id > page.id && other.to == page.to);
+    let mut before = page.instead_of.and_then(|before| incident.pages.get(&before));
+    while let Some(way) = before {
+        if way.is_accepted() {
+            return true;
+        }
+        before = way.instead_of.and_then(|before| incident.pages.get(&before));
+    }
+    called_again
+}
+
 /// Asked again just before an effect goes out: an acknowledged page is not sent, a card that is gone is not edited.
 pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
     let in_channel = matches!(incident.channel, Channel::Open { .. });
     match effect {
-        Effect::Page { page } => incident.pages.get(page).is_some_and(|page| {
-            let escalation = incident.escalations.get(&page.escalation);
-            let waits = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
-            incident.is_open() && waits && !page.dead && !page.declined && page.message.is_none()
-        }),
+        Effect::Page { page } => incident
+            .pages
+            .get(page)
+            .is_some_and(|page| incident.is_awaited(page) && !page.is_accepted() && !is_overtaken(page, incident)),
         Effect::UpdatePage { page } => incident.pages.get(page).is_some_and(|page| page.message.is_some()),
         Effect::CreateChannel => matches!(incident.channel, Channel::Wanted),
         Effect::PostCard => in_channel && incident.card.is_none(),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::TeamRef;
+use super::contact::Contacts;
+use super::event::{Recipient, TeamRef};
 use super::incident::Severity;
 use super::permission::Permissions;
 use super::policy::{Policy, Target};
@@ -16,6 +17,10 @@ pub struct Roster {
     pub teams: BTreeMap<TeamKey, Team>,
     /// Paged when a policy is exhausted or every tier of it is empty.
     pub fallback: Vec<Target>,
+    /// How people are reached besides Slack.
+    pub contacts: BTreeMap<UserId, Contacts>,
+    /// The same for the fallback, which need not be a person.
+    pub fallback_contacts: Contacts,
     pub permissions: Permissions,
     /// The channel in which incidents are announced, if any.
     pub announce_in: Option<ChannelId>,
@@ -106,6 +111,39 @@ impl Team {
 }
 
 impl Roster {
+    /// Where a page goes that takes another way than Slack.
+    pub fn address(&self, to: &Recipient) -> Option<&str> {
+        match to {
+            Recipient::Contact { of: Some(user), by } => self.contacts.get(user)?.address(*by),
+            Recipient::Contact { of: None, by } => self.fallback_contacts.address(*by),
+            Recipient::User { .. } | Recipient::Channel { .. } => None,
+        }
+    }
+
+    /// The next of somebody's own ways after this one, besides Slack.
+    pub fn own_way_after(&self, to: &Recipient) -> Option<Recipient> {
+        let tried = match to {
+            Recipient::Contact { by, .. } => Some(*by),
+            Recipient::User { .. } | Recipient::Channel { .. } => None,
+        };
+        match to {
+            Recipient::Contact { of: None, .. } => {
+                self.fallback_contacts.after(tried).map(|by| Recipient::Contact { of: None, by })
+            }
+            Recipient::User { user } | Recipient::Contact { of: Some(user), .. } => {
+                let by = self.contacts.get(user)?.after(tried)?;
+                Some(Recipient::Contact { of: Some(user.clone()), by })
+            }
+            Recipient::Channel { .. } => None,
+        }
+    }
+
+    /// Whether there is any way after this one: an own one, or the fallback's.
+    pub fn has_way_after(&self, to: &Recipient) -> bool {
+        let of_fallback = matches!(to, Recipient::Contact { of: None, .. });
+        self.own_way_after(to).is_some() || (!of_fallback && !self.fallback_contacts.is_empty())
+    }
+
     /// The team that a person means by this word: key, name or alias, in any case, with or without `@`.
     pub fn team(&self, word: &str) -> Option<&Team> {
         let word = folded(word);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Actor, Event, NoteKind, PageResult, PlannedPage, Recorded, Source, TeamRef, Unreachable};
+use super::event::{Actor, Detour, Event, NoteKind, PageResult, PlannedPage, Recorded, Source, TeamRef, Unreachable};
 use super::incident::Status;
 use crate::ids::{EscalationId, PageId, Seq};
 use people::People;
@@ -237,6 +237,7 @@ impl<'h> View<'h> {
             Event::Escalated { .. }
             | Event::TierStarted { .. }
             | Event::TierSkipped { .. }
+            | Event::PagedElsewhere { .. }
             | Event::PageAttempted { .. }
             | Event::Acknowledged { .. }
             | Event::JoinedAcknowledged { .. }
@@ -303,7 +304,9 @@ impl<'h> View<'h> {
                 let planned = self.pages.get(page);
                 let whom = people.recipients(planned.map(|(_, page)| &page.to));
                 let text = match result {
-                    PageResult::Sent { .. } => format!("Page to {whom} sent (attempt {attempt})"),
+                    PageResult::Sent { .. } | PageResult::SentElsewhere => {
+                        format!("Page to {whom} sent (attempt {attempt})")
+                    }
                     PageResult::NotReached { error } => format!("{} not reached: {error}", capitalised(&whom)),
                     PageResult::Failed { error, .. } => format!("Page to {whom} failed, tried again: {error}"),
                     PageResult::Unknown { error } => format!("Page to {whom} uncertain, sent again: {error}"),
@@ -311,6 +314,20 @@ impl<'h> View<'h> {
                 let escalation = planned.map(|(escalation, _)| *escalation);
                 let team = escalation.and_then(|id| self.teams.get(&id));
                 Told::new(EntryKind::Page, text).team(team).escalation(escalation).auto()
+            }
+            Event::PagedElsewhere { escalation, page, because, next, .. } => {
+                let whom = people.recipients(self.pages.get(page).map(|(_, page)| &page.to));
+                let trouble = match because {
+                    Detour::Late => format!("the page to {whom} was not accepted in time"),
+                    Detour::Refused => format!("the page to {whom} was refused"),
+                    Detour::SlackAway => "Slack takes no pages at present".to_owned(),
+                };
+                self.remember(*escalation, next.as_slice());
+                let then = match next {
+                    Some(next) => format!("Paged {}", people.recipients([&next.to])),
+                    None => format!("No other way to {whom}"),
+                };
+                self.page(*escalation, format!("{then}: {trouble}")).auto()
             }
             Event::AcknowledgementLapsed { escalation, user } => {
                 let who = user.as_ref().map_or_else(|| "the acknowledger".to_owned(), |user| people.on_call(user));

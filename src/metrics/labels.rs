@@ -1,5 +1,6 @@
 //! The words that labels can be: closed lists, so that nobody's text becomes a series.
 
+use crate::domain::contact::ContactMethod;
 use crate::domain::effect::Lane;
 use crate::domain::event::{PageResult, Recipient, Step};
 use crate::slack::Class;
@@ -143,7 +144,7 @@ macro_rules! words {
 
 words!(
     /// Whom a page goes to.
-    Sent, "to": Person = "person", Channel = "channel"
+    Sent, "to": Person = "person", Channel = "channel", Email = "email", Webhook = "webhook"
 );
 words!(
     /// Which step of a call sends a page.
@@ -223,6 +224,8 @@ impl Sent {
         match to {
             Recipient::User { .. } => Self::Person,
             Recipient::Channel { .. } => Self::Channel,
+            Recipient::Contact { by: ContactMethod::Email, .. } => Self::Email,
+            Recipient::Contact { by: ContactMethod::Webhook, .. } => Self::Webhook,
         }
     }
 }
@@ -240,7 +243,7 @@ impl Tier {
 impl Outcome {
     pub fn of(result: &PageResult) -> Self {
         match result {
-            PageResult::Sent { .. } => Self::Accepted,
+            PageResult::Sent { .. } | PageResult::SentElsewhere => Self::Accepted,
             PageResult::NotReached { .. } => Self::Rejected,
             PageResult::Failed { .. } => Self::Failed,
             PageResult::Unknown { .. } => Self::Ambiguous,

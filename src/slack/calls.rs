@@ -48,6 +48,7 @@ fn active(scene: &Scene<'_>, escalation: &Escalation, next_due_at: chrono::DateT
         .map(|to| match to {
             Recipient::User { user } => escape::mention(user.as_str()),
             Recipient::Channel { channel, .. } => escape::channel(channel.as_str()),
+            Recipient::Contact { .. } => scene.recipient(to),
         })
         .collect();
     let have = if called.len() == 1 { "has" } else { "have" };

@@ -220,31 +220,29 @@ fn called_by(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
 }
 
 fn page_line(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &[Recorded]) -> Mrkdwn {
-    let way = match page.to {
+    let way = match &page.to {
         Recipient::User { .. } => "direct message",
         Recipient::Channel { .. } => "post in the channel",
+        Recipient::Contact { by, .. } => by.word(),
     };
     let outcome = match (&escalation.phase, &page.to) {
-        (Phase::Acknowledged { by: Some(by), .. }, Recipient::User { user }) if by == user => "has it".into(),
+        (Phase::Acknowledged { by: Some(by), .. }, to) if to.user() == Some(by) => "has it".into(),
         _ if page.declined => "can't".into(),
         _ if page.dead => match pages::last_error(page, history) {
             Some(error) => mrkdwn!("not reached: {}", reason(error)),
             None => "not reached".into(),
         },
-        _ if page.message.is_none() => "on its way".into(),
+        _ if !page.is_accepted() => "on its way".into(),
         _ => "no answer".into(),
+    };
+    let whom = match &page.to {
+        Recipient::Contact { of: Some(user), .. } => scene.name(user),
+        Recipient::Contact { of: None, .. } => "the fallback".into(),
+        to => scene.recipient(to),
     };
     let because = Untrusted(&page.because).line(escape::QUOTE_CHARS_MAX);
     let tier = if page.step.tier == 0 { "fallback".into() } else { mrkdwn!("tier {}", page.step.tier) };
-    mrkdwn!(
-        "• {} {}, {} by {} ({}): {}",
-        scene.time(page.due_at),
-        scene.recipient(&page.to),
-        tier,
-        way,
-        because,
-        outcome
-    )
+    mrkdwn!("• {} {}, {} by {} ({}): {}", scene.time(page.due_at), whom, tier, way, because, outcome)
 }
 
 /// Who would be paged when, if the team were called at `start` and nobody answered.

@@ -57,7 +57,7 @@ fn headline(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Mrkdwn {
     let first = match (&page.to, page.step.tier) {
         (_, 0) => mrkdwn!("Nobody of {} answered, you are the fallback: {}.", team, title),
         (Recipient::User { .. }, _) => mrkdwn!("{} calls you: {}.", who, title),
-        (Recipient::Channel { .. }, _) => mrkdwn!("{} calls {}: {}.", who, team, title),
+        (Recipient::Channel { .. } | Recipient::Contact { .. }, _) => mrkdwn!("{} calls {}: {}.", who, team, title),
     };
     match &escalation.reason {
         Some(reason) if !scene.incident.private => mrkdwn!("{} {}", first, escape::quoted_end(reason)),
@@ -133,7 +133,7 @@ pub(super) fn last_error<'h>(page: &Page, history: &'h [Recorded]) -> Option<&'h
         PageResult::Failed { error, .. } | PageResult::Unknown { error } | PageResult::NotReached { error } => {
             Some(error.as_str())
         }
-        PageResult::Sent { .. } => None,
+        PageResult::Sent { .. } | PageResult::SentElsewhere => None,
     })
 }
 
@@ -161,7 +161,7 @@ fn background(scene: &Scene<'_>, page: &Page) -> Mrkdwn {
 
 fn mention(page: &Page) -> Option<Mrkdwn> {
     match &page.to {
-        Recipient::User { .. } => None,
+        Recipient::User { .. } | Recipient::Contact { .. } => None,
         Recipient::Channel { mention, .. } => match mention {
             Mention::Nobody => None,
             Mention::Here => Some("<!here>".into()),
@@ -201,7 +201,7 @@ fn declined(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Message 
 
 fn over(scene: &Scene<'_>, page: &Page, what: &Mrkdwn) -> Message {
     let nothing = match page.to {
-        Recipient::User { .. } => "Nothing left for you to do.",
+        Recipient::User { .. } | Recipient::Contact { .. } => "Nothing left for you to do.",
         Recipient::Channel { .. } => "Nothing left to do here.",
     };
     ended(scene, what, &nothing.into())

@@ -87,6 +87,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::TierStarted { .. }
         | Event::TierSkipped { .. }
         | Event::PageAttempted { .. }
+        | Event::PagedElsewhere { .. }
         | Event::Acknowledged { .. }
         | Event::JoinedAcknowledged { .. }
         | Event::Declined { .. }

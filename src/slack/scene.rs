@@ -64,6 +64,7 @@ impl<'a> Scene<'a> {
             Actor::Firebell => "Firebell".into(),
             Actor::Integration { integration } => mrkdwn!("an alert from {}", escape::name(integration.as_str())),
             Actor::Operator => "an operator".into(),
+            Actor::Fallback => "the fallback".into(),
         }
     }
 
@@ -71,7 +72,9 @@ impl<'a> Scene<'a> {
     pub fn actor_first(&self, actor: &Actor) -> Mrkdwn {
         match actor {
             Actor::Person { .. } => self.actor(actor),
-            Actor::Firebell | Actor::Integration { .. } | Actor::Operator => self.actor(actor).capitalized(),
+            Actor::Firebell | Actor::Integration { .. } | Actor::Operator | Actor::Fallback => {
+                self.actor(actor).capitalized()
+            }
         }
     }
 
@@ -93,6 +96,8 @@ impl<'a> Scene<'a> {
         match to {
             Recipient::User { user } => self.name(user),
             Recipient::Channel { channel, .. } => escape::channel(channel.as_str()),
+            Recipient::Contact { of: Some(user), by } => mrkdwn!("{} by {}", self.name(user), by.word()),
+            Recipient::Contact { of: None, by } => mrkdwn!("the fallback by {}", by.word()),
         }
     }
 
@@ -132,10 +137,24 @@ impl<'a> Scene<'a> {
     /// Those whose turn it is in an escalation.
     pub fn called_now(&self, escalation: &Escalation) -> Vec<&'a Recipient> {
         let generation = escalation.step.generation;
-        self.pages_of(escalation.id)
+        let mut called: Vec<&'a Recipient> = self
+            .pages_of(escalation.id)
             .filter(|page| page.step.generation == generation && !page.dead && !page.declined)
             .map(|page| &page.to)
-            .collect()
+            .collect();
+        // Whoever is called by several ways is named once.
+        let in_slack: Vec<&UserId> = called
+            .iter()
+            .filter_map(|to| match to {
+                Recipient::User { user } => Some(user),
+                Recipient::Channel { .. } | Recipient::Contact { .. } => None,
+            })
+            .collect();
+        called.retain(|to| match to {
+            Recipient::Contact { of: Some(user), .. } => !in_slack.contains(&user),
+            Recipient::User { .. } | Recipient::Channel { .. } | Recipient::Contact { of: None, .. } => true,
+        });
+        called
     }
 
     /// Who is called after the present step: the next tier that has somebody, as far as is known now.

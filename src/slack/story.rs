@@ -3,9 +3,9 @@
 use super::escape::{self, Mrkdwn, QUOTE_CHARS_MAX, Untrusted, mrkdwn};
 use super::reasons::reason;
 use super::scene::{self, Scene};
-use crate::domain::event::{Actor, Event, NoteKind, PageResult, PlannedPage, Recorded, Step, Unreachable};
+use crate::domain::event::{Actor, Detour, Event, NoteKind, PageResult, PlannedPage, Recorded, Step, Unreachable};
 use crate::domain::incident::{Role, Severity};
-use crate::ids::EscalationId;
+use crate::ids::{EscalationId, PageId};
 
 /// An event as it stands after corrections.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,7 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::EscalationAdvanced { escalation, .. }
         | Event::EscalationStopped { escalation, .. }
         | Event::EscalationExhausted { escalation, .. } => Some(*escalation),
+        Event::PagedElsewhere { escalation, .. } => Some(*escalation),
         Event::PageAttempted { page, .. } => scene.incident.pages.get(page).map(|page| page.escalation),
         Event::Opened { .. }
         | Event::Detected { .. }
@@ -137,6 +138,7 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             Some(reasons) => mrkdwn!("Tier {} skipped: {}.", step.tier, reasons),
             None => mrkdwn!("Tier {} skipped: nobody is in it.", step.tier),
         },
+        Event::PagedElsewhere { page, because, next, .. } => elsewhere(scene, *page, *because, next.as_ref()),
         Event::PageAttempted { page, result, .. } => {
             let page = scene.incident.pages.get(page)?;
             attempt(&scene.recipient(&page.to), result)?
@@ -248,9 +250,22 @@ fn tier_started(scene: &Scene<'_>, step: Step, pages: &[PlannedPage], unreachabl
     }
 }
 
+fn elsewhere(scene: &Scene<'_>, page: PageId, because: Detour, next: Option<&PlannedPage>) -> Mrkdwn {
+    let whom = scene.incident.pages.get(&page).map_or("somebody".into(), |page| scene.recipient(&page.to));
+    let trouble = match because {
+        Detour::Late => mrkdwn!("the page to {} was not accepted in time", whom),
+        Detour::Refused => mrkdwn!("the page to {} was refused", whom),
+        Detour::SlackAway => "Slack took no pages".into(),
+    };
+    match next {
+        Some(next) => mrkdwn!("Called {}: {}.", scene.recipient(&next.to), trouble),
+        None => mrkdwn!("No other way to {}: {}.", whom, trouble),
+    }
+}
+
 fn attempt(to: &Mrkdwn, result: &PageResult) -> Option<Mrkdwn> {
     match result {
-        PageResult::Sent { .. } => None,
+        PageResult::Sent { .. } | PageResult::SentElsewhere => None,
         PageResult::NotReached { error } => Some(mrkdwn!("{} was not reached: {}.", to, reason(error))),
         PageResult::Failed { error, .. } => {
             Some(mrkdwn!("The page to {} failed ({}) and is sent again.", to, reason(error)))

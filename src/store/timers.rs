@@ -14,7 +14,7 @@ use crate::ids::{IncidentId, WorkspaceId};
 pub struct TimerSet {
     pub workspace: WorkspaceId,
     pub incident: IncidentId,
-    /// At most one of a kind per escalation; of several the last counts.
+    /// At most one of a kind per escalation or page; of several the last counts.
     pub timers: Vec<(Timer, DateTime<Utc>)>,
 }
 
@@ -32,6 +32,7 @@ fn name(timer: &Timer) -> String {
     match timer {
         Timer::TierDue { escalation, .. } => format!("tier:{}", escalation.0),
         Timer::AcknowledgementLapses { escalation, .. } => format!("acknowledgement:{}", escalation.0),
+        Timer::PageOverdue { page } => format!("page:{}", page.0),
     }
 }
 

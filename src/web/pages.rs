@@ -138,6 +138,39 @@ struct ListPage<'a> {
     statuses: [(&'static str, String, bool); 5],
 }
 
+/// What the page behind a link to answer shows.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// "INC-42".
+    pub incident: String,
+    pub severity: String,
+    /// What is the case, in a few words.
+    pub headline: String,
+    /// More of it, a sentence or two each.
+    pub lines: Vec<String>,
+    /// Left out for a private incident.
+    pub title: Option<String>,
+    pub reason: Option<String>,
+    /// Whether the button is there.
+    pub open: bool,
+    /// Where the incident's own page is, if it has one for everybody.
+    pub page: Option<String>,
+}
+
+/// The page behind a link to answer. Showing it changes nothing; its button posts to its own address.
+pub fn answer_page(site: &Site, answer: &Answer) -> String {
+    let severity_class = answer.severity.to_lowercase();
+    AnswerPage { site, answer, severity_class }.render().expect("writing to a string does not fail")
+}
+
+#[derive(Template)]
+#[template(path = "answer.html")]
+struct AnswerPage<'a> {
+    site: &'a Site,
+    answer: &'a Answer,
+    severity_class: String,
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {

@@ -1,7 +1,7 @@
 //! The addresses of the pages, and who may see what.
 //!
 //! Whoever reaches the server may read incidents that are not private; a private one is not there, by any address.
-//! Nothing can be changed here.
+//! Nothing can be changed here; what can is in `answer`, behind a signed link.
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -31,7 +31,7 @@ struct Pages {
 }
 
 /// Why a page is not shown.
-enum Missing {
+pub(super) enum Missing {
     NotFound,
     Unavailable(store::Error),
 }
@@ -169,7 +169,7 @@ async fn ready(watch: Watch) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, reasons).into_response()
 }
 
-fn html(page: String) -> Response {
+pub(super) fn html(page: String) -> Response {
     with_policy(page, CONTENT_SECURITY_POLICY)
 }
 

@@ -82,7 +82,8 @@ impl Worker {
             Effect::Page { page } => work.incident.pages.get(page),
             _ => None,
         };
-        let ended = |result| page.map(|page| Finished::Page { page: page.id, attempt: page.attempts + 1, result });
+        let ended =
+            |result| page.map(|page| Finished::Page { page: page.id, attempt: page.attempts + 1, result, fault: None });
         if times >= BREAKDOWNS_MAX {
             lock(&self.inner.broken).remove(&work.id);
             tracing::error!(error, incident = work.incident.number, effect = ?work.effect.slot(), "given up");

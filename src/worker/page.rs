@@ -5,29 +5,38 @@ use chrono::TimeDelta;
 use super::Worker;
 use super::outcome::{again, back_off};
 use crate::app::{Request, Settled, Target, Work};
-use crate::domain::command::{Command, Finished};
+use crate::domain::command::{Command, Fault, Finished};
 use crate::domain::event::{Actor, PageResult, Recipient};
 use crate::domain::incident::{Incident, Page};
 use crate::ids::{ChannelId, MessageRef, PageId};
 use crate::metrics::{Late, Sent, Tier};
-use crate::slack::{self, pages};
+use crate::slack::{self, Class, pages};
 
 /// A step that began later than this is a catch-up, and so are its pages.
 const ON_TIME: TimeDelta = TimeDelta::seconds(1);
 
-/// Where a page is posted: a channel, or a user's id, which stands for our direct messages with them.
+/// Where a page is posted: a channel, or a user's id, which stands for our direct messages with them; nowhere, if it takes
+/// another way than Slack.
 pub(super) fn recipient(incident: &Incident, page: PageId) -> Option<ChannelId> {
     Some(match &incident.pages.get(&page)?.to {
         Recipient::User { user } => ChannelId::new(user.as_str()),
         Recipient::Channel { channel, .. } => channel.clone(),
+        Recipient::Contact { .. } => return None,
     })
+}
+
+/// What a failure says of Slack itself.
+fn fault(error: &slack::Error) -> Option<Fault> {
+    match error.class() {
+        Class::Auth { .. } => Some(Fault::Token),
+        Class::Retry | Class::Uncertain => Some(Fault::Network),
+        Class::RateLimited { .. } | Class::Permanent { .. } => None,
+    }
 }
 
 impl Worker {
     pub(super) async fn page(&self, work: &Work, id: PageId) -> Settled {
-        let (Some(page), Some(to)) = (work.incident.pages.get(&id), recipient(&work.incident, id)) else {
-            return Self::done();
-        };
+        let Some(page) = work.incident.pages.get(&id) else { return Self::done() };
         let metrics = self.inner.app.metrics();
         if page.attempts == 0 && !work.lapsed {
             let late = if work.created_at - page.due_at > ON_TIME { Late::Yes } else { Late::No };
@@ -37,6 +46,11 @@ impl Worker {
         let next = page.attempts + 1 + self.tell_lapsed(work, page).await;
         // Failures that repeat the last one are not in the history, and count all the same.
         let attempt = if page.trouble.is_some() { next.max(work.attempt) } else { next };
+        if let Recipient::Contact { by, .. } = &page.to {
+            // Boxed: seldom taken, and large.
+            return Box::pin(self.page_elsewhere(work, page, *by, attempt)).await;
+        }
+        let Some(to) = recipient(&work.incident, id) else { return Self::done() };
         // A page goes out even if its history cannot be read: it then says a little less.
         let history = self.history(work).await.unwrap_or_default();
         let around = self.around();
@@ -48,11 +62,12 @@ impl Worker {
                 self.send(work, &to, message).await
             }
         };
+        let fault = sent.as_ref().err().and_then(fault);
         let (result, pause) = match sent {
             Ok(message) => (PageResult::Sent { message }, None),
             Err(error) => self.page_failed(&error, &to, attempt),
         };
-        let finished = Finished::Page { page: id, attempt, result };
+        let finished = Finished::Page { page: id, attempt, result, fault };
         match pause {
             None => Settled::Done(finished),
             Some((pause, error, uncertain)) => Settled::Again {
@@ -71,7 +86,7 @@ impl Worker {
             return 0;
         }
         self.inner.app.metrics().outcome_unknown.count();
-        let error = "The program that was sending it stopped before it could say whether Slack took it".to_owned();
+        let error = "The program that was sending it stopped before it could say whether it went out".to_owned();
         let attempt = page.attempts + 1;
         let told = self.inner.app.handle(Request {
             key: None,
@@ -81,6 +96,7 @@ impl Worker {
                 page: page.id,
                 attempt,
                 result: PageResult::Unknown { error },
+                fault: None,
             }),
             inside: true,
         });
@@ -99,7 +115,8 @@ impl Worker {
         self.heed(error, Some(to));
         let said = error.to_string();
         tracing::warn!(%error, attempt, "a page was not accepted");
-        if error.not_reached().is_some() {
+        // A token that is refused says nothing of the person.
+        if error.not_reached().is_some() && !error.is_token_refused() {
             return (PageResult::NotReached { error: said }, None);
         }
         match again(error, attempt) {

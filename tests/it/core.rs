@@ -1,5 +1,6 @@
 //! The rules alone: no database, no Slack, a clock that is a variable. Microseconds per story.
 
+mod elsewhere;
 mod paging;
 mod record;
 
@@ -49,6 +50,7 @@ pub struct Core {
     pub effects: Vec<Effect>,
     pub roster: Roster,
     pub directory: Directory,
+    pub slack_is_away: bool,
 }
 
 impl Core {
@@ -61,7 +63,14 @@ impl Core {
         }
         let directory = Directory { people: BTreeMap::new(), groups: BTreeMap::new() };
         let actor = Actor::Person { user: "UANA".into() };
-        let context = Context { now: start(), actor: &actor, inside: false, roster: &roster, directory: &directory };
+        let context = Context {
+            now: start(),
+            actor: &actor,
+            inside: false,
+            roster: &roster,
+            directory: &directory,
+            slack_is_away: false,
+        };
         let open = Command::Open(Open {
             title: "Shop is slow".into(),
             severity: None,
@@ -74,8 +83,15 @@ impl Core {
             detected: None,
         });
         let decided = decide_opening(IncidentId(1), &WorkspaceId::new("T1"), 42, &open, &context).expect("opens");
-        let mut core =
-            Self { now: start(), incident: decided.after, history: vec![], effects: vec![], roster, directory };
+        let mut core = Self {
+            now: start(),
+            incident: decided.after,
+            history: vec![],
+            effects: vec![],
+            roster,
+            directory,
+            slack_is_away: false,
+        };
         core.keep(decided.events);
         core.directory.people.clear();
         core
@@ -108,7 +124,14 @@ impl Core {
     }
 
     pub fn ask(&mut self, actor: &Actor, command: &Command) -> Result<Said, Rejection> {
-        let context = Context { now: self.now, actor, inside: true, roster: &self.roster, directory: &self.directory };
+        let context = Context {
+            now: self.now,
+            actor,
+            inside: true,
+            roster: &self.roster,
+            directory: &self.directory,
+            slack_is_away: self.slack_is_away,
+        };
         let decided = decide(&self.incident, command, &context)?;
         self.incident = decided.after;
         self.keep(decided.events);
@@ -160,6 +183,10 @@ impl Core {
             let to = match &self.incident.pages[&page].to {
                 Recipient::User { user } => user.to_string(),
                 Recipient::Channel { channel, .. } => channel.to_string(),
+                Recipient::Contact { .. } => {
+                    self.finish(page, PageResult::SentElsewhere);
+                    continue;
+                }
             };
             let message = MessageRef { channel: ChannelId::new(format!("D{to}")), ts: "1.0".into() };
             self.finish(page, PageResult::Sent { message });
@@ -170,7 +197,7 @@ impl Core {
 
     pub fn finish(&mut self, page: PageId, result: PageResult) {
         let attempt = self.incident.pages[&page].attempts + 1;
-        let command = Command::EffectFinished(Finished::Page { page, attempt, result });
+        let command = Command::EffectFinished(Finished::Page { page, attempt, result, fault: None });
         self.ask(&Actor::Firebell, &command).expect("outcomes are never refused");
     }
 

@@ -71,6 +71,7 @@ fn kinds() -> Vec<&'static str> {
         Event::TierStarted { .. } => "tier_started",
         Event::TierSkipped { .. } => "tier_skipped",
         Event::PageAttempted { .. } => "page_attempted",
+        Event::PagedElsewhere { .. } => "paged_elsewhere",
         Event::Acknowledged { .. } => "acknowledged",
         Event::JoinedAcknowledged { .. } => "joined_acknowledged",
         Event::AcknowledgementLapsed { .. } => "acknowledgement_lapsed",

@@ -179,6 +179,7 @@ impl House {
                 ..SlackConfig::new(SecretString::from(BOT_TOKEN))
             },
             signing_secret: Some(SecretString::from(SIGNING_SECRET)),
+            ways: firebell::config::secrets::WaySecrets::default(),
             integration_keys: [key("script", SCRIPT_KEY), key("prometheus", PROMETHEUS_KEY)].into(),
         })
         .await

@@ -8,6 +8,7 @@ mod core;
 mod demo;
 mod docs;
 mod document;
+mod elsewhere;
 mod golden;
 mod hardships;
 mod replay;
@@ -21,7 +22,9 @@ mod store_contract;
 mod store_files;
 mod store_postgres;
 mod support {
+    pub mod mail;
     pub mod postgres;
+    pub mod receiver;
     pub mod world;
 }
 mod watch;

@@ -10,7 +10,7 @@ use crate::domain::answer::Said;
 use crate::domain::command::{Acknowledge, Timer, When};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Event, NoteKind, PlannedPage, Recipient, Step, TeamRef, Unreachable};
-use crate::domain::incident::Status;
+use crate::domain::incident::{Page, Status};
 use crate::domain::limits::{PAGES_PER_ESCALATION_MAX, TEXT_CHARS_MAX};
 use crate::domain::policy::Target;
 use crate::domain::rejection::{Rejection, RejectionKind};
@@ -23,6 +23,8 @@ const SAME_CALL_S: i64 = 60;
 const CATCH_UP_S_MAX: i64 = 60;
 /// Later than this is a stall; less is the ordinary lateness of a timer.
 const ON_TIME_MS: i64 = 1_000;
+/// Why somebody is paged whom the policy names.
+const NAMED: &str = "named in the policy";
 
 impl Draft<'_> {
     pub(super) fn escalate(&mut self, when: When, word: &str, reason: Option<&str>) -> Result<Said, Rejection> {
@@ -104,16 +106,20 @@ impl Draft<'_> {
             let stalled = now - due_at > TimeDelta::milliseconds(ON_TIME_MS);
             let next_due_at =
                 if stalled { planned.max(now + wait.min(TimeDelta::seconds(CATCH_UP_S_MAX))) } else { planned };
-            self.push_own(Event::TierStarted { escalation: id, step, due_at, next_due_at, pages, unreachable });
+            self.start_tier(id, step, due_at, next_due_at, pages, unreachable);
             return;
         }
         self.exhaust(id, step);
     }
 
     fn exhaust(&mut self, id: EscalationId, last: Step) {
-        let (pages, unreachable) = self.plan_pages(&self.context.roster.fallback, self.next_page());
+        let (mut pages, unreachable) = self.plan_pages(&self.context.roster.fallback, self.next_page());
+        // The last resort is called by all ways at once.
+        pages.extend(self.plan_fallback_contact(&pages));
         let step = Step { round: last.round, tier: 0, generation: last.generation + 1 };
+        let planned: Vec<PageId> = pages.iter().map(|planned| planned.page).collect();
         self.push_own(Event::EscalationExhausted { escalation: id, step, pages, unreachable });
+        self.divert_at_once(&planned);
         let Some(Escalation { team: silent, policy, .. }) = self.after.escalations.get(&id).cloned() else { return };
         if let Some(team) = policy.hand_off_to.and_then(|key| self.context.roster.teams.get(&key)).cloned()
             && self.running(&team.reference()).is_none()
@@ -129,27 +135,46 @@ impl Draft<'_> {
         }
     }
 
-    /// Targets to people and channels, each once; who cannot be paged at all is named with the reason.
+    fn start_tier(
+        &mut self,
+        escalation: EscalationId,
+        step: Step,
+        due_at: DateTime<Utc>,
+        next_due_at: DateTime<Utc>,
+        pages: Vec<PlannedPage>,
+        unreachable: Vec<Unreachable>,
+    ) {
+        let planned: Vec<PageId> = pages.iter().map(|planned| planned.page).collect();
+        self.push_own(Event::TierStarted { escalation, step, due_at, next_due_at, pages, unreachable });
+        self.divert_at_once(&planned);
+    }
+
+    /// Targets to people and channels, each once; who cannot be paged at all is named with the reason. Whom Slack will
+    /// not reach is paged by their own way, if there is one.
     fn plan_pages(&self, targets: &[Target], first: PageId) -> (Vec<PlannedPage>, Vec<Unreachable>) {
         let (mut pages, mut unreachable, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let roster = self.context.roster;
         for target in targets {
-            match recipients(target, self.context.directory) {
-                Ok(found) => {
-                    for (to, because) in found {
-                        if seen.insert(to.clone()) {
-                            #[expect(clippy::cast_possible_truncation, reason = "targets are limited by configuration")]
-                            let page = PageId(first.0 + pages.len() as u32);
-                            pages.push(PlannedPage { page, to, because });
-                        }
-                    }
+            let found = recipients(target, self.context.directory).unwrap_or_else(|why| {
+                let elsewhere = match target {
+                    Target::User { user } => roster.own_way_after(&Recipient::User { user: user.clone() }),
+                    Target::UserGroup { .. } | Target::Channel { .. } => None,
+                };
+                unreachable.push(Unreachable { target: target.clone(), why });
+                elsewhere.map(|to| (to, NAMED.to_owned())).into_iter().collect()
+            });
+            for (to, because) in found {
+                if seen.insert(to.clone()) {
+                    #[expect(clippy::cast_possible_truncation, reason = "targets are limited by configuration")]
+                    let page = PageId(first.0 + pages.len() as u32);
+                    pages.push(PlannedPage { page, elsewhere: roster.has_way_after(&to), to, because });
                 }
-                Err(why) => unreachable.push(Unreachable { target: target.clone(), why }),
             }
         }
         (pages, unreachable)
     }
 
-    fn next_page(&self) -> PageId {
+    pub(super) fn next_page(&self) -> PageId {
         PageId(self.after.pages.keys().next_back().map_or(0, |page| page.0) + 1)
     }
 
@@ -158,8 +183,12 @@ impl Draft<'_> {
     }
 
     pub(super) fn timer_due(&mut self, timer: &Timer) -> Said {
-        let (Timer::TierDue { escalation: id, generation }
-        | Timer::AcknowledgementLapses { escalation: id, generation }) = timer;
+        let (id, generation) = match timer {
+            Timer::TierDue { escalation, generation } | Timer::AcknowledgementLapses { escalation, generation } => {
+                (escalation, generation)
+            }
+            Timer::PageOverdue { page } => return self.page_overdue(*page),
+        };
         let now = self.context.now;
         let Some(escalation) = self.after.escalations.get(id).filter(|found| found.step.generation == *generation)
         else {
@@ -197,7 +226,7 @@ impl Draft<'_> {
             return self.fire_next(id, due_at);
         }
         let next_due_at = self.context.now + TimeDelta::seconds(tier.wait_s.into());
-        self.push_own(Event::TierStarted { escalation: id, step, due_at, next_due_at, pages, unreachable });
+        self.start_tier(id, step, due_at, next_due_at, pages, unreachable);
     }
 
     pub(super) fn acknowledge(&mut self, acknowledge: &Acknowledge) -> Result<Said, Rejection> {
@@ -269,11 +298,8 @@ impl Draft<'_> {
         if let Some(team) = team {
             return all.values().rev().find(|found| found.team == *team);
         }
-        let paged_here = |found: &&Escalation| {
-            self.after
-                .pages_of(found.id)
-                .any(|page| matches!((&page.to, user), (Recipient::User { user: to }, Some(user)) if to == user))
-        };
+        let paged_here =
+            |found: &&Escalation| self.after.pages_of(found.id).any(|page| user.is_some() && page.to.user() == user);
         let waits = |found: &&Escalation| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted);
         all.values()
             .rev()
@@ -304,8 +330,12 @@ impl Draft<'_> {
     pub(super) fn hurry(&mut self, id: EscalationId) {
         let Some(escalation) = self.after.escalations.get(&id).filter(|found| found.is_active()) else { return };
         let generation = escalation.step.generation;
-        let waiting =
-            self.after.pages_of(id).any(|page| page.step.generation == generation && !page.dead && !page.declined);
+        // That the fallback was told keeps nobody of the next tier asleep.
+        let counts = |page: &Page| !matches!(page.to, Recipient::Contact { of: None, .. });
+        let waiting = self
+            .after
+            .pages_of(id)
+            .any(|page| page.step.generation == generation && !page.dead && !page.declined && counts(page));
         if !waiting {
             self.fire_next(id, self.context.now);
         }
@@ -437,7 +467,7 @@ pub(crate) fn recipients(target: &Target, directory: &Directory) -> Result<Vec<(
     match target {
         Target::User { user } => {
             reachable(user, directory)?;
-            Ok(vec![(Recipient::User { user: user.clone() }, "named in the policy".to_owned())])
+            Ok(vec![(Recipient::User { user: user.clone() }, NAMED.to_owned())])
         }
         Target::UserGroup { group, handle } => {
             let Some(found) = directory.groups.get(group) else {
@@ -453,7 +483,7 @@ pub(crate) fn recipients(target: &Target, directory: &Directory) -> Result<Vec<(
         }
         Target::Channel { channel, mention } => {
             let to = Recipient::Channel { channel: channel.clone(), mention: mention.clone() };
-            Ok(vec![(to, "named in the policy".to_owned())])
+            Ok(vec![(to, NAMED.to_owned())])
         }
     }
 }

@@ -185,7 +185,7 @@ impl Draft<'_> {
     pub(super) fn user(&self) -> Option<UserId> {
         match self.context.actor {
             Actor::Person { user } => Some(user.clone()),
-            Actor::Firebell | Actor::Integration { .. } | Actor::Operator => None,
+            Actor::Firebell | Actor::Integration { .. } | Actor::Operator | Actor::Fallback => None,
         }
     }
 }

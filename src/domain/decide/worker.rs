@@ -5,27 +5,41 @@ use chrono::TimeDelta;
 use super::lifecycle::unchanged;
 use super::{Context, Draft};
 use crate::domain::answer::Said;
-use crate::domain::command::Finished;
-use crate::domain::event::{Actor, Event, PageResult};
+use crate::domain::command::{Fault, Finished};
+use crate::domain::event::{Actor, Detour, Event, PageResult};
 use crate::domain::incident::{Channel, Trouble};
 use crate::domain::limits::CLOCK_SETS_TOLD_MAX;
 
 impl Draft<'_> {
     pub(super) fn effect_finished(&mut self, finished: &Finished) -> Said {
         match finished {
-            Finished::Page { page, attempt, result } => {
+            Finished::Page { page, attempt, result, fault } => {
                 let Some(found) = self.after.pages.get(page) else {
                     return unchanged("That page is not known.".to_owned());
                 };
-                // An outage is told once when it begins and once when it ends, not once for each try.
-                if Trouble::of(result).is_some_and(|now| found.trouble.is_some_and(|told| told >= now)) {
-                    return Said::Done;
-                }
                 let escalation = found.escalation;
-                self.push_own(Event::PageAttempted { page: *page, attempt: *attempt, result: result.clone() });
-                // Who cannot be reached is not waited for.
-                if matches!(result, PageResult::NotReached { .. }) {
-                    self.hurry(escalation);
+                // An outage is told once when it begins and once when it ends, not once for each try.
+                if Trouble::of(result).is_none_or(|now| found.trouble.is_none_or(|told| told < now)) {
+                    self.push_own(Event::PageAttempted { page: *page, attempt: *attempt, result: result.clone() });
+                }
+                match (result, fault) {
+                    (PageResult::NotReached { .. }, _) => {
+                        self.divert(*page, Detour::Refused);
+                        // Who cannot be reached is not waited for.
+                        self.hurry(escalation);
+                    }
+                    (PageResult::Failed { .. } | PageResult::Unknown { .. }, Some(fault))
+                        if *fault == Fault::Token || self.context.slack_is_away =>
+                    {
+                        self.divert(*page, Detour::SlackAway);
+                    }
+                    (
+                        PageResult::Sent { .. }
+                        | PageResult::SentElsewhere
+                        | PageResult::Failed { .. }
+                        | PageResult::Unknown { .. },
+                        _,
+                    ) => {}
                 }
             }
             Finished::ChannelCreated { channel, name } => {

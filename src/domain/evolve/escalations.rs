@@ -3,8 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::escalation::{Escalation, Phase};
-use crate::domain::event::{PageResult, PlannedPage, Recipient, Recorded, Step, TeamRef};
+use crate::domain::event::{PageResult, PlannedPage, Recorded, Step, TeamRef};
 use crate::domain::incident::{Incident, Page, Trouble};
+use crate::domain::limits::{ELSEWHERE_AFTER_S, ELSEWHERE_AFTER_STALL_S};
 use crate::domain::policy::Policy;
 use crate::ids::{EscalationId, MessageRef, PageId, UserId};
 
@@ -65,10 +66,13 @@ impl Incident {
         escalation: EscalationId,
         step: Step,
         due_at: DateTime<Utc>,
+        recorded_at: DateTime<Utc>,
         pages: &[PlannedPage],
     ) {
+        let in_time = due_at + TimeDelta::seconds(ELSEWHERE_AFTER_S);
+        let elsewhere_at = in_time.max(recorded_at + TimeDelta::seconds(ELSEWHERE_AFTER_STALL_S));
         for planned in pages {
-            if let Recipient::User { user } = &planned.to {
+            if let Some(user) = planned.to.user() {
                 self.meet_user(user);
             }
             let page = Page {
@@ -82,9 +86,32 @@ impl Incident {
                 message: None,
                 dead: false,
                 declined: false,
+                sent_elsewhere: false,
+                instead_of: None,
+                elsewhere_at: planned.elsewhere.then_some(elsewhere_at),
                 trouble: None,
             };
             self.pages.insert(planned.page, page);
+        }
+    }
+
+    /// The page `from` goes on as the page `next`.
+    pub(super) fn page_elsewhere(
+        &mut self,
+        escalation: EscalationId,
+        step: Step,
+        from: PageId,
+        recorded_at: DateTime<Utc>,
+        next: Option<&PlannedPage>,
+    ) {
+        if let Some(found) = self.pages.get_mut(&from) {
+            found.elsewhere_at = None;
+        }
+        if let Some(next) = next {
+            self.page_out(escalation, step, recorded_at, recorded_at, std::slice::from_ref(next));
+            if let Some(found) = self.pages.get_mut(&next.page) {
+                found.instead_of = Some(from);
+            }
         }
     }
 
@@ -94,6 +121,7 @@ impl Incident {
         found.trouble = Trouble::of(result).map(|now| found.trouble.map_or(now, |before| before.max(now)));
         match result {
             PageResult::Sent { message } => found.message = Some(message.clone()),
+            PageResult::SentElsewhere => found.sent_elsewhere = true,
             PageResult::NotReached { .. } => found.dead = true,
             PageResult::Failed { .. } | PageResult::Unknown { .. } => {}
         }
@@ -110,6 +138,11 @@ impl Incident {
             let timeout = found.policy.ack_timeout_s.map(|wait| TimeDelta::seconds(wait.into()));
             let lapses_at = timeout.map(|timeout| recorded_at + timeout);
             found.phase = Phase::Acknowledged { by: by.cloned(), at, lapses_at };
+            let escalation = found.id;
+            // Should the call go on, it is with pages of its own.
+            for page in self.pages.values_mut().filter(|page| page.escalation == escalation) {
+                page.elsewhere_at = None;
+            }
         }
     }
 
@@ -146,8 +179,17 @@ impl Incident {
     }
 
     pub(super) fn decline(&mut self, id: PageId) {
-        if let Some(found) = self.pages.get_mut(&id) {
-            found.declined = true;
+        let Some(declined) = self.pages.get(&id).cloned() else { return };
+        // A person has passed, by whichever way they were asked.
+        let theirs = |page: &&mut Page| {
+            page.id == id
+                || (page.escalation == declined.escalation
+                    && page.step == declined.step
+                    && page.to.user().is_some()
+                    && page.to.user() == declined.to.user())
+        };
+        for page in self.pages.values_mut().filter(theirs) {
+            page.declined = true;
         }
     }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::about::{Source, event, stopped};
 use super::{Line, Sentence, Stretch};
 use crate::domain::civil::format::date_with_weekday;
-use crate::domain::event::NoteKind;
+use crate::domain::event::{NoteKind, Recipient};
 use crate::domain::timeline::calls::{Call, Ring};
 use crate::domain::timeline::people::listed;
 use crate::domain::timeline::{Entry, EntryKind};
@@ -240,6 +240,11 @@ pub(super) fn call(call: &Call, source: &Source<'_>) -> Sentence {
         for paged in ring.pages.iter().filter(|page| page.not_reached.is_some()) {
             let why = paged.not_reached.as_deref().unwrap_or_default();
             parts.push((ring.at, 2, format!("{} not reached ({why})", source.people.recipients([&paged.to]))));
+        }
+        for paged in ring.pages.iter().filter(|page| matches!(page.to, Recipient::Contact { .. })) {
+            if let Some(at) = paged.sent_at {
+                parts.push((at, 2, format!("paged {} {}", source.people.recipients([&paged.to]), time(at))));
+            }
         }
         if call.unanswered(index) {
             let until = call.rings.get(index + 1).map(|next| next.at).or(call.exhausted_at).unwrap_or(ring.at);

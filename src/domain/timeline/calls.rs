@@ -120,6 +120,7 @@ fn escalation_of(calls: &BTreeMap<EscalationId, Call>, event: &Event) -> Option<
         Event::TierStarted { escalation, .. }
         | Event::TierSkipped { escalation, .. }
         | Event::AcknowledgementLapsed { escalation, .. }
+        | Event::PagedElsewhere { escalation, .. }
         | Event::Declined { escalation, .. }
         | Event::EscalationAdvanced { escalation, .. }
         | Event::EscalationStopped { escalation, .. }
@@ -159,12 +160,21 @@ impl Call {
                     self.rings.push(Ring { at, due_at: None, round: step.round, tier: 0, pages, skipped: false });
                 }
             }
+            // The next way is one more page of the same ring.
+            Event::PagedElsewhere { page, next: Some(next), .. } => {
+                let carries = |ring: &&mut Ring| ring.pages.iter().any(|paged| paged.page == *page);
+                if let Some(ring) = self.rings.iter_mut().find(carries) {
+                    ring.pages.push(Paged::planned(next));
+                }
+            }
             Event::PageAttempted { page, attempt, result } => {
                 let paged = self.rings.iter_mut().flat_map(|ring| &mut ring.pages).find(|paged| paged.page == *page);
                 if let Some(paged) = paged {
                     paged.attempts = paged.attempts.max(*attempt);
                     match result {
-                        PageResult::Sent { .. } => paged.sent_at = paged.sent_at.or(Some(at)),
+                        PageResult::Sent { .. } | PageResult::SentElsewhere => {
+                            paged.sent_at = paged.sent_at.or(Some(at));
+                        }
                         PageResult::NotReached { error } => paged.not_reached = Some(error.clone()),
                         PageResult::Failed { .. } | PageResult::Unknown { .. } => {}
                     }
@@ -172,7 +182,7 @@ impl Call {
             }
             Event::Acknowledged { user, .. } | Event::JoinedAcknowledged { user, .. } => {
                 self.answers.push(Answer { at, user: user.clone() });
-                let theirs = |to: &Recipient| matches!(to, Recipient::User { user: to } if Some(to) == user.as_ref());
+                let theirs = |to: &Recipient| to.user().is_some() && to.user() == user.as_ref();
                 for paged in self.rings.iter_mut().flat_map(|ring| &mut ring.pages).filter(|page| theirs(&page.to)) {
                     paged.answered_at = paged.answered_at.or(Some(at));
                 }

@@ -58,21 +58,27 @@ impl<'a> People<'a> {
             Actor::Firebell => "Firebell".to_owned(),
             Actor::Integration { integration } => format!("monitoring ({integration})"),
             Actor::Operator => "an operator".to_owned(),
+            Actor::Fallback => "the fallback".to_owned(),
         }
     }
 
     /// "Ben and Chris"; by roles "the on-call engineer" or "2 people on call".
     pub fn recipients<'r>(&self, recipients: impl IntoIterator<Item = &'r Recipient>) -> String {
-        let (mut names, mut channels) = (Vec::new(), 0);
+        let (mut names, mut elsewhere, mut channels) = (Vec::new(), Vec::new(), 0);
         for recipient in recipients {
             match recipient {
                 Recipient::User { user } => names.push(self.on_call(user)),
+                Recipient::Contact { of: Some(user), by } => {
+                    elsewhere.push(format!("{} by {}", self.on_call(user), by.word()));
+                }
+                Recipient::Contact { of: None, by } => elsewhere.push(format!("the fallback by {}", by.word())),
                 Recipient::Channel { .. } => channels += 1,
             }
         }
         if self.style == PeopleStyle::Roles && names.len() > 1 {
             names = vec![format!("{} people on call", names.len())];
         }
+        names.extend(elsewhere);
         match channels {
             0 => {}
             1 => names.push("a channel".to_owned()),

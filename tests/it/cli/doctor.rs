@@ -3,6 +3,7 @@
 use firebell::sandbox::{Running, Sandbox, SandboxConfig, Workspace};
 
 use super::Shell;
+use crate::support::mail::MailServer;
 
 const BOT_TOKEN: &str = "xoxb-doctor-bot-token";
 const APP_TOKEN: &str = "xapp-doctor-app-token";
@@ -140,4 +141,28 @@ fn without_slack_and_without_a_database_the_rest_is_still_examined() {
         assert!(ran.out.contains(says), "“{says}” is not in {}", ran.out);
     }
     assert!(!ran.out.contains("@ben is neither"), "names are not judged without a directory: {}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_is_knocked_at_and_sent_nothing() {
+    let (slack, mail) = (workspace().await, MailServer::start().await);
+    let mut shell = at(&slack);
+    let ways = format!(
+        "\n[email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nuser = \"firebell\"\nfrom = \"bell@shop.example\"\n\n\
+         [[people]]\nuser = \"@ben\"\nemail = \"ben@shop.example\"\nwebhook = \"https://hooks.shop.example/ben\"\n",
+        mail.port
+    );
+    let text = config("\"@ben\"") + &ways;
+    shell.write("firebell.toml", &text);
+    shell.set("SMTP_PASSWORD", "wrong");
+    let ran = shell.run(&["doctor"]);
+    assert_eq!(ran.status, 1, "{}", ran.out);
+    for says in ["PROBLEM  The mail server refuses Firebell (535).", "PROBLEM  FIREBELL_WEBHOOK_SECRET is not set."] {
+        assert!(ran.out.contains(says), "“{says}” is not in {}", ran.out);
+    }
+    shell.set("SMTP_PASSWORD", firebell::stage::SMTP_PASSWORD).set("FIREBELL_WEBHOOK_SECRET", "secret");
+    let ran = shell.run(&["doctor"]);
+    assert!(ran.out.contains("ok       The mail server lets Firebell in."), "{}", ran.out);
+    assert!(!ran.out.contains("PROBLEM"), "{}", ran.out);
+    assert_eq!((mail.count(), mail.signed_in()), (0, 1));
 }

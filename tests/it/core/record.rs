@@ -65,6 +65,7 @@ fn a_private_incident_is_not_there_for_others() {
         inside: false,
         roster: &core.roster,
         directory: &core.directory,
+        slack_is_away: false,
     };
     let refused = firebell::domain::decide(&core.incident, &note("hello", None), &context).expect_err("is refused");
     assert_eq!(refused.kind, RejectionKind::NotFound);

@@ -48,7 +48,12 @@ pub(super) fn recorded(seq: u32, time: &str, actor: Actor, event: Event) -> Reco
 }
 
 fn page(page: u32, user: &str) -> PlannedPage {
-    PlannedPage { page: PageId(page), to: Recipient::User { user: UserId::new(user) }, because: "@payments".to_owned() }
+    PlannedPage {
+        page: PageId(page),
+        to: Recipient::User { user: UserId::new(user) },
+        because: "@payments".to_owned(),
+        elsewhere: false,
+    }
 }
 
 fn tier(escalation: u32, tier: u32, time: &str, pages: Vec<PlannedPage>) -> Event {

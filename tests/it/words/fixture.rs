@@ -72,7 +72,8 @@ impl Tale {
         let directory = directory(texts);
         let actor = Actor::Person { user: ANA.into() };
         let now = three_pm();
-        let context = Context { now, actor: &actor, inside: false, roster: &roster, directory: &directory };
+        let context =
+            Context { now, actor: &actor, inside: false, roster: &roster, directory: &directory, slack_is_away: false };
         let open = Command::Open(Open {
             title: texts.title.clone(),
             severity: Some(Severity::Sev2),
@@ -108,7 +109,14 @@ impl Tale {
     }
 
     pub(crate) fn ask(&mut self, actor: &Actor, command: &Command) -> Result<Said, Rejection> {
-        let context = Context { now: self.now, actor, inside: true, roster: &self.roster, directory: &self.directory };
+        let context = Context {
+            now: self.now,
+            actor,
+            inside: true,
+            roster: &self.roster,
+            directory: &self.directory,
+            slack_is_away: false,
+        };
         let decided = decide(&self.incident, command, &context)?;
         self.incident = decided.after;
         self.history.extend(decided.events);
@@ -154,13 +162,14 @@ impl Tale {
                 let channel = match &page.to {
                     Recipient::User { user } => format!("D{user}"),
                     Recipient::Channel { channel, .. } => channel.to_string(),
+                    Recipient::Contact { .. } => panic!("nobody here is reached besides Slack"),
                 };
                 (page.id, page.attempts + 1, channel)
             })
             .collect();
         for (page, attempt, channel) in waiting {
             let message = MessageRef { channel: ChannelId::new(channel), ts: "1680462300.000100".into() };
-            self.finish(Finished::Page { page, attempt, result: PageResult::Sent { message } });
+            self.finish(Finished::Page { page, attempt, result: PageResult::Sent { message }, fault: None });
         }
         self
     }

@@ -25,11 +25,12 @@ fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Value>) {
     let failed = PageResult::Failed { error: texts.error.clone(), retry_at: failing.now };
     failing.escalate(ANA, "ops", Some(&texts.reason));
     let last = PageId(failing.incident.pages.len().try_into().expect("few pages"));
-    failing.finish(Finished::Page { page: last, attempt: 1, result: failed });
+    failing.finish(Finished::Page { page: last, attempt: 1, result: failed, fault: None });
     failing.finish(Finished::Page {
         page: PageId(2),
         attempt: 1,
         result: PageResult::NotReached { error: texts.error.clone() },
+        fault: None,
     });
     failing.by(
         ANA,

@@ -113,7 +113,7 @@ fn a_late_page_says_how_late_and_why() {
         error: "Slack asks to wait 30 s before chat.postMessage is called again".into(),
         retry_at: at("3:08"),
     };
-    tale.finish(Finished::Page { page: PageId(1), attempt: 1, result: failed });
+    tale.finish(Finished::Page { page: PageId(1), attempt: 1, result: failed, fault: None });
     out.add("refused once", read(&pages::page(&tale.scene(), tale.page(1), &tale.history)));
     tale.finish(Finished::Page {
         page: PageId(1),
@@ -121,6 +121,7 @@ fn a_late_page_says_how_late_and_why() {
         result: PageResult::Unknown {
             error: "Slack did not answer chat.postMessage in time; it may have accepted it".into(),
         },
+        fault: None,
     });
     out.add("perhaps a second copy", read(&pages::page(&tale.scene(), tale.page(1), &tale.history)));
     insta::assert_snapshot!(out.done());
@@ -157,7 +158,7 @@ fn the_message_of_a_call_is_edited_through_every_phase() {
     out.add("second tier was empty, third is called", call(&tale));
     let gone = PageResult::NotReached { error: "Slack refused chat.postMessage: user_disabled".into() };
     let mut unreachable = tale.clone();
-    unreachable.finish(Finished::Page { page: PageId(2), attempt: 1, result: gone });
+    unreachable.finish(Finished::Page { page: PageId(2), attempt: 1, result: gone, fault: None });
     out.add("Eli is not reached, second round", call(&unreachable));
     let mut stopped = tale.clone();
     stopped.by(
