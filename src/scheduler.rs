@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use crate::app::{App, Error, Request, Target};
 use crate::clock::real_sleep;
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
+use crate::planted::{self, Bug};
 use crate::store::timers;
 
 /// Timers that are fired together at most.
@@ -31,6 +32,7 @@ pub async fn run(app: App) {
             }
         };
         tokio::select! {
+            biased;
             () = app.clock().sleep_until(next) => {}
             () = app.timers_changed() => {}
             () = real_sleep(LOOK_EVERY) => {}
@@ -43,7 +45,10 @@ pub async fn tick(app: &App) -> Result<Option<DateTime<Utc>>, Error> {
     loop {
         let now = app.clock().now();
         let mut tx = app.db().read().await?;
-        let due = timers::due(&mut tx, now, TIMERS_AT_ONCE).await?;
+        let mut due = timers::due(&mut tx, now, TIMERS_AT_ONCE).await?;
+        if planted::active(Bug::LostTimers) {
+            due.retain(|timer| now - timer.due_at < TimeDelta::seconds(1));
+        }
         if due.is_empty() {
             return Ok(timers::next_due(&mut tx).await?);
         }

@@ -22,6 +22,7 @@ use super::error::{Error, Kind};
 use super::fields;
 use super::limits::Method;
 use super::wire::{Answer, JSON, Wire};
+use crate::clock::within;
 use crate::ids::WorkspaceId;
 
 /// Slack's own address of the Web API; `SLACK_API_URL` names another.
@@ -209,9 +210,9 @@ impl Slack {
     }
 
     async fn in_time<T>(&self, method: Method, call: impl Future<Output = ClientResult<T>>) -> Result<T, Error> {
-        match tokio::time::timeout(self.inner.config.call_timeout, call).await {
-            Err(_) => Err(Error::new(method, Kind::TimedOut)),
-            Ok(outcome) => outcome.map_err(|error| Error::from_client(method, error)),
+        match within(self.inner.config.call_timeout, call).await {
+            None => Err(Error::new(method, Kind::TimedOut)),
+            Some(outcome) => outcome.map_err(|error| Error::from_client(method, error)),
         }
     }
 }

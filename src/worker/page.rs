@@ -9,6 +9,7 @@ use crate::domain::command::{Command, Finished};
 use crate::domain::event::{Actor, PageResult, Recipient};
 use crate::domain::incident::{Incident, Page};
 use crate::ids::{ChannelId, MessageRef, PageId};
+use crate::planted::{self, Bug};
 use crate::slack::{self, pages};
 
 /// Where a page is posted: a channel, or a user's id, which stands for our direct messages with them.
@@ -31,10 +32,21 @@ impl Worker {
         let history = self.history(work).await.unwrap_or_default();
         let around = self.around();
         let message = pages::page(&self.view(work, &around), page, &history);
+        if planted::active(Bug::DropLate) && self.now() - page.due_at > TimeDelta::seconds(10) {
+            return Self::done();
+        }
+        if planted::active(Bug::SentBeforeSend) {
+            let result = PageResult::Sent { message: MessageRef { channel: to.clone(), ts: "0.1".into() } };
+            let finished = Finished::Page { page: id, attempt, result };
+            drop(self.inner.app.settle(work, Settled::Done(finished)).await);
+        }
         let sent = match self.look_for_page(work, &to).await {
             Some(found) => Ok(found),
             None => self.send(work, &to, message).await,
         };
+        if planted::active(Bug::SwallowedLimit) && sent.as_ref().is_err_and(is_limit) {
+            return Self::done();
+        }
         let (result, pause) = match sent {
             Ok(message) => (PageResult::Sent { message }, None),
             Err(error) => self.page_failed(&error, &to, attempt),
@@ -101,6 +113,9 @@ impl Worker {
     /// After an attempt of unknown outcome: the message, if it went out after all. When the search itself fails the
     /// page is sent again, because twice is better than never.
     async fn look_for_page(&self, work: &Work, to: &ChannelId) -> Option<MessageRef> {
+        if planted::active(Bug::NoLook) {
+            return None;
+        }
         if work.uncertain { self.find(work, to).await.ok().flatten() } else { None }
     }
 
@@ -125,4 +140,9 @@ impl Worker {
             }
         }
     }
+}
+
+/// Whether Slack has no time now.
+fn is_limit(error: &slack::Error) -> bool {
+    matches!(error.class(), slack::Class::RateLimited { .. })
 }

@@ -230,6 +230,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/CLI.md",
         "docs/CONFIG.md",
         "docs/GLOSSARY.md",
+        "docs/GUARANTEE.md",
         "docs/REPLAY.md",
     ];
     for name in names {
