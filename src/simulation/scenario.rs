@@ -123,6 +123,7 @@ impl Scenario {
             scenario.stops.push(dice.between(SECOND, length));
         }
         if storm { scenario.fill_with_storm(dice) } else { scenario.fill(dice, length) }
+        scenario.close(dice);
         scenario
     }
 
@@ -157,6 +158,18 @@ impl Scenario {
                     _ => Ask::AlertCleared,
                 };
                 self.ask(later, which, by, ask);
+            }
+        }
+    }
+
+    /// In most runs people end everything before the end, in some everybody is called until the last.
+    fn close(&mut self, dice: &mut Dice) {
+        let opened = |ask: &Ask| matches!(ask, Ask::Open { .. } | Ask::Alert);
+        let slots: Vec<Which> =
+            self.clients.iter().filter(|(_, client)| opened(&client.ask)).map(|(_, client)| client.which).collect();
+        if self.mood.acknowledge > 0 || dice.chance(5_000) {
+            for which in slots {
+                self.ask(self.calm_at + dice.between(0, MINUTE), which, "UANA", Ask::Resolve);
             }
         }
     }
@@ -221,7 +234,7 @@ fn roster(dice: &mut Dice) -> Roster {
         let policy = Policy {
             tiers,
             rounds: *dice.pick(&[1, 1, 1, 2]),
-            ack_timeout_s: dice.chance(2_000).then(|| *dice.pick(&[20, 60, 120])),
+            ack_timeout_s: dice.chance(2_000).then(|| *dice.pick(&[30, 60, 120])),
             // Never back: a configuration in which teams hand off in a circle is refused.
             hand_off_to: TEAMS.get(at + 1).filter(|_| dice.chance(1_500)).map(|next| TeamKey::from(*next)),
         };

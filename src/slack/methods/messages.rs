@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,6 +16,10 @@ use crate::slack::limits::{HISTORY_PAGE_SIZE, HISTORY_PAGES_MAX, Method};
 
 /// The key under which a message's metadata carries the effect that posted it.
 pub const EFFECT_KEY: &str = "effect";
+
+/// How far Slack's clock, which stamps the messages, may be from ours: a machine whose clock is set wrong by hours must
+/// still know its own messages again.
+const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
 
 /// A message to post.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,8 +168,7 @@ impl Slack {
         since: DateTime<Utc>,
         effect_id: &str,
     ) -> Result<Option<MessageRef>, Error> {
-        // A minute of grace, because Slack's clock stamps the messages.
-        let oldest = format!("{}.000000", since.timestamp() - 60);
+        let oldest = format!("{}.000000", (since - CLOCKS_DIFFER_MAX).timestamp());
         let method = if thread.is_some() { Method::ConversationsReplies } else { Method::ConversationsHistory };
         let args = || {
             Args::new()
