@@ -21,8 +21,8 @@ use crate::domain::event::{Actor, Recorded};
 use crate::domain::incident::Incident;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, IncidentId, Seq, WorkspaceId};
-use crate::store::outbox::EffectId;
 use crate::planted::{self, Bug};
+use crate::store::outbox::EffectId;
 use crate::store::{self, Db};
 use crate::task;
 
@@ -76,6 +76,8 @@ pub struct Work {
     /// The last attempt never reported, so that the history does not know of it.
     pub lapsed: bool,
     pub created_at: DateTime<Utc>,
+    /// From then on somebody else may have it.
+    pub lease_until: DateTime<Utc>,
     /// The incident as it is now.
     pub incident: Arc<Incident>,
 }

@@ -38,10 +38,12 @@ pub(crate) enum Bug {
     EndlessLease,
     /// Whoever lost the lease sends all the same.
     StaleSend,
+    /// Who looks for a message of ours believes that Slack's clock shows the same as this machine's.
+    TrustedClock,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -58,6 +60,7 @@ impl Bug {
         Self::OneQueue,
         Self::EndlessLease,
         Self::StaleSend,
+        Self::TrustedClock,
     ];
 }
 

@@ -16,5 +16,6 @@ mod sweep;
 mod world;
 
 pub(crate) use world::{
-    Access, Turn, adopt, appointment, call, commit_begins, commit_ended, is_on, random_id, since_boot, sleep, turn, wall,
+    Access, Turn, adopt, appointment, call, commit_begins, commit_ended, is_on, random_id, since_boot, sleep, turn,
+    wall,
 };

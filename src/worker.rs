@@ -234,6 +234,9 @@ impl Worker {
     }
 
     async fn attempt(&self, work: &Work) -> Settled {
+        if self.has_lapsed(work) {
+            return self.left_to_others(work);
+        }
         let urgency = if work.effect.lane() == Lane::Page { Urgency::Page } else { Urgency::Ordinary };
         if let Some((method, channel)) = self.first_call(work) {
             let now = self.now();

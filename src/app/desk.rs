@@ -453,7 +453,8 @@ impl<'a> Desk<'a> {
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
             let sheet = row.incident.and_then(|id| self.sheets.get(&id));
-            let wanted = |sheet: &&Sheet| planted::active(Bug::BlindClaim) || still_wanted(&row.effect, &sheet.incident);
+            let wanted =
+                |sheet: &&Sheet| planted::active(Bug::BlindClaim) || still_wanted(&row.effect, &sheet.incident);
             let Some(sheet) = sheet.filter(wanted) else {
                 unwanted.push((row.id, row.attempt));
                 continue;
@@ -466,6 +467,7 @@ impl<'a> Desk<'a> {
                 uncertain: row.uncertain,
                 lapsed: row.lapsed,
                 created_at: row.created_at,
+                lease_until,
                 incident,
             });
         }

@@ -81,8 +81,21 @@ impl Checker {
             return;
         }
         with(World::stir);
+        self.look_at_timers();
         self.look_at_incidents().await;
         self.look_at_outbox(host).await;
+    }
+
+    /// No tier's time has passed without anything happening.
+    fn look_at_timers(&self) {
+        for (id, file) in &self.files {
+            for run in file.incident.escalations.values() {
+                if let Phase::Active { next_due_at } = run.phase {
+                    let what = format!("the next tier of escalation {} of incident {id}", run.id.0);
+                    with(|world| prompt(world, next_due_at.timestamp_micros(), &what));
+                }
+            }
+        }
     }
 
     async fn look_at_incidents(&mut self) {
@@ -121,7 +134,8 @@ impl Checker {
             recorded_at: chrono::DateTime::from_timestamp_micros(recorded_at).expect("is a time"),
             occurrence: serde_json::from_str(&payload).expect("is an event"),
         };
-        let kind = payload.split("\"type\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("?").to_owned();
+        let kind =
+            payload.split("\"type\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("?").to_owned();
         with(|world| world.tell(format!("INC {id} #{seq} {kind} {}", story::gist(&recorded.occurrence.event))));
         let expected = self.files.get(&id).map_or(1, |file| file.incident.last_seq + 1);
         if recorded.seq != expected {
@@ -154,7 +168,8 @@ impl Checker {
             with(|world| world.broken("V7", format!("incident {id} ends at {last_seq}, its history elsewhere")));
         }
         let stored: BTreeMap<String, i64> = serde_json::from_str(timers).expect("is JSON");
-        let read = |(timer, due_at): (String, i64)| (serde_json::from_str::<Timer>(&timer).expect("is a timer"), due_at);
+        let read =
+            |(timer, due_at): (String, i64)| (serde_json::from_str::<Timer>(&timer).expect("is a timer"), due_at);
         let stored: BTreeMap<Timer, i64> = stored.into_iter().map(read).collect();
         let wanted: BTreeMap<Timer, i64> = self.files[&id]
             .incident
@@ -186,12 +201,11 @@ impl Checker {
 
     /// Who took and gave back what.
     async fn look_at_outbox(&mut self, host: usize) {
-        let rows: Vec<OutboxRow> = sqlx::query_as(
-            "SELECT id, incident_id, state, attempt, ready_at, effect, due_at FROM outbox ORDER BY id",
-        )
-        .fetch_all(&mut self.conn)
-        .await
-        .expect("is readable");
+        let rows: Vec<OutboxRow> =
+            sqlx::query_as("SELECT id, incident_id, state, attempt, ready_at, effect, due_at FROM outbox ORDER BY id")
+                .fetch_all(&mut self.conn)
+                .await
+                .expect("is readable");
         let mut now: BTreeMap<i64, Row> = BTreeMap::new();
         for (id, incident, state, attempt, lease_us, effect, due_at) in rows {
             let before = self.rows.get(&id);
@@ -244,8 +258,7 @@ impl Checker {
 /// Whether a page is still to go out or be answered.
 fn needed(incident: &Incident, page: PageId) -> bool {
     let escalation = incident.pages.get(&page).and_then(|page| incident.escalations.get(&page.escalation));
-    incident.is_open()
-        && escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted))
+    incident.is_open() && escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted))
 }
 
 fn reached_or_refused(incident: &Incident, page: PageId) -> bool {
@@ -277,9 +290,9 @@ fn fenced(before: &Row, host: usize) {
     });
 }
 
-/// A page is taken within a second of its time; after a fault within ten; nobody counts the time in which there was no
+/// A page is taken, and a tier begun, within a second of its time; after a fault within ten; nobody counts the time in which there was no
 /// program or no database.
-fn prompt(world: &mut World, due_at: i64, mark: &str) {
+fn prompt(world: &mut World, due_at: i64, what: &str) {
     if !world.scenario.steps.is_empty() {
         return;
     }
@@ -292,6 +305,6 @@ fn prompt(world: &mut World, due_at: i64, mark: &str) {
     let allowed = trouble.map_or(usual, |at| usual.max(at + AFTER_FAULT));
     if now > allowed {
         let late_ms = (now - due) / 1_000;
-        world.broken("V1", format!("{mark} was first taken {late_ms} ms after it was due"));
+        world.broken("V1", format!("{what} was not begun {late_ms} ms after it was due"));
     }
 }

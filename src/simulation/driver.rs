@@ -87,7 +87,8 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let config = SlackConfig { api_url: "http://127.0.0.1:9/api".into(), ..SlackConfig::new("xoxb-simulated".into()) };
+        let config =
+            SlackConfig { api_url: "http://127.0.0.1:9/api".into(), ..SlackConfig::new("xoxb-simulated".into()) };
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         Self { runtime, slack: Slack::new(config).expect("a client"), folder: folder.expect("a folder") }
@@ -377,7 +378,11 @@ impl Driver {
             world.hosts[host].up = true;
             world.hosts[host].paused = false;
             world.trouble();
-            (world.scenario.roster.clone(), world.scenario.directory.clone(), world.hosts.len() > 1 && world.dice.chance(3_000))
+            (
+                world.scenario.roster.clone(),
+                world.scenario.directory.clone(),
+                world.hosts.len() > 1 && world.dice.chance(3_000),
+            )
         });
         let Some((roster, directory, hears)) = around else { return };
         let parts = Self::on(host, || {
@@ -464,9 +469,10 @@ impl Driver {
         with(|world| {
             let end = world.scenario.calm_at + REST;
             let planned = world.agenda.keys().next().map(|(at, _)| *at);
-            let appointed = world.appointments.values().map(|(host, at)| {
-                world.since_start(at.timestamp_micros() - world.hosts[*host].offset_us)
-            });
+            let appointed = world
+                .appointments
+                .values()
+                .map(|(host, at)| world.since_start(at.timestamp_micros() - world.hosts[*host].offset_us));
             let ends = world.sleeping.values().filter(|sleeping| !sleeping.idle).map(|sleeping| sleeping.until_us);
             let firm = planned.into_iter().chain(appointed.filter(|at| *at > world.now_us)).chain(ends);
             let firm = firm.filter(|at| *at > world.now_us).min().unwrap_or(end).min(end);

@@ -122,7 +122,11 @@ impl Scenario {
         if dice.chance(1_200) {
             scenario.stops.push(dice.between(SECOND, length));
         }
-        if storm { scenario.fill_with_storm(dice) } else { scenario.fill(dice, length) }
+        if storm {
+            scenario.fill_with_storm(dice)
+        } else {
+            scenario.fill(dice, length)
+        }
         scenario.close(dice);
         scenario
     }
@@ -212,7 +216,8 @@ fn directory() -> Directory {
 }
 
 fn target(dice: &mut Dice) -> Target {
-    let group = |handle: &str| Target::UserGroup { group: UserGroupId::new(format!("S{handle}")), handle: handle.into() };
+    let group =
+        |handle: &str| Target::UserGroup { group: UserGroupId::new(format!("S{handle}")), handle: handle.into() };
     match dice.below(16) {
         0..=8 => Target::User { user: UserId::from(*dice.pick(&PEOPLE)) },
         9 | 10 => group("few"),
@@ -256,7 +261,11 @@ fn roster(dice: &mut Dice) -> Roster {
 
 impl Client {
     /// The request, as soon as it is known which incident is meant. A client's own words tell its effects from others'.
-    pub(super) fn request(&self, slots: &BTreeMap<usize, IncidentId>, now: chrono::DateTime<chrono::Utc>) -> Option<Request> {
+    pub(super) fn request(
+        &self,
+        slots: &BTreeMap<usize, IncidentId>,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Option<Request> {
         let slot = match self.which {
             Which::Slot(slot) => slot,
             Which::Known(_) => 0,
@@ -311,11 +320,9 @@ impl Client {
                     at: now,
                 },
             ),
-            Ask::Escalate { team } => (
-                person,
-                about()?,
-                Command::Escalate { when: When::default(), team: team.clone(), reason: text() },
-            ),
+            Ask::Escalate { team } => {
+                (person, about()?, Command::Escalate { when: When::default(), team: team.clone(), reason: text() })
+            }
             Ask::Acknowledge { page } => {
                 (person, about()?, Command::Acknowledge(Acknowledge { page: *page, ..Acknowledge::default() }))
             }

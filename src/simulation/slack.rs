@@ -70,13 +70,16 @@ impl Workspace {
                 None => refused("message_not_found"),
             },
             "conversations.create" => self.create(text("name"), now_us / 1_000_000),
-            "conversations.open" => self.direct(text("users")).map_or_else(
-                || refused("user_not_found"),
-                |id| json!({ "ok": true, "channel": { "id": id } }),
-            ),
-            "conversations.history" | "conversations.replies" => self.history(text("channel"), text("ts"), text("oldest")),
+            "conversations.open" => self
+                .direct(text("users"))
+                .map_or_else(|| refused("user_not_found"), |id| json!({ "ok": true, "channel": { "id": id } })),
+            "conversations.history" | "conversations.replies" => {
+                self.history(text("channel"), text("ts"), text("oldest"))
+            }
             "users.conversations" | "conversations.list" => self.list(),
-            "auth.test" => json!({ "ok": true, "user_id": BOT, "team_id": "T1", "team": "Simulated", "url": "https://s.example/" }),
+            "auth.test" => {
+                json!({ "ok": true, "user_id": BOT, "team_id": "T1", "team": "Simulated", "url": "https://s.example/" })
+            }
             "conversations.setTopic" | "conversations.invite" if !self.channels.contains_key(text("channel")) => {
                 refused("channel_not_found")
             }

@@ -11,8 +11,10 @@ use super::driver::{Outcome, Plan, Stage};
 use crate::clock::{instant_now, lock};
 use crate::planted::{Bug, plant};
 
-/// Seeds of every run of the tests; `FIREBELL_SEEDS` asks for more.
+/// Seeds of a usual run of the tests, as far as there is time for them. `FIREBELL_SEEDS` asks for more, however long it
+/// takes.
 const SEEDS: u64 = 3_000;
+const TIME_MAX: Duration = Duration::from_secs(60);
 /// Seeds that failed once, each with what was wrong then.
 const ONCE_FAILED: &[u64] = &[];
 /// How long is tried to do with fewer faults.
@@ -31,12 +33,10 @@ pub(super) struct Tally {
     pub(super) failed: Option<(u64, &'static str)>,
 }
 
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
-}
-
-/// Runs seeds on all cores until one breaks a rule.
-pub(super) fn sweep(seeds: Range<u64>, bug: Option<Bug>, threads: usize) -> Tally {
+/// Runs seeds on all cores until one breaks a rule, or the time is over.
+pub(super) fn sweep(seeds: Range<u64>, bug: Option<Bug>, time_max: Option<Duration>) -> Tally {
+    let began = instant_now();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicU64::new(seeds.start);
     let tally = Mutex::new(Tally::default());
     std::thread::scope(|scope| {
@@ -46,6 +46,9 @@ pub(super) fn sweep(seeds: Range<u64>, bug: Option<Bug>, threads: usize) -> Tall
                 let stage = Stage::new();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if time_max.is_some_and(|max| began.elapsed() > max) {
+                        return;
+                    }
                     if seed >= seeds.end || lock(&tally).failed.is_some_and(|(failed, _)| failed < seed) {
                         return;
                     }
@@ -61,7 +64,6 @@ pub(super) fn sweep(seeds: Range<u64>, bug: Option<Bug>, threads: usize) -> Tall
 impl Tally {
     fn add(&mut self, seed: u64, outcome: &Outcome) {
         self.runs += 1;
-        if std::env::var_os("LIVE2").is_some() { eprintln!("{seed} {} {:?}", outcome.steps, outcome.violation); }
         self.steps += outcome.steps;
         self.faults += outcome.faults.len() as u64;
         self.messages += outcome.pages as u64;
@@ -97,7 +99,11 @@ fn explain(seed: u64, without: BTreeSet<u32>) -> String {
     let violation = outcome.violation.unwrap_or(violation);
     let without: Vec<String> = plan.without.iter().map(u32::to_string).collect();
     let mut text = format!("{} is broken: {}\n\n", violation.rule, violation.what);
-    let _ = writeln!(text, "FIREBELL_SEED={seed} FIREBELL_WITHOUT={} cargo test --lib one_seed -- --nocapture\n", without.join(","));
+    let _ = writeln!(
+        text,
+        "FIREBELL_SEED={seed} FIREBELL_WITHOUT={} cargo test --lib one_seed -- --nocapture\n",
+        without.join(",")
+    );
     let _ = writeln!(text, "faults that matter: {:?}", outcome.faults);
     let hidden = outcome.lines.len().saturating_sub(LINES_SHOWN);
     if std::env::var_os("FIREBELL_SEED").is_some() || hidden == 0 {
@@ -117,8 +123,9 @@ fn number(name: &str) -> Option<u64> {
 fn the_rules_hold_in_every_seed() {
     let began = instant_now();
     let first = number("FIREBELL_FIRST").unwrap_or(0);
-    let count = number("FIREBELL_SEEDS").unwrap_or(SEEDS);
-    let tally = sweep(first..first + count, None, workers());
+    let asked = number("FIREBELL_SEEDS");
+    let time_max = asked.is_none().then_some(TIME_MAX);
+    let tally = sweep(first..first + asked.unwrap_or(SEEDS), None, time_max);
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "{} seeds in {seconds:.1} s: {} steps, {} faults, {} messages taken",

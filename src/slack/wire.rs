@@ -143,7 +143,8 @@ fn system(cause: Box<dyn std::error::Error + Send + Sync>) -> SlackClientError {
 /// The same call of a workspace in this process, where there is a simulation.
 #[cfg(test)]
 async fn simulated(url: &Url, token: Option<&SlackApiToken>, body: Option<(&str, Bytes)>) -> ClientResult<Answer> {
-    let answered = crate::simulation::call(url, token.is_some(), body.map(|(_, bytes)| bytes).unwrap_or_default()).await;
+    let answered =
+        crate::simulation::call(url, token.is_some(), body.map(|(_, bytes)| bytes).unwrap_or_default()).await;
     let (parts, body) = answered.map_err(|lost| broken(lost.into()))?.into_parts();
     Ok(Answer { status: parts.status, headers: parts.headers, body })
 }

@@ -42,6 +42,7 @@ impl Worker {
         }
         let sent = match self.look_for_page(work, &to).await {
             Some(found) => Ok(found),
+            None if self.has_lapsed(work) => return self.left_to_others(work),
             None => self.send(work, &to, message).await,
         };
         if planted::active(Bug::SwallowedLimit) && sent.as_ref().is_err_and(is_limit) {

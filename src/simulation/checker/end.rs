@@ -17,6 +17,7 @@ fn broken(rule: &'static str, what: String) {
 impl Checker {
     pub(in crate::simulation) async fn end(&mut self, db: &Db) {
         self.look_at_outbox(0).await;
+        self.look_at_timers();
         for (id, row) in self.rows.iter().filter(|(_, row)| row.state != "dead") {
             broken("V12", format!("{} (row {id}) still waits, try {}", row.mark, row.attempt));
         }
@@ -61,10 +62,8 @@ impl Checker {
     async fn promises(&mut self) {
         let kept: Vec<(String, String)> =
             sqlx::query_as("SELECT key, answer FROM inbox").fetch_all(&mut self.conn).await.expect("is readable");
-        let kept: BTreeMap<String, Answer> = kept
-            .into_iter()
-            .map(|(key, answer)| (key, serde_json::from_str(&answer).expect("is an answer")))
-            .collect();
+        let kept: BTreeMap<String, Answer> =
+            kept.into_iter().map(|(key, answer)| (key, serde_json::from_str(&answer).expect("is an answer"))).collect();
         let clients = with(|world| world.clients.clone()).unwrap_or_default();
         for client in clients {
             if let Some(answer) = &client.answer
@@ -72,7 +71,8 @@ impl Checker {
             {
                 broken("V8", format!("{} was answered {answer:?}, and that is not kept", client.key));
             }
-            let times = self.files.values().flat_map(|file| &file.history).filter(|entry| is_of(entry, &client.key)).count();
+            let times =
+                self.files.values().flat_map(|file| &file.history).filter(|entry| is_of(entry, &client.key)).count();
             if times > 1 {
                 broken("V9", format!("{} had its effect {times} times: {:?}", client.key, client.ask));
             }

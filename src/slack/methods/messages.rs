@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::malformed;
 use crate::ids::{ChannelId, MessageRef, MessageTs, UserId};
+use crate::planted::{self, Bug};
 use crate::slack::client::{Args, Slack};
 use crate::slack::error::{Class, Error};
 use crate::slack::fields;
@@ -168,7 +169,8 @@ impl Slack {
         since: DateTime<Utc>,
         effect_id: &str,
     ) -> Result<Option<MessageRef>, Error> {
-        let oldest = format!("{}.000000", (since - CLOCKS_DIFFER_MAX).timestamp());
+        let differ = if planted::active(Bug::TrustedClock) { TimeDelta::minutes(1) } else { CLOCKS_DIFFER_MAX };
+        let oldest = format!("{}.000000", (since - differ).timestamp());
         let method = if thread.is_some() { Method::ConversationsReplies } else { Method::ConversationsHistory };
         let args = || {
             Args::new()
