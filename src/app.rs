@@ -176,10 +176,10 @@ impl App {
     /// # Errors
     /// When nothing was committed. A refusal is an answer, not an error.
     pub async fn handle(&self, request: Request) -> Result<Answer, Error> {
-        let again = planted::active(Bug::RepeatUnknown).then(|| Request { key: None, ..request.clone() });
+        let again = planted::active(Bug::RepeatUnknown).then(|| Box::new(Request { key: None, ..request.clone() }));
         let mut answered = self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?;
         if let (Some(again), Err(Error::Store(store::Error::Sql(_)))) = (again, &answered) {
-            answered = self.ask(|reply| Job::Handle { request: Box::new(again), reply }).await?;
+            answered = self.ask(|reply| Job::Handle { request: again, reply }).await?;
         }
         answered.map(|answered| answered.answer)
     }

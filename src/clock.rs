@@ -201,6 +201,8 @@ pub async fn real_sleep(span: Duration) {
 
 /// Waits for a future, but no longer than this span of real time; `None` if it took longer.
 pub async fn within<T>(span: Duration, future: impl Future<Output = T>) -> Option<T> {
+    // On the heap: it would lie twice in the future of whoever waits.
+    let future = Box::pin(future);
     tokio::select! {
         biased;
         done = future => Some(done),

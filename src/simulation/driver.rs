@@ -96,7 +96,7 @@ impl Stage {
 
     /// Runs a seed from its first moment to its last.
     pub(super) fn run(&self, plan: &Plan) -> Outcome {
-        let _ = self.runtime.block_on(async { template().await });
+        self.runtime.block_on(template());
         let file = self.folder.path().join("run.db");
         for end in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{end}", file.display()));
@@ -180,7 +180,7 @@ impl Driver {
                     }
                 }
                 None => {
-                    if !self.pass_time() {
+                    if !Self::pass_time() {
                         break;
                     }
                 }
@@ -465,7 +465,7 @@ impl Driver {
     }
 
     /// Moves the time to the next moment at which somebody can do something; false at the end.
-    fn pass_time(&self) -> bool {
+    fn pass_time() -> bool {
         with(|world| {
             let end = world.scenario.calm_at + REST;
             let planned = world.agenda.keys().next().map(|(at, _)| *at);

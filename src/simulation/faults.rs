@@ -75,7 +75,7 @@ impl Swarm {
             busy: weight(2_000, &[30, 120]),
             down: weight(1_000, &[5, 15]),
             full: weight(1_000, &[20, 80]),
-            unknown: weight(2_500, &[30, 150]),
+            unknown: weight(3_000, &[100, 400]),
             call: weight(5_500, &[200, 600, 1_500]),
             calls: Vec::new(),
             repeat: weight(6_000, &[1_500, 4_000]),

@@ -123,9 +123,9 @@ impl Scenario {
             scenario.stops.push(dice.between(SECOND, length));
         }
         if storm {
-            scenario.fill_with_storm(dice)
+            scenario.fill_with_storm(dice);
         } else {
-            scenario.fill(dice, length)
+            scenario.fill(dice, length);
         }
         scenario.close(dice);
         scenario

@@ -14,7 +14,7 @@ use crate::planted::{Bug, plant};
 /// Seeds of a usual run of the tests, as far as there is time for them. `FIREBELL_SEEDS` asks for more, however long it
 /// takes.
 const SEEDS: u64 = 3_000;
-const TIME_MAX: Duration = Duration::from_secs(60);
+const TIME_MAX: Duration = Duration::from_mins(1);
 /// Seeds that failed once, each with what was wrong then.
 const ONCE_FAILED: &[u64] = &[];
 /// How long is tried to do with fewer faults.
