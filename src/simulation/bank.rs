@@ -16,7 +16,8 @@ fn every_planted_mistake_is_found() {
     let beginnings = if asked { BEGINNINGS.len() } else { BEGINNINGS_USUAL };
     let mut missed = Vec::new();
     println!("{:<16} {:>8}  {:<5} {:>12}", "mistake", "seed", "rule", "median seeds");
-    for bug in Bug::ALL {
+    let only = std::env::var("FIREBELL_BUG").ok();
+    for bug in Bug::ALL.into_iter().filter(|bug| only.as_ref().is_none_or(|only| *only == format!("{bug:?}"))) {
         let mut took: Vec<u64> = Vec::new();
         let mut first = None;
         for beginning in BEGINNINGS.into_iter().take(beginnings) {

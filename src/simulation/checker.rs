@@ -55,7 +55,7 @@ pub(super) struct Checker {
 }
 
 type Changed = (i64, i64, String, String);
-type OutboxRow = (i64, Option<i64>, String, i64, i64, String, Option<i64>);
+type OutboxRow = (i64, Option<i64>, String, i64, i64, String, Option<i64>, i64);
 
 impl Checker {
     pub(super) async fn open(file: &Path) -> Self {
@@ -201,18 +201,28 @@ impl Checker {
 
     /// Who took and gave back what.
     async fn look_at_outbox(&mut self, host: usize) {
-        let rows: Vec<OutboxRow> =
-            sqlx::query_as("SELECT id, incident_id, state, attempt, ready_at, effect, due_at FROM outbox ORDER BY id")
-                .fetch_all(&mut self.conn)
-                .await
-                .expect("is readable");
+        let rows: Vec<OutboxRow> = sqlx::query_as(
+            "SELECT id, incident_id, state, attempt, ready_at, effect, due_at, lane FROM outbox ORDER BY id",
+        )
+        .fetch_all(&mut self.conn)
+        .await
+        .expect("is readable");
         let mut now: BTreeMap<i64, Row> = BTreeMap::new();
-        for (id, incident, state, attempt, lease_us, effect, due_at) in rows {
+        let (mut pages, mut others) = (None::<i64>, None::<i64>);
+        for (id, incident, state, attempt, lease_us, effect, due_at, lane) in rows {
             let before = self.rows.get(&id);
             let (page, mark) = match before {
                 Some(before) => (before.page, before.mark.clone()),
                 None => identify(id, incident.unwrap_or_default(), &effect),
             };
+            if page.is_some() {
+                pages = pages.max(Some(lane));
+                if state == "sending" {
+                    with(|world| world.leases.insert(mark.clone(), world.since_start(lease_us)));
+                }
+            } else {
+                others = Some(others.map_or(lane, |best| best.min(lane)));
+            }
             let claimed = state == "sending" && before.is_none_or(|before| before.attempt != attempt);
             let by = if claimed { host } else { before.map_or(host, |before| before.by) };
             if claimed {
@@ -221,6 +231,11 @@ impl Checker {
                 fenced(before, host);
             }
             now.insert(id, Row { state, attempt, lease_us, page, mark, by });
+        }
+        if let (Some(pages), Some(others)) = (pages, others)
+            && pages >= others
+        {
+            with(|world| world.broken("V13", "a page waits behind something else"));
         }
         for (id, before) in &self.rows {
             if now.contains_key(id) {

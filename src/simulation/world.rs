@@ -146,6 +146,8 @@ pub(super) struct World {
     pub(super) limited_until_us: i64,
     /// Since when nobody needs a page any more.
     pub(super) over: BTreeMap<(i64, u32), i64>,
+    /// Until when a page belongs to who is sending it.
+    pub(super) leases: BTreeMap<String, i64>,
     pub(super) violation: Option<Violation>,
     pub(super) trace: Trace,
 }
@@ -200,6 +202,7 @@ impl World {
             blind: BTreeMap::new(),
             limited_until_us: 0,
             over: BTreeMap::new(),
+            leases: BTreeMap::new(),
             violation: None,
             trace: Trace { lines: told.then(Vec::new), ..Trace::default() },
             scenario,
@@ -362,6 +365,11 @@ impl World {
     /// No page goes out long after somebody has it.
     fn look_at_page(&mut self, mark: &str) {
         let Some(page) = page_of(mark) else { return };
+        let lease_us = self.leases.get(mark).copied().unwrap_or(i64::MAX);
+        if self.scenario.steps.is_empty() && self.now_us > lease_us {
+            let late_ms = (self.now_us - lease_us) / 1_000;
+            self.broken("V4", format!("{mark} is sent {late_ms} ms after its lease has run out"));
+        }
         if let Some(since) = self.over.get(&page)
             && self.scenario.steps.is_empty()
             && self.now_us - since > 9 * SECOND
