@@ -23,8 +23,10 @@ use crate::domain::incident::Incident;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, IncidentId, Seq, WorkspaceId};
 use crate::metrics::Metrics;
+use crate::planted::{self, Bug};
 use crate::store::outbox::EffectId;
 use crate::store::{self, Db};
+use crate::task;
 
 /// Commands that wait for the writer at most; beyond it senders wait, and HTTP answers "busy".
 const QUEUE_MAX: usize = 4_096;
@@ -81,6 +83,8 @@ pub struct Work {
     /// The last attempt never reported, so that the history does not know of it.
     pub lapsed: bool,
     pub created_at: DateTime<Utc>,
+    /// From then on somebody else may have it.
+    pub lease_until: DateTime<Utc>,
     /// The incident as it is now.
     pub incident: Arc<Incident>,
 }
@@ -182,7 +186,7 @@ impl App {
             timers: Notify::new(),
             outbox: watch::Sender::new(()),
         });
-        tokio::spawn(writer::run(Arc::downgrade(&inner), jobs));
+        task::spawn(writer::run(Arc::downgrade(&inner), jobs));
         Self { inner }
     }
 
@@ -191,7 +195,11 @@ impl App {
     /// # Errors
     /// When nothing was committed. A refusal is an answer, not an error.
     pub async fn handle(&self, request: Request) -> Result<Answer, Error> {
-        let answered = self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?;
+        let again = planted::active(Bug::RepeatUnknown).then(|| Box::new(Request { key: None, ..request.clone() }));
+        let mut answered = self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?;
+        if let (Some(again), Err(Error::Store(store::Error::Sql(_)))) = (again, &answered) {
+            answered = self.ask(|reply| Job::Handle { request: again, reply }).await?;
+        }
         answered.map(|answered| answered.answer)
     }
 

@@ -150,6 +150,8 @@ impl Clock {
     pub async fn sleep_until(&self, at: DateTime<Utc>) {
         match self {
             Self::System | Self::Corrected(_) => {
+                #[cfg(test)]
+                let _meant = crate::simulation::appointment(at);
                 // In steps, so that a corrected wall clock is noticed.
                 while let Ok(left) = (at - self.now()).to_std()
                     && !left.is_zero()
@@ -190,7 +192,22 @@ impl Clock {
 /// Waits real time, whatever the injected clock shows: for time-outs of network calls and back-off, never for rules.
 #[expect(clippy::disallowed_methods, reason = "the one place that may sleep")]
 pub async fn real_sleep(span: Duration) {
+    #[cfg(test)]
+    if let Some(sleep) = crate::simulation::sleep(span) {
+        return sleep.await;
+    }
     tokio::time::sleep(span).await;
+}
+
+/// Waits for a future, but no longer than this span of real time; `None` if it took longer.
+pub async fn within<T>(span: Duration, future: impl Future<Output = T>) -> Option<T> {
+    // On the heap: it would lie twice in the future of whoever waits.
+    let future = Box::pin(future);
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = real_sleep(span) => None,
+    }
 }
 
 /// The machine's monotonic clock, for measuring; never for deciding.
@@ -263,6 +280,10 @@ fn boot_id() -> Option<String> {
 /// The time since this machine started, in which it may have slept.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn since_boot() -> Duration {
+    #[cfg(test)]
+    if let Some(span) = crate::simulation::since_boot() {
+        return span;
+    }
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Duration::try_from(now).unwrap_or_default()
 }
@@ -277,6 +298,10 @@ fn since_boot() -> Duration {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that may read the wall clock")]
 fn utc_now() -> DateTime<Utc> {
+    #[cfg(test)]
+    if let Some(now) = crate::simulation::wall() {
+        return now;
+    }
     Utc::now()
 }
 

@@ -69,6 +69,13 @@ impl Elsewhere {
         Self { inner: Arc::new(Inner { mail, webhooks, links, places }) }
     }
 
+    /// No way at all, as for who has configured none.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        let places = ContactMethod::ALL.map(|_| Semaphore::new(AT_ONCE));
+        Self { inner: Arc::new(Inner { mail: None, webhooks: None, links: Links::new(&[], ""), places }) }
+    }
+
     pub fn links(&self) -> &Links {
         &self.inner.links
     }

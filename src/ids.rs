@@ -95,5 +95,9 @@ pub struct MessageRef {
 /// 128 random bits from the operating system as 32 hex digits, for salts, nonces and leases.
 #[must_use]
 pub fn random_id() -> String {
+    #[cfg(test)]
+    if let Some(id) = crate::simulation::random_id() {
+        return id;
+    }
     hex::encode(rand::random::<[u8; 16]>())
 }

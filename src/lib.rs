@@ -5,7 +5,9 @@
 //! that the transactions left in the outbox, in Slack or `elsewhere`. `slack`, `alerts` and `web` translate between the world and commands, and
 //! `export` writes documents as files. `program` puts all of this together from a `config`; `cli` runs it. `sandbox` is a
 //! Slack workspace of our own: the `demo` plays on it by the wall clock, and `stage` under a clock that somebody moves, for
-//! `replay` and tests. `metrics` and `watch` are what it knows of its own health. `doctor` and `manifest` help to connect a real workspace. docs/ARCHITECTURE.md is the long version.
+//! `replay` and tests. `metrics` and `watch` are what it knows of its own health. `doctor` and `manifest` help to connect
+//! a real workspace. `simulation` exists in tests alone, and finds what is `planted`. docs/ARCHITECTURE.md is the long
+//! version.
 
 pub mod alerts;
 pub mod app;
@@ -21,13 +23,17 @@ pub mod guard;
 pub mod ids;
 pub mod manifest;
 pub mod metrics;
+mod planted;
 pub mod program;
 pub mod replay;
 pub mod sandbox;
 pub mod scheduler;
+#[cfg(test)]
+mod simulation;
 pub mod slack;
 pub mod stage;
 pub mod store;
+mod task;
 pub mod telemetry;
 pub mod watch;
 pub mod web;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use crate::app::{App, Error, Request, Target};
@@ -13,6 +13,7 @@ use crate::clock::{instant_now, real_sleep};
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
 use crate::metrics::unix_seconds;
+use crate::planted::{self, Bug};
 use crate::store::timers;
 
 /// Timers that are fired together at most.
@@ -32,6 +33,7 @@ pub async fn run(app: App) {
             }
         };
         tokio::select! {
+            biased;
             () = app.clock().sleep_until(next) => {}
             () = app.timers_changed() => {}
             () = real_sleep(LOOK_EVERY) => {}
@@ -52,7 +54,10 @@ async fn fire(app: &App) -> Result<Option<DateTime<Utc>>, Error> {
     loop {
         let now = app.clock().now();
         let mut tx = app.db().read().await?;
-        let due = timers::due(&mut tx, now, TIMERS_AT_ONCE).await?;
+        let mut due = timers::due(&mut tx, now, TIMERS_AT_ONCE).await?;
+        if planted::active(Bug::LostTimers) {
+            due.retain(|timer| now - timer.due_at < TimeDelta::seconds(1));
+        }
         if due.is_empty() {
             return Ok(timers::next_due(&mut tx).await?);
         }

@@ -78,6 +78,14 @@ impl Db {
         Ok(Self { place, clock: clock.clone(), wake: Arc::new(watch::Sender::new(0)) })
     }
 
+    /// Opens a SQLite file whose schema is the newest, without looking whether it is, and without flushing to the disk:
+    /// a simulation kills processes, not machines.
+    #[cfg(test)]
+    pub(crate) async fn open_unsynced(path: std::path::PathBuf, clock: &Clock) -> Result<Self, Error> {
+        let place = Place::Sqlite(sqlite::Files::open_unsynced(path).await?);
+        Ok(Self { place, clock: clock.clone(), wake: Arc::new(watch::Sender::new(0)) })
+    }
+
     /// Opens the database at `url` for reading alone: no schema is brought up to date, no file made, and no permission to
     /// write is needed.
     ///
@@ -95,18 +103,28 @@ impl Db {
 
     /// Begins a transaction that may write. On SQLite there is one at a time; the others wait for their turn.
     pub async fn write(&self) -> Result<Tx, Error> {
-        match &self.place {
-            Place::Sqlite(files) => Ok(Tx::sqlite(files.write().await?, &self.wake)),
-            Place::Postgres(server) => Ok(Tx::postgres(server.write().await?, &self.wake)),
-        }
+        #[cfg(test)]
+        let turn = crate::simulation::turn(crate::simulation::Access::Write).await?;
+        let tx = match &self.place {
+            Place::Sqlite(files) => Tx::sqlite(files.write().await?, &self.wake),
+            Place::Postgres(server) => Tx::postgres(server.write().await?, &self.wake),
+        };
+        #[cfg(test)]
+        let tx = tx.within(turn);
+        Ok(tx)
     }
 
     /// Begins a transaction that only reads: one consistent picture, which never waits for a writer.
     pub async fn read(&self) -> Result<Tx, Error> {
-        match &self.place {
-            Place::Sqlite(files) => Ok(Tx::sqlite(files.read().await?, &self.wake)),
-            Place::Postgres(server) => Ok(Tx::postgres(server.read().await?, &self.wake)),
-        }
+        #[cfg(test)]
+        let turn = crate::simulation::turn(crate::simulation::Access::Read).await?;
+        let tx = match &self.place {
+            Place::Sqlite(files) => Tx::sqlite(files.read().await?, &self.wake),
+            Place::Postgres(server) => Tx::postgres(server.read().await?, &self.wake),
+        };
+        #[cfg(test)]
+        let tx = tx.within(turn);
+        Ok(tx)
     }
 
     pub fn engine(&self) -> Engine {

@@ -20,7 +20,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Error, Settled, Work};
-use crate::clock::{lock, real_sleep};
+use crate::clock::{lock, real_sleep, within};
 use crate::domain::command::Finished;
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Recorded;
@@ -34,6 +34,7 @@ use crate::slack::pace::{Pace, Urgency};
 use crate::slack::scene::Scene;
 use crate::slack::{self, Slack};
 use crate::store::outbox::{self, EffectId};
+use crate::task;
 
 pub use documents::Documents;
 
@@ -88,7 +89,17 @@ impl Worker {
 
     /// Performs effects until it is told to stop.
     pub async fn run(self) {
-        tokio::join!(self.serve(&[Lane::Page], &self.inner.pages), self.serve(&OTHER_LANES, &self.inner.others));
+        tokio::join!(self.serve_pages(), self.serve_others());
+    }
+
+    /// The loop that performs pages.
+    pub(crate) async fn serve_pages(&self) {
+        self.serve(&[Lane::Page], &self.inner.pages).await;
+    }
+
+    /// The loop that performs everything else.
+    pub(crate) async fn serve_others(&self) {
+        self.serve(&OTHER_LANES, &self.inner.others).await;
     }
 
     /// Takes no new effects, gives back those that were not begun, so that another replica takes them at once, and waits
@@ -104,7 +115,7 @@ impl Worker {
             let _ = self.inner.claiming.subscribe().wait_for(|loops| *loops == 0).await;
             tokio::join!(all(&self.inner.pages, PAGES_AT_ONCE), all(&self.inner.others, OTHERS_AT_ONCE))
         };
-        if tokio::time::timeout(FINISH_WITHIN, under_way).await.is_err() {
+        if within(FINISH_WITHIN, under_way).await.is_none() {
             tracing::warn!("some calls to Slack are still under way; they are looked up at the next start");
         }
     }
@@ -138,6 +149,7 @@ impl Worker {
             };
             if works.is_empty() {
                 tokio::select! {
+                    biased;
                     () = self.rest(places, free, &mut changes) => {}
                     _ = stopping.changed() => {}
                 }
@@ -151,7 +163,7 @@ impl Worker {
                     continue;
                 };
                 let worker = self.clone();
-                tokio::spawn(async move {
+                task::spawn(async move {
                     worker.perform(&work).await;
                     drop(place);
                 });
@@ -168,6 +180,7 @@ impl Worker {
         }
         let next = self.next_wake().await.ok().flatten().unwrap_or(DateTime::<Utc>::MAX_UTC);
         tokio::select! {
+            biased;
             () = app.clock().sleep_until(next) => {}
             _ = changes.changed() => {}
             () = real_sleep(LOOK_EVERY) => {}
@@ -261,6 +274,9 @@ impl Worker {
     }
 
     async fn attempt(&self, work: &Work) -> Settled {
+        if self.has_lapsed(work) {
+            return self.left_to_others(work);
+        }
         let urgency = if work.effect.lane() == Lane::Page { Urgency::Page } else { Urgency::Ordinary };
         if let Some((method, channel)) = self.first_call(work) {
             let now = self.now();

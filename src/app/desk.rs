@@ -16,6 +16,7 @@ use crate::domain::roster::{Directory, Roster};
 use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted};
 use crate::ids::{IncidentId, IntegrationKey, WorkspaceId};
 use crate::metrics::Tally;
+use crate::planted::{self, Bug};
 use crate::store::{self, Tx, alerts, captures, chain, counters, history, inbox, incidents, outbox, timers};
 
 /// How long a claimed effect belongs to who claimed it; longer than any call's time-out.
@@ -183,7 +184,8 @@ impl<'a> Desk<'a> {
 
     /// One command. A refusal is an answer like any other; it is remembered under the delivery's key too.
     async fn handle(&mut self, request: &Request) -> Result<Answer, store::Error> {
-        if let Some(answer) = request.key.as_ref().and_then(|key| self.answered.get(key)) {
+        let key = request.key.as_ref().filter(|_| !planted::active(Bug::NoInbox));
+        if let Some(answer) = key.and_then(|key| self.answered.get(key)) {
             let answer = answer.clone();
             self.tally.repeated(request.key.as_deref().unwrap_or_default());
             return Ok(answer);
@@ -202,7 +204,7 @@ impl<'a> Desk<'a> {
                     .hint("/incident list shows the open ones."),
             ),
         };
-        if let Some(key) = &request.key {
+        if let Some(key) = key {
             self.answered.insert(key.clone(), answer.clone());
             self.seen.push(inbox::Delivery {
                 workspace: self.inner.workspace.clone(),
@@ -472,7 +474,8 @@ impl<'a> Desk<'a> {
     /// Leases due effects to the caller; drops those that the incident no longer wants.
     async fn claim(&mut self, lanes: &[Lane], limit: usize) -> Result<Vec<Work>, store::Error> {
         let in_hand: Vec<IncidentId> = self.sheets.keys().copied().collect();
-        let lease_until = self.now + self.inner.clock.stretched(LEASE);
+        let lease = if planted::active(Bug::EndlessLease) { TimeDelta::days(1) } else { LEASE };
+        let lease_until = self.now + self.inner.clock.stretched(lease);
         let claimed =
             outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
         let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
@@ -481,16 +484,18 @@ impl<'a> Desk<'a> {
             self.tally.takeovers += u64::from(row.lapsed);
             if let (None, Effect::Canary { .. }) = (row.incident, &row.effect) {
                 let incident = Arc::new(nobodys(&self.inner.workspace, self.now));
-                works.push(work_of(row, incident));
+                works.push(work_of(row, incident, lease_until));
                 continue;
             }
             let sheet = row.incident.and_then(|id| self.sheets.get(&id));
-            let Some(sheet) = sheet.filter(|sheet| still_wanted(&row.effect, &sheet.incident)) else {
+            let wanted =
+                |sheet: &&Sheet| planted::active(Bug::BlindClaim) || still_wanted(&row.effect, &sheet.incident);
+            let Some(sheet) = sheet.filter(wanted) else {
                 unwanted.push((row.id, row.attempt));
                 continue;
             };
             let incident = shared.entry(sheet.incident.id).or_insert_with(|| Arc::new(sheet.incident.clone())).clone();
-            works.push(work_of(row, incident));
+            works.push(work_of(row, incident, lease_until));
         }
         outbox::finish(&mut self.tx, &unwanted).await?;
         Ok(works)
@@ -523,7 +528,7 @@ impl Done {
     }
 }
 
-fn work_of(row: outbox::Claimed, incident: Arc<Incident>) -> Work {
+fn work_of(row: outbox::Claimed, incident: Arc<Incident>, lease_until: DateTime<Utc>) -> Work {
     Work {
         id: row.id,
         attempt: row.attempt,
@@ -531,6 +536,7 @@ fn work_of(row: outbox::Claimed, incident: Arc<Incident>) -> Work {
         uncertain: row.uncertain,
         lapsed: row.lapsed,
         created_at: row.created_at,
+        lease_until,
         incident,
     }
 }

@@ -21,6 +21,7 @@ use super::rejection::{Rejection, RejectionKind};
 use super::roster::{Directory, Roster, Team};
 use super::{answer::Said, evolve};
 use crate::ids::{IncidentId, Seq, TeamKey, UserId, WorkspaceId};
+use crate::planted::{self, Bug};
 
 /// What a decision may know besides the state: the time, who asks, and who there is.
 #[derive(Clone, Copy, Debug)]
@@ -221,7 +222,8 @@ impl Draft<'_> {
     }
 
     fn record(&mut self, occurrence: Occurrence) -> Seq {
-        let seq = self.after.last_seq + 1;
+        let gap = planted::active(Bug::SeqGap) && self.after.last_seq == 12;
+        let seq = self.after.last_seq + if gap { 2 } else { 1 };
         let recorded = Recorded { seq, recorded_at: self.context.now, occurrence };
         evolve(&mut self.after, &recorded);
         self.events.push(recorded);

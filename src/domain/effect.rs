@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::NoteKind;
 use super::postmortem::Format;
 use crate::ids::{EscalationId, MessageRef, PageId, Seq, UserId};
+use crate::planted::{self, Bug};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
@@ -98,6 +99,7 @@ impl Lane {
 impl Effect {
     pub fn lane(&self) -> Lane {
         match self {
+            Self::Page { .. } if planted::active(Bug::OneQueue) => Lane::Channel,
             Self::Page { .. } | Self::Canary { .. } => Lane::Page,
             Self::UpdatePage { .. } | Self::PostEscalation { .. } | Self::UpdateEscalation { .. } => Lane::Answer,
             Self::PostCard | Self::UpdateCard | Self::Announce | Self::UpdateAnnouncement => Lane::Card,

@@ -22,7 +22,7 @@ use super::error::{Class, Error, Kind};
 use super::fields;
 use super::limits::Method;
 use super::wire::{Answer, JSON, Wire};
-use crate::clock::{Clock, instant_now};
+use crate::clock::{Clock, instant_now, within};
 use crate::ids::WorkspaceId;
 use crate::metrics::{Code, Metrics, unix_seconds};
 
@@ -262,9 +262,9 @@ impl Slack {
     }
 
     async fn in_time<T>(&self, method: Method, call: impl Future<Output = ClientResult<T>>) -> Result<T, Error> {
-        match tokio::time::timeout(self.inner.config.call_timeout, call).await {
-            Err(_) => Err(Error::new(method, Kind::TimedOut)),
-            Ok(outcome) => outcome.map_err(|error| Error::from_client(method, error)),
+        match within(self.inner.config.call_timeout, call).await {
+            None => Err(Error::new(method, Kind::TimedOut)),
+            Some(outcome) => outcome.map_err(|error| Error::from_client(method, error)),
         }
     }
 }

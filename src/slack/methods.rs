@@ -16,6 +16,7 @@ use super::client::{Args, SEARCH_TIMEOUT, Slack};
 use super::error::{Error, Kind};
 use super::fields;
 use super::limits::{Method, PAGES_MAX};
+use crate::clock::within;
 
 /// What an answer had to contain and did not.
 fn malformed(method: Method, part: &'static str) -> Error {
@@ -51,6 +52,6 @@ impl Slack {
             }
             Err(Error::new(method, Kind::TooLong))
         };
-        tokio::time::timeout(SEARCH_TIMEOUT, search).await.unwrap_or_else(|_| Err(Error::new(method, Kind::TimedOut)))
+        within(SEARCH_TIMEOUT, search).await.unwrap_or_else(|| Err(Error::new(method, Kind::TimedOut)))
     }
 }

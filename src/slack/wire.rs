@@ -59,6 +59,10 @@ impl Wire {
         token: Option<&SlackApiToken>,
         body: Option<(&str, Bytes)>,
     ) -> ClientResult<Answer> {
+        #[cfg(test)]
+        if crate::simulation::is_on() {
+            return simulated(url, token, body).await;
+        }
         let mut request = Request::builder().method(method).uri(url.as_str());
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.token_value.0));
@@ -134,6 +138,15 @@ fn broken(cause: Box<dyn std::error::Error + Send + Sync>) -> SlackClientError {
 
 fn system(cause: Box<dyn std::error::Error + Send + Sync>) -> SlackClientError {
     SlackClientError::SystemError(SlackClientSystemError::new().with_cause(cause))
+}
+
+/// The same call of a workspace in this process, where there is a simulation.
+#[cfg(test)]
+async fn simulated(url: &Url, token: Option<&SlackApiToken>, body: Option<(&str, Bytes)>) -> ClientResult<Answer> {
+    let answered =
+        crate::simulation::call(url, token.is_some(), body.map(|(_, bytes)| bytes).unwrap_or_default()).await;
+    let (parts, body) = answered.map_err(|lost| broken(lost.into()))?.into_parts();
+    Ok(Answer { status: parts.status, headers: parts.headers, body })
 }
 
 /// Ways of calling that no method of ours needs.

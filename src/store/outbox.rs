@@ -18,6 +18,7 @@ use super::tx::{
 use super::{Engine, Error, Tx};
 use crate::domain::effect::{Effect, Lane};
 use crate::ids::{IncidentId, WorkspaceId};
+use crate::planted::{self, Bug};
 
 /// An effect in the outbox; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -348,6 +349,9 @@ async fn held(tx: &mut Tx, attempts: &[(EffectId, u32)]) -> Result<Vec<bool>, Er
         )?,
     };
     let now: BTreeMap<i64, i64> = rows.into_iter().collect();
+    if planted::active(Bug::NoFence) {
+        return Ok(attempts.iter().map(|(id, _)| now.contains_key(&id.0)).collect());
+    }
     Ok(attempts.iter().map(|(id, attempt)| now.get(&id.0) == Some(&i64::from(*attempt))).collect())
 }
 

@@ -78,6 +78,21 @@ impl Files {
         Ok(Self { path, writer, readers })
     }
 
+    /// One connection that writes and one that reads, to a file that this program has made before.
+    #[cfg(test)]
+    pub(super) async fn open_unsynced(path: PathBuf) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Off)
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let pool = || SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        let writer = pool().connect_with(options.clone()).await?;
+        let readers = pool().connect_with(options.pragma("query_only", "ON")).await?;
+        Ok(Self { path, writer, readers })
+    }
+
     /// Changes nothing that the next program could not read, and leaves no files of this user behind.
     pub(super) async fn open_to_read(path: PathBuf) -> Result<Self, Error> {
         refuse_directory(&path)?;

@@ -18,6 +18,9 @@ pub struct Tx {
     /// Whether others must be told on commit that timers or effects were written.
     pub(super) wakes: bool,
     wake: Arc<watch::Sender<u64>>,
+    /// While it lives, this transaction has the database.
+    #[cfg(test)]
+    turn: Option<crate::simulation::Turn>,
 }
 
 #[derive(Debug)]
@@ -28,11 +31,29 @@ pub(super) enum Conn {
 
 impl Tx {
     pub(super) fn sqlite(conn: Transaction<'static, Sqlite>, wake: &Arc<watch::Sender<u64>>) -> Self {
-        Self { conn: Conn::Sqlite(conn), wakes: false, wake: Arc::clone(wake) }
+        Self {
+            conn: Conn::Sqlite(conn),
+            wakes: false,
+            wake: Arc::clone(wake),
+            #[cfg(test)]
+            turn: None,
+        }
     }
 
     pub(super) fn postgres(conn: Transaction<'static, Postgres>, wake: &Arc<watch::Sender<u64>>) -> Self {
-        Self { conn: Conn::Postgres(conn), wakes: false, wake: Arc::clone(wake) }
+        Self {
+            conn: Conn::Postgres(conn),
+            wakes: false,
+            wake: Arc::clone(wake),
+            #[cfg(test)]
+            turn: None,
+        }
+    }
+
+    /// The same transaction, as the simulation's doing.
+    #[cfg(test)]
+    pub(super) fn within(self, turn: Option<crate::simulation::Turn>) -> Self {
+        Self { turn, ..self }
     }
 
     pub fn engine(&self) -> Engine {
@@ -46,6 +67,8 @@ impl Tx {
     ///
     /// On an error of the connection the outcome is unknown: look the delivery key up before doing it again.
     pub async fn commit(self) -> Result<(), Error> {
+        #[cfg(test)]
+        let fate = crate::simulation::commit_begins(self.turn.as_ref()).await?;
         match self.conn {
             Conn::Sqlite(conn) => conn.commit().await?,
             Conn::Postgres(mut conn) => {
@@ -58,6 +81,8 @@ impl Tx {
         if self.wakes {
             self.wake.send_modify(|count| *count = count.wrapping_add(1));
         }
+        #[cfg(test)]
+        crate::simulation::commit_ended(self.turn, fate).await?;
         Ok(())
     }
 

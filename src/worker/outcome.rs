@@ -11,6 +11,7 @@ use crate::domain::effect::Effect;
 use crate::domain::event::PageResult;
 use crate::guard::Broken;
 use crate::ids::ChannelId;
+use crate::planted::{self, Bug};
 use crate::slack::{Class, Error};
 
 /// Pauses between attempts grow from the first to the second of these, in seconds.
@@ -66,6 +67,18 @@ impl Worker {
     /// Whether an effect has been tried for so long that it is not worth another attempt.
     pub(super) fn is_stale(&self, work: &Work) -> bool {
         self.now() - work.created_at >= GIVE_UP_AFTER
+    }
+
+    /// Whether the lease ran out, because the machine stood still: somebody else may perform it by now, or nobody may need
+    /// it any more.
+    pub(super) fn has_lapsed(&self, work: &Work) -> bool {
+        self.now() >= work.lease_until && !planted::active(Bug::StaleSend)
+    }
+
+    /// Nothing is done; the next claim looks anew whether it is still wanted.
+    pub(super) fn left_to_others(&self, work: &Work) -> Settled {
+        let error = "the lease ran out before it was begun".to_owned();
+        Settled::Again { at: self.now(), error, uncertain: work.uncertain, finished: None }
     }
 
     /// A mistake of our own broke an attempt off, and nobody knows how far it had come. It is tried again a few times; then

@@ -10,6 +10,7 @@ use crate::domain::event::{Actor, PageResult, Recipient};
 use crate::domain::incident::{Incident, Page};
 use crate::ids::{ChannelId, MessageRef, PageId};
 use crate::metrics::{Late, Sent, Tier};
+use crate::planted::{self, Bug};
 use crate::slack::{self, Class, pages};
 
 /// A step that began later than this is a catch-up, and so are its pages.
@@ -55,14 +56,26 @@ impl Worker {
         let history = self.history(work).await.unwrap_or_default();
         let around = self.around();
         let message = pages::page(&self.view(work, &around), page, &history);
+        if planted::active(Bug::DropLate) && self.now() - page.due_at > TimeDelta::seconds(10) {
+            return Self::done();
+        }
+        if planted::active(Bug::SentBeforeSend) {
+            let result = PageResult::Sent { message: MessageRef { channel: to.clone(), ts: "0.1".into() } };
+            let finished = Finished::Page { page: id, attempt, result, fault: None };
+            drop(self.inner.app.settle(work, Settled::Done(finished)).await);
+        }
         let sent = match self.look_for_page(work, &to).await {
             Some(found) => Ok(found),
+            None if self.has_lapsed(work) => return self.left_to_others(work),
             None => {
                 metrics.duplicates_suspected.add(u64::from(work.uncertain));
                 self.send(work, &to, message).await
             }
         };
         let fault = sent.as_ref().err().and_then(fault);
+        if planted::active(Bug::SwallowedLimit) && sent.as_ref().is_err_and(is_limit) {
+            return Self::done();
+        }
         let (result, pause) = match sent {
             Ok(message) => (PageResult::Sent { message }, None),
             Err(error) => self.page_failed(&error, &to, attempt),
@@ -132,6 +145,9 @@ impl Worker {
     /// After an attempt of unknown outcome: the message, if it went out after all. When the search itself fails the
     /// page is sent again, because twice is better than never.
     async fn look_for_page(&self, work: &Work, to: &ChannelId) -> Option<MessageRef> {
+        if planted::active(Bug::NoLook) {
+            return None;
+        }
         if work.uncertain { self.find(work, to).await.ok().flatten() } else { None }
     }
 
@@ -156,4 +172,9 @@ impl Worker {
             }
         }
     }
+}
+
+/// Whether Slack has no time now.
+fn is_limit(error: &slack::Error) -> bool {
+    matches!(error.class(), slack::Class::RateLimited { .. })
 }

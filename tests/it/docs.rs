@@ -290,6 +290,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/CONFIG.md",
         "docs/GLOSSARY.md",
         "docs/METRICS.md",
+        "docs/GUARANTEE.md",
         "docs/REPLAY.md",
         "docs/WEBHOOKS.md",
     ];

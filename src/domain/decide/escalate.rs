@@ -16,6 +16,7 @@ use crate::domain::policy::Target;
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::roster::Directory;
 use crate::ids::{EscalationId, PageId, UserId};
+use crate::planted::{self, Bug};
 
 /// A repeated call within this time of the last page is the same call said twice, not a wish for the next tier.
 const SAME_CALL_S: i64 = 60;
@@ -87,6 +88,7 @@ impl Draft<'_> {
     pub(super) fn fire_next(&mut self, id: EscalationId, due_at: DateTime<Utc>) {
         let Some(escalation) = self.after.escalations.get(&id).cloned() else { return };
         let (policy, now) = (&escalation.policy, self.context.now);
+        let due_at = if planted::active(Bug::Drift) { now } else { due_at };
         let mut step = escalation.step;
         // Once through all tiers without finding anybody means that nobody is there at all.
         for _ in 0..policy.tiers.len() {
@@ -94,6 +96,9 @@ impl Draft<'_> {
             step = next;
             let tier = &policy.tiers[step.tier as usize - 1];
             let (pages, unreachable) = self.plan_pages(&tier.targets, self.next_page());
+            if pages.is_empty() && planted::active(Bug::SilentSkip) {
+                continue;
+            }
             if pages.is_empty() {
                 self.push_own(Event::TierSkipped { escalation: id, step, unreachable });
                 continue;
@@ -113,7 +118,8 @@ impl Draft<'_> {
     }
 
     fn exhaust(&mut self, id: EscalationId, last: Step) {
-        let (mut pages, unreachable) = self.plan_pages(&self.context.roster.fallback, self.next_page());
+        let fallback = if planted::active(Bug::NoFallback) { &[] } else { self.context.roster.fallback.as_slice() };
+        let (mut pages, unreachable) = self.plan_pages(fallback, self.next_page());
         // The last resort is called by all ways at once.
         pages.extend(self.plan_fallback_contact(&pages));
         let step = Step { round: last.round, tier: 0, generation: last.generation + 1 };

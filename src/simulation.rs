@@ -1,0 +1,21 @@
+//! A simulation of Firebell that is the same each time: the real application, scheduler, worker and store on a real SQLite
+//! file, under a clock, a Slack and mishaps that a seed alone determines.
+//!
+//! `world` is everything around the programs, and what the hooks in clock, store and wire ask; `driver` decides who goes
+//! on; `scenario` is what people want, `faults` what goes wrong, `checker` what must hold all the same. Only the library's
+//! own tests contain any of it. docs/GUARANTEE.md says how to use it.
+
+mod bank;
+mod checker;
+mod dice;
+mod driver;
+mod faults;
+mod scenario;
+mod slack;
+mod sweep;
+mod world;
+
+pub(crate) use world::{
+    Access, Turn, adopt, appointment, call, commit_begins, commit_ended, is_on, random_id, since_boot, sleep, turn,
+    wall,
+};

@@ -1,0 +1,325 @@
+//! The rules that must hold after every commit and at the end, whatever happens (docs/GUARANTEE.md lists them).
+//!
+//! It reads the database through a connection of its own, and keeps its own account of what the history says.
+
+mod end;
+mod story;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use super::scenario::SECOND;
+use super::world::{World, with};
+use crate::domain::effect::Effect;
+use crate::domain::escalation::Phase;
+use crate::domain::event::Recorded;
+use crate::domain::incident::Incident;
+use crate::domain::{command::Timer, evolve};
+use crate::ids::{EscalationId, IncidentId, PageId, WorkspaceId};
+use story::Run;
+
+/// A page's first claim comes at most so long after it is due, if nothing is the matter.
+const PROMPT: i64 = SECOND;
+/// And at most so long after a fault.
+const AFTER_FAULT: i64 = 10 * SECOND;
+
+/// What the checker knows of an incident.
+pub(super) struct File {
+    pub(super) incident: Incident,
+    pub(super) history: Vec<Recorded>,
+    /// As they were stored.
+    pub(super) payloads: Vec<String>,
+    pub(super) runs: BTreeMap<EscalationId, Run>,
+}
+
+/// An effect in the outbox as it was last seen.
+#[derive(Clone, Debug)]
+struct Row {
+    state: String,
+    attempt: i64,
+    lease_us: i64,
+    page: Option<(i64, u32)>,
+    mark: String,
+    /// Whose transaction made the claim.
+    by: usize,
+}
+
+pub(super) struct Checker {
+    conn: SqliteConnection,
+    version: i64,
+    files: BTreeMap<i64, File>,
+    rows: BTreeMap<i64, Row>,
+}
+
+type Changed = (i64, i64, String, String);
+type OutboxRow = (i64, Option<i64>, String, i64, i64, String, Option<i64>, i64);
+
+impl Checker {
+    pub(super) async fn open(file: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(file).disable_statement_logging();
+        let conn = options.connect().await.expect("the file is there");
+        Self { conn, version: -1, files: BTreeMap::new(), rows: BTreeMap::new() }
+    }
+
+    pub(super) async fn close(self) {
+        let _ = self.conn.close().await;
+    }
+
+    /// The marks of what this machine is performing.
+    pub(super) fn in_the_hands_of(&self, host: usize) -> impl Iterator<Item = String> {
+        self.rows.values().filter(move |row| row.state == "sending" && row.by == host).map(|row| row.mark.clone())
+    }
+
+    /// Looks at what a commit of this machine has changed.
+    pub(super) async fn look(&mut self, host: usize) {
+        let (version,): (i64,) =
+            sqlx::query_as("PRAGMA data_version").fetch_one(&mut self.conn).await.expect("is readable");
+        if std::mem::replace(&mut self.version, version) == version {
+            return;
+        }
+        with(World::stir);
+        self.look_at_timers();
+        self.look_at_incidents().await;
+        self.look_at_outbox(host).await;
+    }
+
+    /// No tier's time has passed without anything happening.
+    fn look_at_timers(&self) {
+        for (id, file) in &self.files {
+            for run in file.incident.escalations.values() {
+                if let Phase::Active { next_due_at } = run.phase {
+                    let what = format!("the next tier of escalation {} of incident {id}", run.id.0);
+                    with(|world| prompt(world, next_due_at.timestamp_micros(), &what));
+                }
+            }
+        }
+    }
+
+    async fn look_at_incidents(&mut self) {
+        let known: BTreeMap<i64, u32> = self.files.iter().map(|(id, file)| (*id, file.incident.last_seq)).collect();
+        let known = serde_json::to_string(&known).expect("is JSON");
+        let changed: Vec<Changed> = sqlx::query_as(
+            "SELECT id, last_seq, state,
+                (SELECT json_group_object(timer, due_at) FROM timers WHERE incident_id = id)
+             FROM incidents WHERE last_seq IS NOT json_extract($1, '$.\"' || id || '\"') ORDER BY id",
+        )
+        .bind(known)
+        .fetch_all(&mut self.conn)
+        .await
+        .expect("is readable");
+        for (id, last_seq, state, timers) in changed {
+            let known = self.files.get(&id).map_or(0, |file| i64::from(file.incident.last_seq));
+            let rows: Vec<(i64, i64, String)> = sqlx::query_as(
+                "SELECT seq, recorded_at, payload FROM history WHERE incident_id = $1 AND seq > $2 ORDER BY seq",
+            )
+            .bind(id)
+            .bind(known)
+            .fetch_all(&mut self.conn)
+            .await
+            .expect("is readable");
+            for (seq, recorded_at, payload) in rows {
+                self.take(id, seq, recorded_at, payload);
+            }
+            self.compare(id, last_seq, &state, &timers);
+        }
+    }
+
+    /// Takes an entry into the account.
+    fn take(&mut self, id: i64, seq: i64, recorded_at: i64, payload: String) {
+        let recorded = Recorded {
+            seq: u32::try_from(seq).unwrap_or_default(),
+            recorded_at: chrono::DateTime::from_timestamp_micros(recorded_at).expect("is a time"),
+            occurrence: serde_json::from_str(&payload).expect("is an event"),
+        };
+        let kind =
+            payload.split("\"type\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("?").to_owned();
+        with(|world| world.tell(format!("INC {id} #{seq} {kind} {}", story::gist(&recorded.occurrence.event))));
+        let expected = self.files.get(&id).map_or(1, |file| file.incident.last_seq + 1);
+        if recorded.seq != expected {
+            with(|world| world.broken("V7", format!("entry {expected} of incident {id} is followed by {seq}")));
+        }
+        if let Some(file) = self.files.get_mut(&id) {
+            story::read(file, &recorded);
+            evolve(&mut file.incident, &recorded);
+            file.history.push(recorded);
+            file.payloads.push(payload);
+            return;
+        }
+        match Incident::begin(IncidentId(id), WorkspaceId::from("T1"), &recorded) {
+            Some(incident) => {
+                let (history, payloads) = (vec![recorded], vec![payload]);
+                self.files.insert(id, File { incident, history, payloads, runs: BTreeMap::new() });
+            }
+            None => drop(with(|world| world.broken("V7", format!("incident {id} begins with {kind}")))),
+        }
+    }
+
+    /// What is stored of an incident is what its history adds up to, and so are its timers.
+    fn compare(&self, id: i64, last_seq: i64, state: &str, timers: &str) {
+        let Some(file) = self.files.get(&id) else { return };
+        let told = serde_json::to_string(&file.incident).expect("is JSON");
+        if told != state {
+            with(|world| world.broken("V6", format!("the history of incident {id} adds up to {told}, not to {state}")));
+        }
+        if i64::from(file.incident.last_seq) != last_seq {
+            with(|world| world.broken("V7", format!("incident {id} ends at {last_seq}, its history elsewhere")));
+        }
+        let stored: BTreeMap<String, i64> = serde_json::from_str(timers).expect("is JSON");
+        let read =
+            |(timer, due_at): (String, i64)| (serde_json::from_str::<Timer>(&timer).expect("is a timer"), due_at);
+        let stored: BTreeMap<Timer, i64> = stored.into_iter().map(read).collect();
+        let wanted: BTreeMap<Timer, i64> = self.files[&id]
+            .incident
+            .escalations
+            .values()
+            .filter_map(|run| {
+                let (escalation, generation) = (run.id, run.step.generation);
+                match run.phase {
+                    Phase::Active { next_due_at } => {
+                        Some((Timer::TierDue { escalation, generation }, next_due_at.timestamp_micros()))
+                    }
+                    Phase::Acknowledged { lapses_at: Some(at), .. } => {
+                        Some((Timer::AcknowledgementLapses { escalation, generation }, at.timestamp_micros()))
+                    }
+                    Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
+                }
+            })
+            .collect();
+        if stored != wanted {
+            with(|world| world.broken("V11", format!("incident {id} has the timers {stored:?}, not {wanted:?}")));
+        }
+        let incident = &self.files[&id].incident;
+        with(|world| {
+            for page in incident.pages.keys() {
+                world.set_over((id, page.0), !needed(incident, *page));
+            }
+        });
+    }
+
+    /// Who took and gave back what.
+    async fn look_at_outbox(&mut self, host: usize) {
+        let rows: Vec<OutboxRow> = sqlx::query_as(
+            "SELECT id, incident_id, state, attempt, ready_at, effect, due_at, lane FROM outbox ORDER BY id",
+        )
+        .fetch_all(&mut self.conn)
+        .await
+        .expect("is readable");
+        let mut now: BTreeMap<i64, Row> = BTreeMap::new();
+        let (mut pages, mut others) = (None::<i64>, None::<i64>);
+        for (id, incident, state, attempt, lease_us, effect, due_at, lane) in rows {
+            let before = self.rows.get(&id);
+            let (page, mark) = match before {
+                Some(before) => (before.page, before.mark.clone()),
+                None => identify(id, incident.unwrap_or_default(), &effect),
+            };
+            if page.is_some() {
+                pages = pages.max(Some(lane));
+                if state == "sending" {
+                    with(|world| world.leases.insert(mark.clone(), world.since_start(lease_us)));
+                }
+            } else {
+                others = Some(others.map_or(lane, |best| best.min(lane)));
+            }
+            let claimed = state == "sending" && before.is_none_or(|before| before.attempt != attempt);
+            let by = if claimed { host } else { before.map_or(host, |before| before.by) };
+            if claimed {
+                self.claimed(id, attempt, page, due_at, &mark);
+            } else if let Some(before) = before.filter(|before| before.state == "sending" && state != "sending") {
+                fenced(before, host);
+            }
+            now.insert(id, Row { state, attempt, lease_us, page, mark, by });
+        }
+        if let (Some(pages), Some(others)) = (pages, others)
+            && pages >= others
+        {
+            with(|world| world.broken("V13", "a page waits behind something else"));
+        }
+        for (id, before) in &self.rows {
+            if now.contains_key(id) {
+                continue;
+            }
+            if before.state == "sending" {
+                fenced(before, host);
+            }
+            if let Some((incident, page)) = before.page
+                && let Some(file) = self.files.get(&incident)
+                && needed(&file.incident, PageId(page))
+                && !reached_or_refused(&file.incident, PageId(page))
+            {
+                with(|world| world.broken("G2", format!("{} was given up without a word", before.mark)));
+            }
+        }
+        self.rows = now;
+    }
+
+    /// A claim is made for a page that is still needed, and in time.
+    fn claimed(&self, row: i64, attempt: i64, page: Option<(i64, u32)>, due_at: Option<i64>, mark: &str) {
+        with(|world| world.tell(format!("takes {mark}, try {attempt}")));
+        let Some((incident, page)) = page else { return };
+        let Some(file) = self.files.get(&incident) else { return };
+        if !needed(&file.incident, PageId(page)) {
+            with(|world| world.broken("V4", format!("{mark} was claimed when nobody needed it any more")));
+        }
+        let first = self.rows.get(&row).is_none_or(|before| before.attempt == 0);
+        if let (true, Some(due_at)) = (first, due_at) {
+            with(|world| prompt(world, due_at, mark));
+        }
+    }
+}
+
+/// Whether a page is still to go out or be answered.
+fn needed(incident: &Incident, page: PageId) -> bool {
+    let escalation = incident.pages.get(&page).and_then(|page| incident.escalations.get(&page.escalation));
+    incident.is_open() && escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted))
+}
+
+fn reached_or_refused(incident: &Incident, page: PageId) -> bool {
+    incident.pages.get(&page).is_some_and(|page| page.message.is_some() || page.dead || page.declined)
+}
+
+/// What an effect's messages are known by, said again in our own words.
+fn identify(row: i64, incident: i64, effect: &str) -> (Option<(i64, u32)>, String) {
+    let effect: Effect = serde_json::from_str(effect).expect("is an effect");
+    let page = match &effect {
+        Effect::Page { page } => Some((incident, page.0)),
+        _ => None,
+    };
+    let slot = effect.slot().unwrap_or_else(|| match &effect {
+        Effect::Post { seq } => format!("post:{seq}"),
+        _ => format!("effect:{row}"),
+    });
+    (page, format!("T1/{incident}/{slot}"))
+}
+
+/// Only who has the claim reports an outcome, unless the claim has run out.
+fn fenced(before: &Row, host: usize) {
+    with(|world| {
+        let lease_us = world.since_start(before.lease_us);
+        if before.by != host && lease_us > world.now_us {
+            let what = format!("machine {host} ended {} which machine {} was performing", before.mark, before.by);
+            world.broken("V3", what);
+        }
+    });
+}
+
+/// A page is taken, and a tier begun, within a second of its time; after a fault within ten; nobody counts the time in which there was no
+/// program or no database.
+fn prompt(world: &mut World, due_at: i64, what: &str) {
+    if !world.scenario.steps.is_empty() {
+        return;
+    }
+    let (now, due) = (world.now_us, world.since_start(due_at));
+    let dead = |from: i64| -> i64 {
+        world.unattended.iter().map(|(began, ended)| (ended.min(&now) - began.max(&from)).max(0)).sum()
+    };
+    let usual = due + PROMPT + dead(due);
+    let trouble = world.troubles.iter().copied().filter(|at| *at <= now && *at >= due - AFTER_FAULT).max();
+    let allowed = trouble.map_or(usual, |at| usual.max(at + AFTER_FAULT));
+    if now > allowed {
+        let late_ms = (now - due) / 1_000;
+        world.broken("V1", format!("{what} was not begun {late_ms} ms after it was due"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What must hold when all is quiet again.
+
+use std::collections::BTreeMap;
+
+use super::{Checker, File, needed, reached_or_refused};
+use crate::domain::answer::{Answer, Said};
+use crate::domain::event::{Event, PageResult, Recorded};
+use crate::ids::{IncidentId, PageId};
+use crate::simulation::scenario::Ask;
+use crate::simulation::world::{World, page_of, with};
+use crate::store::{Db, history};
+
+fn broken(rule: &'static str, what: String) {
+    with(|world| world.broken(rule, what));
+}
+
+impl Checker {
+    pub(in crate::simulation) async fn end(&mut self, db: &Db) {
+        self.look_at_outbox(0).await;
+        self.look_at_timers();
+        for (id, row) in self.rows.iter().filter(|(_, row)| row.state != "dead") {
+            broken("V12", format!("{} (row {id}) still waits, try {}", row.mark, row.attempt));
+        }
+        for (id, file) in &self.files {
+            for page in file.incident.pages.keys() {
+                if needed(&file.incident, *page) && !reached_or_refused(&file.incident, *page) {
+                    broken("G2", format!("page {} of incident {id} never went out", page.0));
+                }
+            }
+            let channels = with(|world| world.slack.channels_of(file.incident.number)).unwrap_or_default();
+            if channels > 1 {
+                broken("V12", format!("incident {id} has {channels} channels"));
+            }
+        }
+        with(|world| self.messages(world));
+        self.promises().await;
+        self.originals(db).await;
+    }
+
+    /// Every message stands once, or there is a reason; and the reason is in the history.
+    fn messages(&self, world: &mut World) {
+        let mut counts: BTreeMap<String, (u32, String)> = BTreeMap::new();
+        for taken in &world.slack.ledger {
+            let count = counts.entry(taken.mark.clone()).or_insert((0, taken.channel.clone()));
+            count.0 += 1;
+        }
+        for (mark, (count, channel)) in counts {
+            let of = |reasons: &BTreeMap<String, u32>, key: &str| reasons.get(key).copied().unwrap_or_default();
+            let excused = of(&world.excused, &mark) + of(&world.blind, &channel);
+            if count > 1 + excused {
+                world.broken("V3", format!("{mark} went out {count} times, with reason for {excused} more than one"));
+            }
+            let Some((incident, page)) = page_of(&mark).filter(|_| count > 1) else { continue };
+            let explained = self.files.get(&incident).is_some_and(|file| explains(file, PageId(page)));
+            if !explained {
+                world.broken("V3", format!("{mark} went out {count} times, and the history does not say why"));
+            }
+        }
+    }
+
+    /// What people were told is kept, and nothing was done twice.
+    async fn promises(&mut self) {
+        let kept: Vec<(String, String)> =
+            sqlx::query_as("SELECT key, answer FROM inbox").fetch_all(&mut self.conn).await.expect("is readable");
+        let kept: BTreeMap<String, Answer> =
+            kept.into_iter().map(|(key, answer)| (key, serde_json::from_str(&answer).expect("is an answer"))).collect();
+        let clients = with(|world| world.clients.clone()).unwrap_or_default();
+        for client in clients {
+            if let Some(answer) = &client.answer
+                && kept.get(&client.key) != Some(answer)
+            {
+                broken("V8", format!("{} was answered {answer:?}, and that is not kept", client.key));
+            }
+            let times =
+                self.files.values().flat_map(|file| &file.history).filter(|entry| is_of(entry, &client.key)).count();
+            if times > 1 {
+                broken("V9", format!("{} had its effect {times} times: {:?}", client.key, client.ask));
+            }
+            let opened = matches!(&client.answer, Some(Answer { said: Said::Opened { .. }, .. }));
+            if opened && matches!(client.ask, Ask::Open { .. } | Ask::Alert) && times == 0 {
+                broken("V8", format!("{} was told that an incident was opened, and there is none", client.key));
+            }
+        }
+    }
+
+    /// Nothing that was written down has changed, and the chains hold.
+    async fn originals(&mut self, db: &Db) {
+        let mut tx = db.read().await.expect("is readable");
+        for (id, file) in &self.files {
+            let stored: Vec<(String,)> =
+                sqlx::query_as("SELECT payload FROM history WHERE incident_id = $1 ORDER BY seq")
+                    .bind(id)
+                    .fetch_all(&mut self.conn)
+                    .await
+                    .expect("is readable");
+            if !stored.iter().map(|(payload,)| payload).eq(&file.payloads) {
+                broken("V7", format!("the history of incident {id} was changed"));
+            }
+            match history::verify(&mut tx, IncidentId(*id)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(wrong)) => broken("V7", format!("the chain of incident {id}: {wrong}")),
+                Err(error) => broken("V7", format!("the chain of incident {id} cannot be read: {error}")),
+            }
+        }
+    }
+}
+
+fn explains(file: &File, wanted: PageId) -> bool {
+    file.history.iter().any(|entry| {
+        matches!(
+            &entry.occurrence.event,
+            Event::PageAttempted { page, result: PageResult::Unknown { .. }, .. } if *page == wanted
+        )
+    })
+}
+
+/// Whether an entry is the effect of this delivery, whose key is in its words.
+fn is_of(entry: &Recorded, key: &str) -> bool {
+    match &entry.occurrence.event {
+        Event::Opened { title, .. } => title == key,
+        Event::Noted { text, .. } | Event::UpdatePosted { text } => text == key,
+        Event::Escalated { text, .. }
+        | Event::EscalationAdvanced { text, .. }
+        | Event::EscalationStopped { text, .. }
+        | Event::Resolved { text, .. }
+        | Event::Reopened { text, .. } => text.as_deref() == Some(key),
+        _ => false,
+    }
+}

@@ -1,0 +1,353 @@
+//! What happens in a run: who there is, what people and monitors ask for and when, and how people answer their pages.
+
+use std::collections::BTreeMap;
+
+use crate::app::{Request, Target as About};
+use crate::domain::answer::Answer;
+use crate::domain::command::{Acknowledge, Alert, Command, Open, When};
+use crate::domain::event::{Actor, NoteKind, Origin};
+use crate::domain::incident::Severity;
+use crate::domain::policy::{Mention, Policy, Target, Tier};
+use crate::domain::roster::{Directory, Person, Roster, Route, Team, UserGroup};
+use crate::ids::{ChannelId, IncidentId, IntegrationKey, PageId, TeamKey, UserGroupId, UserId};
+
+use super::dice::Dice;
+
+pub(super) const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+/// After the last request and the last fault everything must come to rest within this.
+pub(super) const REST: i64 = 10 * MINUTE;
+
+/// Which incident is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The one that the n-th opening makes.
+    Slot(usize),
+    Known(IncidentId),
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    Open { team: Option<String> },
+    Alert,
+    AlertCleared,
+    Escalate { team: String },
+    Acknowledge { page: Option<PageId> },
+    Decline { page: PageId },
+    Next,
+    Stop,
+    Resolve,
+    Reopen,
+    Note,
+    Update,
+    Severity(Severity),
+}
+
+/// Somebody who wants something and insists until there is an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) key: String,
+    pub(super) which: Which,
+    pub(super) ask: Ask,
+    pub(super) by: String,
+    pub(super) answer: Option<Answer>,
+    pub(super) tries: u32,
+}
+
+/// How people take being paged, in ten thousand pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mood {
+    pub(super) acknowledge: u32,
+    pub(super) decline: u32,
+    pub(super) slowest_s: i64,
+}
+
+/// A run before it begins.
+#[derive(Clone, Debug)]
+pub(super) struct Scenario {
+    pub(super) hosts: usize,
+    pub(super) roster: Roster,
+    /// The configuration after somebody edits it, and when.
+    pub(super) edit: Option<(i64, Roster)>,
+    pub(super) directory: Directory,
+    /// Accounts of which Firebell does not know that they are gone.
+    pub(super) gone: Vec<String>,
+    pub(super) clients: Vec<(i64, Client)>,
+    pub(super) mood: Mood,
+    /// When nothing new happens any more.
+    pub(super) calm_at: i64,
+    /// Steps of the machine's clock: when, and by how much.
+    pub(super) steps: Vec<(i64, i64)>,
+    /// Programs that are stopped in an orderly way, and when.
+    pub(super) stops: Vec<i64>,
+    /// Whether Slack takes its time.
+    pub(super) slow_slack: bool,
+}
+
+const PEOPLE: [&str; 6] = ["UANA", "UBEN", "UCAT", "UDAN", "UELI", "UFAY"];
+const FALLBACK: &str = "UFALL";
+const TEAMS: [&str; 3] = ["db", "web", "net"];
+
+impl Scenario {
+    pub(super) fn of(seed: u64) -> Self {
+        let dice = &mut Dice::new(seed, "scenario");
+        let hosts = *dice.pick(&[1, 1, 1, 1, 1, 2, 2, 2, 2, 3]);
+        let directory = directory();
+        let roster = roster(dice);
+        let storm = dice.chance(150);
+        let length = *dice.pick(&[2, 2, 2, 2, 3, 3, 5, 8, 15, 40]) * MINUTE;
+        let length = if storm { length.min(3 * MINUTE) } else { length };
+        let mut scenario = Self {
+            hosts,
+            edit: dice.chance(1_500).then(|| (dice.between(SECOND, length), self::roster(dice))),
+            roster,
+            directory,
+            gone: if dice.chance(2_500) { vec![(*dice.pick(&PEOPLE)).to_owned()] } else { Vec::new() },
+            clients: Vec::new(),
+            mood: Mood {
+                acknowledge: *dice.pick(&[0, 1_500, 5_000, 9_000, 9_000]),
+                decline: *dice.pick(&[0, 0, 1_000]),
+                slowest_s: *dice.pick(&[3, 20, 120]),
+            },
+            calm_at: length,
+            steps: Vec::new(),
+            stops: Vec::new(),
+            slow_slack: storm || dice.chance(1_000),
+        };
+        if hosts == 1 && dice.chance(600) {
+            let by = *dice.pick(&[-3_600, -30, 45, 7_200]) * SECOND;
+            scenario.steps.push((dice.between(SECOND, length), by));
+        }
+        if dice.chance(1_200) {
+            scenario.stops.push(dice.between(SECOND, length));
+        }
+        if storm {
+            scenario.fill_with_storm(dice);
+        } else {
+            scenario.fill(dice, length);
+        }
+        scenario.close(dice);
+        scenario
+    }
+
+    fn ask(&mut self, at: i64, which: Which, by: &str, ask: Ask) {
+        let key = format!("delivery-{}", self.clients.len());
+        let client = Client { key, which, ask, by: by.to_owned(), answer: None, tries: 0 };
+        self.clients.push((at, client));
+    }
+
+    fn fill(&mut self, dice: &mut Dice, length: i64) {
+        let incidents = *dice.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 5]);
+        for slot in 0..incidents {
+            let at = dice.between(0, (20 * SECOND).min(length));
+            let which = Which::Slot(slot);
+            let team = dice.chance(8_000).then(|| self.some_team(dice));
+            let opening = if dice.chance(2_500) { Ask::Alert } else { Ask::Open { team } };
+            let by = *dice.pick(&PEOPLE);
+            self.ask(at, which, by, opening);
+            for _ in 0..*dice.pick(&[0, 0, 1, 1, 2, 3, 5]) {
+                let later = dice.between(at, length);
+                let by = *dice.pick(&PEOPLE);
+                let ask = match dice.below(14) {
+                    0..=2 => Ask::Escalate { team: self.some_team(dice) },
+                    3 | 4 => Ask::Acknowledge { page: None },
+                    5 => Ask::Next,
+                    6 => Ask::Stop,
+                    7 | 8 => Ask::Resolve,
+                    9 => Ask::Reopen,
+                    10 => Ask::Note,
+                    11 => Ask::Update,
+                    12 => Ask::Severity(*dice.pick(&Severity::ALL)),
+                    _ => Ask::AlertCleared,
+                };
+                self.ask(later, which, by, ask);
+            }
+        }
+    }
+
+    /// In most runs people end everything before the end, in some everybody is called until the last.
+    fn close(&mut self, dice: &mut Dice) {
+        let opened = |ask: &Ask| matches!(ask, Ask::Open { .. } | Ask::Alert);
+        let slots: Vec<Which> =
+            self.clients.iter().filter(|(_, client)| opened(&client.ask)).map(|(_, client)| client.which).collect();
+        if self.mood.acknowledge > 0 || dice.chance(5_000) {
+            for which in slots {
+                self.ask(self.calm_at + dice.between(0, MINUTE), which, "UANA", Ask::Resolve);
+            }
+        }
+    }
+
+    /// Many alerts in the same seconds.
+    fn fill_with_storm(&mut self, dice: &mut Dice) {
+        let incidents = usize::try_from(dice.between(20, 30)).unwrap_or(20);
+        for slot in 0..incidents {
+            let at = SECOND + dice.between(0, 3 * SECOND);
+            self.ask(at, Which::Slot(slot), "", Ask::Alert);
+        }
+    }
+
+    fn some_team(&self, dice: &mut Dice) -> String {
+        let keys: Vec<&TeamKey> = self.roster.teams.keys().collect();
+        dice.pick(&keys).to_string()
+    }
+}
+
+fn directory() -> Directory {
+    let person = |id: &str, deactivated| Person {
+        id: id.into(),
+        name: id.to_lowercase(),
+        zone: Some("Europe/Lisbon".to_owned()),
+        deactivated,
+        is_bot: false,
+        restricted: false,
+        external: false,
+    };
+    let mut people: BTreeMap<UserId, Person> =
+        PEOPLE.iter().chain([&FALLBACK]).map(|id| (UserId::from(*id), person(id, false))).collect();
+    people.insert("UOLD".into(), person("UOLD", true));
+    let group = |handle: &str, users: &[&str]| {
+        let id = UserGroupId::new(format!("S{handle}"));
+        let users = users.iter().map(|user| UserId::from(*user)).collect();
+        (id.clone(), UserGroup { id, handle: handle.to_owned(), name: handle.to_owned(), users })
+    };
+    let groups = [group("few", &["UBEN", "UCAT"]), group("empty", &[]), group("old", &["UOLD"])];
+    Directory { people, groups: groups.into_iter().collect() }
+}
+
+fn target(dice: &mut Dice) -> Target {
+    let group =
+        |handle: &str| Target::UserGroup { group: UserGroupId::new(format!("S{handle}")), handle: handle.into() };
+    match dice.below(16) {
+        0..=8 => Target::User { user: UserId::from(*dice.pick(&PEOPLE)) },
+        9 | 10 => group("few"),
+        11 => group("empty"),
+        12 => group("missing"),
+        13 => Target::User { user: "UOLD".into() },
+        _ => Target::Channel { channel: "COPS".into(), mention: Mention::Here },
+    }
+}
+
+fn roster(dice: &mut Dice) -> Roster {
+    let teams_count = usize::try_from(dice.between(1, 3)).unwrap_or(1);
+    let teams = TEAMS[..teams_count].iter().enumerate().map(|(at, key)| {
+        let tiers = (0..*dice.pick(&[1, 2, 2, 3, 4])).map(|_| Tier {
+            targets: (0..*dice.pick(&[1, 1, 1, 2])).map(|_| target(dice)).collect(),
+            wait_s: *dice.pick(&[5, 15, 30, 60, 60, 120, 300]),
+        });
+        let tiers = tiers.collect();
+        let policy = Policy {
+            tiers,
+            rounds: *dice.pick(&[1, 1, 1, 2]),
+            ack_timeout_s: dice.chance(2_000).then(|| *dice.pick(&[30, 60, 120])),
+            // Never back: a configuration in which teams hand off in a circle is refused.
+            hand_off_to: TEAMS.get(at + 1).filter(|_| dice.chance(1_500)).map(|next| TeamKey::from(*next)),
+        };
+        let team = Team { key: (*key).into(), name: format!("{key} team"), aliases: Vec::new(), policy };
+        (TeamKey::from(*key), team)
+    });
+    let teams: BTreeMap<TeamKey, Team> = teams.collect();
+    let route = Route { team: teams.keys().next().cloned(), resolves: dice.chance(5_000), ..Route::default() };
+    Roster {
+        teams,
+        fallback: vec![Target::User { user: FALLBACK.into() }],
+        announce_in: dice.chance(4_000).then(|| ChannelId::from("CALL")),
+        zone: "Europe/Lisbon".to_owned(),
+        channel_prefix: "inc-".to_owned(),
+        routes: BTreeMap::from([(IntegrationKey::from("monitor"), route)]),
+        ..Roster::default()
+    }
+}
+
+impl Client {
+    /// The request, as soon as it is known which incident is meant. A client's own words tell its effects from others'.
+    pub(super) fn request(
+        &self,
+        slots: &BTreeMap<usize, IncidentId>,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Option<Request> {
+        let slot = match self.which {
+            Which::Slot(slot) => slot,
+            Which::Known(_) => 0,
+        };
+        let incident = match self.which {
+            Which::Slot(slot) => slots.get(&slot).copied(),
+            Which::Known(id) => Some(id),
+        };
+        let monitor = IntegrationKey::from("monitor");
+        let about = || incident.map(About::Incident);
+        let person = Actor::Person { user: UserId::from(self.by.as_str()) };
+        let text = || Some(self.key.clone());
+        let (actor, target, command) = match &self.ask {
+            Ask::Open { team } => (
+                person,
+                About::New,
+                Command::Open(Open {
+                    title: self.key.clone(),
+                    severity: None,
+                    private: slot % 3 == 2,
+                    zone: None,
+                    origin: Origin::Command { channel: None },
+                    retrospective: false,
+                    nonce: format!("{:06}", slot + 1),
+                    escalate_to: team.clone(),
+                    detected: None,
+                }),
+            ),
+            Ask::Alert => (
+                Actor::Integration { integration: monitor.clone() },
+                About::Alert,
+                Command::AlertFired(Alert {
+                    integration: monitor,
+                    dedup_key: format!("alert-{slot}"),
+                    title: self.key.clone(),
+                    text: "something burns".to_owned(),
+                    started_at: now,
+                    labels: BTreeMap::new(),
+                    severity: None,
+                    team: None,
+                    link: None,
+                    nonce: format!("{:06}", slot + 1),
+                }),
+            ),
+            Ask::AlertCleared => (
+                Actor::Integration { integration: monitor.clone() },
+                About::Alert,
+                Command::AlertCleared {
+                    integration: monitor,
+                    dedup_key: format!("alert-{slot}"),
+                    text: "cold again".to_owned(),
+                    at: now,
+                },
+            ),
+            Ask::Escalate { team } => {
+                (person, about()?, Command::Escalate { when: When::default(), team: team.clone(), reason: text() })
+            }
+            Ask::Acknowledge { page } => {
+                (person, about()?, Command::Acknowledge(Acknowledge { page: *page, ..Acknowledge::default() }))
+            }
+            // The newest generation: a button's own is not known here, and stale ones change nothing.
+            Ask::Decline { page } => (person, about()?, Command::Decline { page: *page, generation: 1 }),
+            Ask::Next => (
+                person,
+                about()?,
+                Command::EscalateNext { escalation: None, generation: None, team: None, text: text() },
+            ),
+            Ask::Stop => (
+                person,
+                about()?,
+                Command::StopEscalation { escalation: None, generation: None, team: None, text: text() },
+            ),
+            Ask::Resolve => (person, about()?, Command::Resolve { when: When::default(), text: text(), team: None }),
+            Ask::Reopen => (person, about()?, Command::Reopen { text: text() }),
+            Ask::Note => (
+                person,
+                about()?,
+                Command::Note { when: When::default(), kind: NoteKind::Note, team: None, text: self.key.clone() },
+            ),
+            Ask::Update => (person, about()?, Command::PostUpdate { text: self.key.clone() }),
+            Ask::Severity(severity) => (person, about()?, Command::SetSeverity { severity: *severity }),
+        };
+        Some(Request { key: Some(self.key.clone()), actor, target, command, inside: true })
+    }
+}

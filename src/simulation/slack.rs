@@ -1,0 +1,182 @@
+//! Slack, as far as a simulation needs it: strict in what Firebell relies on, and with a memory of its own of what it took.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+/// Who Firebell is there.
+pub(super) const BOT: &str = "UBOT";
+
+/// A conversation and all that was posted into it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Channel {
+    pub(super) name: String,
+    pub(super) created_s: i64,
+    messages: Vec<Post>,
+}
+
+#[derive(Clone, Debug)]
+struct Post {
+    ts: String,
+    thread_ts: Option<String>,
+    mark: String,
+}
+
+/// A message that was really taken.
+#[derive(Clone, Debug)]
+pub(super) struct Accepted {
+    pub(super) channel: String,
+    pub(super) ts: String,
+    /// The effect that it says it comes from.
+    pub(super) mark: String,
+}
+
+/// The workspace.
+#[derive(Debug, Default)]
+pub(super) struct Workspace {
+    pub(super) channels: BTreeMap<String, Channel>,
+    /// Accounts that were deactivated without anybody telling Firebell.
+    pub(super) gone: BTreeSet<String>,
+    /// Everything that was taken, in order.
+    pub(super) ledger: Vec<Accepted>,
+    /// Marks of messages that were answered with ok and do not exist.
+    pub(super) lies: Vec<Accepted>,
+    last_us: i64,
+    made: u32,
+}
+
+fn refused(code: &str) -> Value {
+    json!({ "ok": false, "error": code })
+}
+
+/// The mark in the metadata of a post.
+pub(super) fn mark(args: &Value) -> Option<&str> {
+    args.pointer("/metadata/event_payload/effect").and_then(Value::as_str)
+}
+
+impl Workspace {
+    /// A channel that people made.
+    pub(super) fn has(&mut self, id: &str) {
+        self.channels.insert(id.to_owned(), Channel { name: id.to_lowercase(), ..Channel::default() });
+    }
+
+    /// Does what a call asks for.
+    pub(super) fn perform(&mut self, method: &str, args: &Value, now_us: i64) -> Value {
+        let text = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default();
+        match method {
+            "chat.postMessage" => self.post(args, now_us, true),
+            "chat.update" => match self.find(text("channel"), text("ts")) {
+                Some(_) => json!({ "ok": true, "channel": text("channel"), "ts": text("ts") }),
+                None => refused("message_not_found"),
+            },
+            "conversations.create" => self.create(text("name"), now_us / 1_000_000),
+            "conversations.open" => self
+                .direct(text("users"))
+                .map_or_else(|| refused("user_not_found"), |id| json!({ "ok": true, "channel": { "id": id } })),
+            "conversations.history" | "conversations.replies" => {
+                self.history(text("channel"), text("ts"), text("oldest"))
+            }
+            "users.conversations" | "conversations.list" => self.list(),
+            "auth.test" => {
+                json!({ "ok": true, "user_id": BOT, "team_id": "T1", "team": "Simulated", "url": "https://s.example/" })
+            }
+            "conversations.setTopic" | "conversations.invite" if !self.channels.contains_key(text("channel")) => {
+                refused("channel_not_found")
+            }
+            "conversations.setTopic" | "conversations.invite" | "pins.add" => json!({ "ok": true }),
+            other => panic!("the simulated Slack does not know {other}"),
+        }
+    }
+
+    /// Where a post goes; a person's id stands for the direct messages with them.
+    fn place(&mut self, to: &str) -> Option<String> {
+        if to.starts_with('U') { self.direct(to) } else { self.channels.contains_key(to).then(|| to.to_owned()) }
+    }
+
+    fn direct(&mut self, user: &str) -> Option<String> {
+        if self.gone.contains(user) {
+            return None;
+        }
+        let id = format!("D{user}");
+        self.channels.entry(id.clone()).or_default();
+        Some(id)
+    }
+
+    fn stamp(&mut self, now_us: i64) -> String {
+        self.last_us = now_us.max(self.last_us + 1);
+        format!("{}.{:06}", self.last_us / 1_000_000, self.last_us % 1_000_000)
+    }
+
+    /// Takes a message; or only says so.
+    pub(super) fn post(&mut self, args: &Value, now_us: i64, really: bool) -> Value {
+        let to = args.get("channel").and_then(Value::as_str).unwrap_or_default();
+        let Some(channel) = self.place(to) else {
+            return refused(if to.starts_with('U') { "user_not_found" } else { "channel_not_found" });
+        };
+        let ts = self.stamp(now_us);
+        let mark = mark(args).unwrap_or_default().to_owned();
+        let accepted = Accepted { channel: channel.clone(), ts: ts.clone(), mark: mark.clone() };
+        if really {
+            let thread_ts = args.get("thread_ts").and_then(Value::as_str).map(str::to_owned);
+            self.channels.entry(channel.clone()).or_default().messages.push(Post { ts: ts.clone(), thread_ts, mark });
+            self.ledger.push(accepted);
+        } else {
+            self.lies.push(accepted);
+        }
+        json!({ "ok": true, "channel": channel, "ts": ts })
+    }
+
+    fn create(&mut self, name: &str, now_s: i64) -> Value {
+        if self.channels.values().any(|channel| channel.name == name) {
+            return refused("name_taken");
+        }
+        self.made += 1;
+        let id = format!("CMADE{}", self.made);
+        self.channels.insert(id.clone(), Channel { name: name.to_owned(), created_s: now_s, messages: Vec::new() });
+        let channel = self.shown(&id);
+        json!({ "ok": true, "channel": channel })
+    }
+
+    fn shown(&self, id: &str) -> Value {
+        let channel = &self.channels[id];
+        json!({
+            "id": id, "name": channel.name, "created": channel.created_s, "creator": BOT, "is_member": true,
+            "is_archived": false, "is_private": false,
+        })
+    }
+
+    /// The channels that Firebell has made.
+    fn list(&self) -> Value {
+        let ours = self.channels.keys().filter(|id| id.starts_with("CMADE"));
+        json!({ "ok": true, "channels": ours.map(|id| self.shown(id)).collect::<Vec<_>>() })
+    }
+
+    fn history(&self, channel: &str, thread: &str, oldest: &str) -> Value {
+        let Some(found) = self.channels.get(channel) else { return refused("channel_not_found") };
+        let of = |ts: &str| ts.parse::<f64>().unwrap_or_default();
+        let shown = found.messages.iter().rev().filter(|post| {
+            of(&post.ts) >= of(oldest)
+                && if thread.is_empty() { post.thread_ts.is_none() } else { post.thread_ts.as_deref() == Some(thread) }
+        });
+        let messages: Vec<Value> = shown
+            .map(|post| {
+                json!({
+                    "ts": post.ts, "user": BOT, "text": "",
+                    "metadata": { "event_type": "firebell_effect", "event_payload": { "effect": post.mark } },
+                })
+            })
+            .collect();
+        json!({ "ok": true, "messages": messages })
+    }
+
+    fn find(&self, channel: &str, ts: &str) -> Option<&Post> {
+        self.channels.get(channel)?.messages.iter().find(|post| post.ts == ts)
+    }
+
+    /// The channels that were made for the incident with this number.
+    pub(super) fn channels_of(&self, number: i64) -> usize {
+        let plain = format!("inc-{number}");
+        let of = |name: &str| name == plain || name.starts_with(&format!("{plain}-"));
+        self.channels.iter().filter(|(id, channel)| id.starts_with("CMADE") && of(&channel.name)).count()
+    }
+}

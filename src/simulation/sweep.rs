@@ -1,0 +1,173 @@
+//! Many seeds, one after the other; one seed, told; seeds that failed once.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::driver::{Outcome, Plan, Stage};
+use crate::clock::{instant_now, lock};
+use crate::planted::{Bug, plant};
+
+/// Seeds of a usual run of the tests, as far as there is time for them. `FIREBELL_SEEDS` asks for more, however long it
+/// takes.
+const SEEDS: u64 = 3_000;
+const TIME_MAX: Duration = Duration::from_mins(1);
+/// Seeds that failed once: a clock ahead of Slack's, a page sent after its lease.
+const ONCE_FAILED: &[u64] = &[12, 123];
+/// How long is tried to do with fewer faults.
+const SHRINK_MAX: Duration = Duration::from_secs(30);
+/// Lines of a trace that are shown at a failure.
+const LINES_SHOWN: usize = 120;
+
+/// What many runs came to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) runs: u64,
+    pub(super) steps: u64,
+    pub(super) faults: u64,
+    pub(super) messages: u64,
+    /// The lowest seed that broke a rule, and the rule.
+    pub(super) failed: Option<(u64, &'static str)>,
+}
+
+/// Runs seeds on all cores until one breaks a rule, or the time is over.
+pub(super) fn sweep(seeds: Range<u64>, bug: Option<Bug>, time_max: Option<Duration>) -> Tally {
+    let began = instant_now();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let next = AtomicU64::new(seeds.start);
+    let tally = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                plant(bug);
+                let stage = Stage::new();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if time_max.is_some_and(|max| began.elapsed() > max) {
+                        return;
+                    }
+                    if seed >= seeds.end || lock(&tally).failed.is_some_and(|(failed, _)| failed < seed) {
+                        return;
+                    }
+                    let outcome = stage.run(&Plan { seed, ..Plan::default() });
+                    lock(&tally).add(seed, &outcome);
+                }
+            });
+        }
+    });
+    tally.into_inner().unwrap_or_default()
+}
+
+impl Tally {
+    fn add(&mut self, seed: u64, outcome: &Outcome) {
+        self.runs += 1;
+        self.steps += outcome.steps;
+        self.faults += outcome.faults.len() as u64;
+        self.messages += outcome.pages as u64;
+        if let Some(violation) = &outcome.violation
+            && self.failed.is_none_or(|(failed, _)| seed < failed)
+        {
+            self.failed = Some((seed, violation.rule));
+        }
+    }
+}
+
+/// A seed that breaks a rule, with as few faults as still break the same one, and its story.
+fn explain(seed: u64, without: BTreeSet<u32>) -> String {
+    let stage = Stage::new();
+    let mut plan = Plan { seed, without, told: true };
+    let mut outcome = stage.run(&plan);
+    let Some(violation) = outcome.violation.clone() else {
+        return format!("seed {seed} keeps the rules\n{}", outcome.lines.join("\n"));
+    };
+    let began = instant_now();
+    // Later faults first: they are the most likely to be beside the point.
+    for (number, _) in outcome.faults.clone().into_iter().rev() {
+        if began.elapsed() > SHRINK_MAX {
+            break;
+        }
+        let mut fewer = plan.clone();
+        fewer.without.insert(number);
+        let shorter = stage.run(&fewer);
+        if shorter.violation.as_ref().is_some_and(|found| found.rule == violation.rule) {
+            (plan, outcome) = (fewer, shorter);
+        }
+    }
+    let violation = outcome.violation.unwrap_or(violation);
+    let without: Vec<String> = plan.without.iter().map(u32::to_string).collect();
+    let mut text = format!("{} is broken: {}\n\n", violation.rule, violation.what);
+    let _ = writeln!(
+        text,
+        "FIREBELL_SEED={seed} FIREBELL_WITHOUT={} cargo test --lib one_seed -- --nocapture\n",
+        without.join(",")
+    );
+    let _ = writeln!(text, "faults that matter: {:?}", outcome.faults);
+    let hidden = outcome.lines.len().saturating_sub(LINES_SHOWN);
+    if std::env::var_os("FIREBELL_SEED").is_some() || hidden == 0 {
+        text.push_str(&outcome.lines.join("\n"));
+    } else {
+        let _ = writeln!(text, "… {hidden} lines before these; the command above shows all");
+        text.push_str(&outcome.lines[hidden..].join("\n"));
+    }
+    text
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn the_rules_hold_in_every_seed() {
+    let began = instant_now();
+    let first = number("FIREBELL_FIRST").unwrap_or(0);
+    let asked = number("FIREBELL_SEEDS");
+    let time_max = asked.is_none().then_some(TIME_MAX);
+    let tally = sweep(first..first + asked.unwrap_or(SEEDS), None, time_max);
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{} seeds in {seconds:.1} s: {} steps, {} faults, {} messages taken",
+        tally.runs, tally.steps, tally.faults, tally.messages
+    );
+    if let Some((seed, rule)) = tally.failed {
+        println!("seed {seed} breaks {rule}");
+        panic!("{}", explain(seed, BTreeSet::new()));
+    }
+}
+
+#[test]
+fn one_seed() {
+    let Some(seed) = number("FIREBELL_SEED") else { return };
+    let without = std::env::var("FIREBELL_WITHOUT").unwrap_or_default();
+    let without = without.split(',').filter_map(|number| number.parse().ok()).collect();
+    let bug = std::env::var("FIREBELL_BUG").ok();
+    plant(Bug::ALL.into_iter().find(|known| bug.as_deref() == Some(format!("{known:?}").as_str())));
+    println!("{}", explain(seed, without));
+    plant(None);
+}
+
+#[test]
+fn seeds_that_failed_once_keep_the_rules() {
+    let stage = Stage::new();
+    for seed in ONCE_FAILED {
+        let outcome = stage.run(&Plan { seed: *seed, ..Plan::default() });
+        assert!(outcome.violation.is_none(), "{}", explain(*seed, BTreeSet::new()));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_story_each_time() {
+    let stage = Stage::new();
+    for seed in 0..40 {
+        let run = || stage.run(&Plan { seed, told: true, ..Plan::default() });
+        let (first, second) = (run(), run());
+        if first.sum != second.sum {
+            let differs = first.lines.iter().zip(&second.lines).position(|(one, other)| one != other);
+            let at = differs.unwrap_or(first.lines.len().min(second.lines.len()));
+            let around = |lines: &[String]| lines[at.saturating_sub(5)..(at + 3).min(lines.len())].join("\n");
+            panic!("seed {seed} differs at step {at}:\n{}\n\n{}", around(&first.lines), around(&second.lines));
+        }
+    }
+}

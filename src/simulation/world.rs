@@ -1,0 +1,731 @@
+//! The world around the programs: time, the machines they run on, Slack, and who wants what. One per thread; the hooks in
+//! the clock, the store and Slack's wire ask it, and find it only during a simulation.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::Waker;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::Response;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::dice::Dice;
+use super::faults::{CallFault, Faults};
+use super::scenario::{Ask, Client, SECOND, Scenario, Which};
+use super::slack::{self, Workspace};
+use crate::domain::answer::Answer;
+use crate::ids::{IncidentId, PageId};
+use crate::store;
+
+pub(super) type TaskId = u64;
+pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+thread_local! {
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+}
+
+/// Lets somebody look at the world, if there is one.
+pub(super) fn with<T>(look: impl FnOnce(&mut World) -> T) -> Option<T> {
+    WORLD.try_with(|world| world.borrow_mut().as_mut().map(look)).ok().flatten()
+}
+
+/// Begins a world on this thread, or ends it.
+pub(super) fn put(world: Option<World>) -> Option<World> {
+    WORLD.with(|place| std::mem::replace(&mut *place.borrow_mut(), world))
+}
+
+/// Who is at work: a task of a machine. The driver itself is nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Who {
+    pub(super) task: TaskId,
+    pub(super) host: usize,
+}
+
+/// A machine on which one replica runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Host {
+    pub(super) up: bool,
+    pub(super) paused: bool,
+    /// How far its wall clock is from the true time.
+    pub(super) offset_us: i64,
+}
+
+/// What a task waits for, as far as the driver must know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// It stands at a gate and goes on when it is its turn.
+    pub(super) parked: bool,
+    /// It has the database.
+    pub(super) in_database: bool,
+    pub(super) at: &'static str,
+}
+
+#[derive(Debug)]
+pub(super) struct Sleeping {
+    pub(super) until_us: i64,
+    /// A look that would find nothing new while nothing happens.
+    pub(super) idle: bool,
+    over: bool,
+    waker: Option<Waker>,
+}
+
+/// What happens by itself at some moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    Ask { client: usize, again: bool },
+    Accept(u64),
+    Answer(u64),
+    Boot(usize),
+    Resume(usize),
+    DatabaseBack,
+    Edit,
+    Step(i64),
+    Stop,
+    Calm,
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) args: Value,
+    host: usize,
+    fault: Option<CallFault>,
+    reply: Value,
+    answer: Option<Result<Response<Bytes>, String>>,
+    waker: Option<Waker>,
+}
+
+/// A rule that does not hold.
+#[derive(Clone, Debug)]
+pub(super) struct Violation {
+    pub(super) rule: &'static str,
+    pub(super) what: String,
+}
+
+pub(super) struct World {
+    start: DateTime<Utc>,
+    /// Since the start.
+    pub(super) now_us: i64,
+    /// When something happened last that could give anybody work.
+    pub(super) stirred_us: i64,
+    pub(super) current: Option<Who>,
+    pub(super) hosts: Vec<Host>,
+    pub(super) tasks: BTreeMap<TaskId, Standing>,
+    pub(super) begun: Vec<(usize, Work)>,
+    pub(super) sleeping: BTreeMap<u64, Sleeping>,
+    /// When somebody means to go on, by the clock of their machine.
+    pub(super) appointments: BTreeMap<u64, (usize, DateTime<Utc>)>,
+    pub(super) agenda: BTreeMap<(i64, u64), Happening>,
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) slack: Workspace,
+    pub(super) faults: Faults,
+    pub(super) clients: Vec<Client>,
+    pub(super) slots: BTreeMap<usize, IncidentId>,
+    pub(super) scenario: Scenario,
+    pub(super) dice: Dice,
+    ids: Dice,
+    last: u64,
+    /// A machine that crashed within the step that just ended.
+    pub(super) crashed: Option<usize>,
+    /// The machine whose transaction was just committed.
+    pub(super) committed: Option<usize>,
+    pub(super) database_down: bool,
+    /// Moments after which lost work must be found again.
+    pub(super) troubles: Vec<i64>,
+    /// Spans in which nobody could have done anything.
+    pub(super) unattended: Vec<(i64, i64)>,
+    /// More messages of these marks than one are explained.
+    pub(super) excused: BTreeMap<String, u32>,
+    /// Look-ups in these conversations that failed.
+    pub(super) blind: BTreeMap<String, u32>,
+    /// Slack said "too often" until then.
+    pub(super) limited_until_us: i64,
+    /// Since when nobody needs a page any more.
+    pub(super) over: BTreeMap<(i64, u32), i64>,
+    /// Until when a page belongs to who is sending it.
+    pub(super) leases: BTreeMap<String, i64>,
+    pub(super) violation: Option<Violation>,
+    pub(super) trace: Trace,
+}
+
+/// What happened, as a sum, and as text if somebody wants to read it.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    pub(super) sum: u64,
+    pub(super) steps: u64,
+    pub(super) lines: Option<Vec<String>>,
+}
+
+impl Trace {
+    fn add(&mut self, line: String) {
+        self.steps += 1;
+        self.sum = line
+            .bytes()
+            .fold(self.sum ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        if let Some(lines) = &mut self.lines {
+            lines.push(line);
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64, scenario: Scenario, muted: BTreeSet<u32>, told: bool) -> Self {
+        let mut world = Self {
+            start: DateTime::from_timestamp(1_790_000_000, 0).expect("is a time"),
+            now_us: 0,
+            stirred_us: 0,
+            current: None,
+            hosts: vec![Host::default(); scenario.hosts],
+            tasks: BTreeMap::new(),
+            begun: Vec::new(),
+            sleeping: BTreeMap::new(),
+            appointments: BTreeMap::new(),
+            agenda: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            slack: Workspace::default(),
+            faults: Faults::new(seed, muted),
+            clients: Vec::new(),
+            slots: BTreeMap::new(),
+            dice: Dice::new(seed, "driver"),
+            ids: Dice::new(seed, "ids"),
+            last: 0,
+            crashed: None,
+            committed: None,
+            database_down: false,
+            troubles: Vec::new(),
+            unattended: Vec::new(),
+            excused: BTreeMap::new(),
+            blind: BTreeMap::new(),
+            limited_until_us: 0,
+            over: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            violation: None,
+            trace: Trace { lines: told.then(Vec::new), ..Trace::default() },
+            scenario,
+        };
+        world.slack.has("COPS");
+        world.slack.has("CALL");
+        world.slack.gone = world.scenario.gone.iter().cloned().collect();
+        for host in 0..world.hosts.len() {
+            world.plan(0, Happening::Boot(host));
+        }
+        for (at, client) in world.scenario.clients.clone() {
+            world.clients.push(client);
+            let client = world.clients.len() - 1;
+            world.plan(at + SECOND, Happening::Ask { client, again: false });
+        }
+        for (at, by) in world.scenario.steps.clone() {
+            world.plan(at, Happening::Step(by));
+        }
+        for at in world.scenario.stops.clone() {
+            world.plan(at, Happening::Stop);
+        }
+        if let Some((at, _)) = &world.scenario.edit {
+            let at = *at;
+            world.plan(at, Happening::Edit);
+        }
+        let calm_at = world.scenario.calm_at;
+        world.plan(calm_at, Happening::Calm);
+        world
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    pub(super) fn plan(&mut self, at_us: i64, what: Happening) {
+        let number = self.number();
+        self.agenda.insert((at_us, number), what);
+    }
+
+    pub(super) fn plan_in(&mut self, span_us: i64, what: Happening) {
+        self.plan(self.now_us + span_us, what);
+    }
+
+    pub(super) fn tell(&mut self, what: impl std::fmt::Display) {
+        let host = self.current.map_or_else(|| "-".to_owned(), |who| who.host.to_string());
+        let (seconds, micros) = (self.now_us / SECOND, self.now_us % SECOND);
+        self.trace.add(format!("{seconds:5}.{micros:06} {host} {what}"));
+    }
+
+    /// Something happened that could give somebody work.
+    pub(super) fn stir(&mut self) {
+        self.stirred_us = self.now_us;
+    }
+
+    /// A fault after which lost work must be found again.
+    pub(super) fn trouble(&mut self) {
+        self.troubles.push(self.now_us);
+        self.stir();
+    }
+
+    pub(super) fn broken(&mut self, rule: &'static str, what: impl Into<String>) {
+        if self.violation.is_none() {
+            let what = what.into();
+            self.tell(format!("VIOLATION {rule}: {what}"));
+            self.violation = Some(Violation { rule, what });
+        }
+    }
+
+    /// The time on a machine; on none, the true time.
+    pub(super) fn wall(&self, host: Option<usize>) -> DateTime<Utc> {
+        let offset = host.map_or(0, |host| self.hosts[host].offset_us);
+        self.start + TimeDelta::microseconds(self.now_us + offset)
+    }
+
+    /// Moments of true time from those that the database keeps.
+    pub(super) fn since_start(&self, at_us: i64) -> i64 {
+        at_us - self.start.timestamp_micros()
+    }
+
+    /// Moves the time, and wakes who slept until now.
+    pub(super) fn move_to(&mut self, at_us: i64) {
+        let unattended = self.database_down || self.hosts.iter().all(|host| !host.up || host.paused);
+        if unattended {
+            self.unattended.push((self.now_us, at_us));
+            self.troubles.push(at_us);
+        }
+        self.now_us = at_us;
+        for sleeping in self.sleeping.values_mut().filter(|sleeping| sleeping.until_us <= at_us && !sleeping.over) {
+            sleeping.over = true;
+            if let Some(waker) = sleeping.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Nobody needs this page any more; or somebody does again.
+    pub(super) fn set_over(&mut self, page: (i64, u32), over: bool) {
+        if over {
+            let now = self.now_us;
+            self.over.entry(page).or_insert(now);
+        } else {
+            self.over.remove(&page);
+        }
+    }
+}
+
+/// Calls to Slack.
+impl World {
+    fn send(&mut self, method: String, args: Value) -> u64 {
+        let id = self.number();
+        let host = self.current.map_or(0, |who| who.host);
+        let mut fault = self.faults.of_call();
+        if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
+            fault = None;
+        }
+        let mark = slack::mark(&args).unwrap_or_default().to_owned();
+        self.tell(format!("calls {method} {mark} {}", fault.map_or_else(String::new, |fault| format!("{fault:?}"))));
+        self.stir();
+        self.look_at_page(&mark);
+        let slow = self.scenario.slow_slack;
+        let there = self.dice.between(5_000, if slow { 900_000 } else { 120_000 });
+        match fault {
+            Some(CallFault::LostBefore) => {}
+            Some(CallFault::BrokenBefore | CallFault::TooMany | CallFault::Failed | CallFault::Unavailable) => {
+                self.plan_in(there, Happening::Answer(id));
+            }
+            Some(CallFault::Late) => {
+                *self.excused.entry(mark).or_default() += 1;
+                self.plan_in(5 * SECOND + there, Happening::Accept(id));
+            }
+            Some(CallFault::Slow) => self.plan_in(2 * SECOND + there, Happening::Accept(id)),
+            Some(
+                CallFault::LostAfter
+                | CallFault::BrokenAfter
+                | CallFault::FailedAfter
+                | CallFault::Truncated
+                | CallFault::Lie,
+            )
+            | None => self.plan_in(there, Happening::Accept(id)),
+        }
+        if fault.is_some() && fault != Some(CallFault::Slow) {
+            self.lost_sight(&method, &args);
+        }
+        self.calls.insert(id, Call { method, args, host, fault, reply: Value::Null, answer: None, waker: None });
+        id
+    }
+
+    /// Whoever cannot look whether a message is there may send it again.
+    fn lost_sight(&mut self, method: &str, args: &Value) {
+        let text = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let place = match method {
+            "conversations.history" | "conversations.replies" => text("channel"),
+            "conversations.open" => format!("D{}", text("users")),
+            _ => return,
+        };
+        *self.blind.entry(place).or_default() += 1;
+    }
+
+    /// No page goes out long after somebody has it.
+    fn look_at_page(&mut self, mark: &str) {
+        let Some(page) = page_of(mark) else { return };
+        let lease_us = self.leases.get(mark).copied().unwrap_or(i64::MAX);
+        if self.scenario.steps.is_empty() && self.now_us > lease_us {
+            let late_ms = (self.now_us - lease_us) / 1_000;
+            self.broken("V4", format!("{mark} is sent {late_ms} ms after its lease has run out"));
+        }
+        if let Some(since) = self.over.get(&page)
+            && self.scenario.steps.is_empty()
+            && self.now_us - since > 9 * SECOND
+        {
+            let late_s = (self.now_us - since) / SECOND;
+            self.broken("V4", format!("{mark} is sent {late_s} s after nobody needed it any more"));
+        }
+    }
+
+    pub(super) fn accept(&mut self, id: u64) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (method, args, fault, host) = (call.method.clone(), call.args.clone(), call.fault, call.host);
+        let taken = self.slack.ledger.len();
+        let now = self.wall(None).timestamp_micros();
+        let reply = if fault == Some(CallFault::Lie) {
+            self.slack.post(&args, now, false)
+        } else {
+            self.slack.perform(&method, &args, now)
+        };
+        let mark = slack::mark(&args).unwrap_or_default().to_owned();
+        let ok = reply["ok"] == json!(true);
+        self.tell(format!("Slack takes {method} of {host} {mark} {}", if ok { "" } else { "not" }));
+        self.stir();
+        if self.slack.ledger.len() > taken && ok {
+            self.somebody_reads(&mark, args["channel"].as_str().unwrap_or_default());
+        }
+        let back = self.dice.between(5_000, 80_000);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.reply = reply;
+        match fault {
+            Some(CallFault::LostAfter | CallFault::Late) => {
+                self.calls.remove(&id);
+            }
+            _ => self.plan_in(back, Happening::Answer(id)),
+        }
+    }
+
+    pub(super) fn answer(&mut self, id: u64) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let respond = |status: u16, body: Vec<u8>| Response::builder().status(status).body(Bytes::from(body));
+        let text = call.reply.to_string().into_bytes();
+        let response = match call.fault {
+            Some(CallFault::BrokenBefore | CallFault::BrokenAfter) => None,
+            Some(CallFault::TooMany) => {
+                let after_s = self.dice.between(1, 20);
+                self.limited_until_us = self.limited_until_us.max(self.now_us + after_s * SECOND);
+                Some(Response::builder().status(429).header("retry-after", after_s).body(Bytes::new()))
+            }
+            Some(CallFault::Failed | CallFault::FailedAfter) => Some(respond(500, Vec::new())),
+            Some(CallFault::Unavailable) => Some(respond(503, Vec::new())),
+            Some(CallFault::Truncated) => Some(respond(200, text[..text.len() / 2].to_vec())),
+            _ => Some(respond(200, text)),
+        };
+        call.answer = Some(response.map_or_else(
+            || Err("the connection broke".to_owned()),
+            |response| response.map_err(|error| error.to_string()),
+        ));
+        if let Some(waker) = call.waker.take() {
+            waker.wake();
+        }
+        self.stir();
+    }
+
+    /// Somebody got a page, and perhaps does something about it.
+    fn somebody_reads(&mut self, mark: &str, to: &str) {
+        let (Some((incident, page)), true) = (page_of(mark), to.starts_with('U')) else { return };
+        let mood = self.scenario.mood;
+        let ask = if self.dice.chance(mood.acknowledge) {
+            Ask::Acknowledge { page: Some(PageId(page)) }
+        } else if self.dice.chance(mood.decline) {
+            Ask::Decline { page: PageId(page) }
+        } else {
+            return;
+        };
+        let key = format!("delivery-{}", self.clients.len());
+        let which = Which::Known(IncidentId(incident));
+        self.clients.push(Client { key, which, ask, by: to.to_owned(), answer: None, tries: 0 });
+        let client = self.clients.len() - 1;
+        let after = self.dice.between(SECOND, mood.slowest_s * SECOND);
+        self.plan_in(after, Happening::Ask { client, again: false });
+    }
+
+    /// A client has an answer, the first or the same once more.
+    pub(super) fn answered(&mut self, client: usize, answer: Result<Answer, String>) {
+        let said = format!("{answer:?}");
+        self.tell(format!("client {client} hears {said}"));
+        self.stir();
+        let found = &mut self.clients[client];
+        let Ok(answer) = answer else { return };
+        if let (Ask::Open { .. } | Ask::Alert, Which::Slot(slot), Some(incident)) =
+            (&found.ask, found.which, answer.incident)
+        {
+            self.slots.insert(slot, incident);
+        }
+        let before = found.answer.replace(answer.clone());
+        if before.is_some_and(|before| before != answer) {
+            self.broken("V9", format!("client {client} was told two different things about one delivery"));
+        }
+    }
+}
+
+/// The incident and page that a mark stands for.
+pub(super) fn page_of(mark: &str) -> Option<(i64, u32)> {
+    let mut parts = mark.splitn(3, '/').skip(1);
+    let incident = parts.next()?.parse().ok()?;
+    let page = parts.next()?.strip_prefix("page:")?.parse().ok()?;
+    Some((incident, page))
+}
+
+/// Whether there is a simulation on this thread.
+pub(crate) fn is_on() -> bool {
+    with(|world| world.current.is_some()) == Some(true)
+}
+
+/// The time that the current machine shows.
+pub(crate) fn wall() -> Option<DateTime<Utc>> {
+    with(|world| world.wall(world.current.map(|who| who.host)))
+}
+
+/// The time since the machines were switched on.
+pub(crate) fn since_boot() -> Option<Duration> {
+    with(|world| Duration::from_micros(world.now_us.unsigned_abs()))
+}
+
+/// An id that looks random.
+pub(crate) fn random_id() -> Option<String> {
+    with(|world| format!("{:016x}{:016x}", world.ids.throw(), world.ids.throw()))
+}
+
+/// Takes a task that somebody wants to run beside; gives it back where there is no simulation.
+pub(crate) fn adopt<F: Future<Output = ()> + Send + 'static>(future: F) -> Option<F> {
+    let mut future = Some(future);
+    with(|world| {
+        if let (Some(who), Some(future)) = (world.current, future.take()) {
+            world.begun.push((who.host, Box::pin(future)));
+        }
+    });
+    future
+}
+
+/// Sleeps until the simulated time has come.
+pub(crate) fn sleep(span: Duration) -> Option<Sleep> {
+    with(|world| {
+        world.current?;
+        let id = world.number();
+        let span_us = i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 2);
+        let sleeping =
+            Sleeping { until_us: world.now_us + span_us, idle: span_us <= SECOND, over: span_us == 0, waker: None };
+        world.sleeping.insert(id, sleeping);
+        Some(Sleep(id))
+    })
+    .flatten()
+}
+
+/// A sleep under way.
+pub(crate) struct Sleep(u64);
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        let over = with(|world| {
+            let sleeping = world.sleeping.get_mut(&self.0)?;
+            sleeping.waker = Some(cx.waker().clone());
+            Some(sleeping.over)
+        });
+        if over.flatten() == Some(false) { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        with(|world| world.sleeping.remove(&self.0));
+    }
+}
+
+/// Says when the current task means to go on, so that no idle time is passed over beyond it.
+pub(crate) fn appointment(at: DateTime<Utc>) -> Option<Appointment> {
+    with(|world| {
+        let who = world.current?;
+        let id = world.number();
+        world.appointments.insert(id, (who.host, at));
+        Some(Appointment(id))
+    })
+    .flatten()
+}
+
+/// A moment that somebody waits for.
+pub(crate) struct Appointment(u64);
+
+impl Drop for Appointment {
+    fn drop(&mut self) {
+        with(|world| world.appointments.remove(&self.0));
+    }
+}
+
+/// How a transaction uses the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// A task's time with the database; ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn(Who);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        with(|world| {
+            if let Some(standing) = world.tasks.get_mut(&self.0.task) {
+                standing.in_database = false;
+            }
+        });
+    }
+}
+
+/// Stands at a gate until the driver lets it through.
+struct Gate(&'static str, bool);
+
+impl Future for Gate {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        if std::mem::replace(&mut self.1, true) {
+            return std::task::Poll::Ready(());
+        }
+        let at = self.0;
+        with(|world| {
+            if let Some(who) = world.current
+                && let Some(standing) = world.tasks.get_mut(&who.task)
+            {
+                standing.parked = true;
+                standing.at = at;
+            }
+        });
+        std::task::Poll::Pending
+    }
+}
+
+fn lost_connection() -> store::Error {
+    let cut = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was cut");
+    store::Error::Sql(sqlx::Error::Io(cut))
+}
+
+/// Waits for a turn with the database.
+pub(crate) async fn turn(access: Access) -> Result<Option<Turn>, store::Error> {
+    let Some(who) = with(|world| world.current).flatten() else { return Ok(None) };
+    Gate(if access == Access::Write { "begin" } else { "read" }, false).await;
+    let refused = with(|world| {
+        let swarm = world.faults.swarm.clone();
+        if !world.database_down && world.faults.strikes("the database goes away", swarm.down) {
+            world.database_down = true;
+            let span = world.faults.dice.between(SECOND / 10, 20 * SECOND);
+            world.plan_in(span, Happening::DatabaseBack);
+        }
+        if world.database_down {
+            world.tell("finds no database");
+            world.trouble();
+            return Some(lost_connection());
+        }
+        if world.faults.strikes("the database is busy", swarm.busy) {
+            world.tell("finds the database busy");
+            world.trouble();
+            return Some(store::Error::Busy);
+        }
+        if let Some(standing) = world.tasks.get_mut(&who.task) {
+            standing.in_database = true;
+        }
+        None
+    });
+    match refused.flatten() {
+        Some(error) => Err(error),
+        None => Ok(Some(Turn(who))),
+    }
+}
+
+/// What is to become of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Ordinary,
+    /// It is committed, and nobody is told.
+    Unheard,
+}
+
+/// Decides what becomes of a commit.
+pub(crate) async fn commit_begins(turn: Option<&Turn>) -> Result<Fate, store::Error> {
+    let Some(Turn(who)) = turn else { return Ok(Fate::Ordinary) };
+    let fate = with(|world| {
+        let swarm = world.faults.swarm.clone();
+        if world.faults.strikes("a crash in a transaction", swarm.crash) {
+            world.crashed = Some(who.host);
+            return None;
+        }
+        if world.faults.strikes("the disk is full", swarm.full) {
+            world.tell("finds the disk full");
+            world.trouble();
+            return Some(Err(store::Error::Full));
+        }
+        if world.faults.strikes("nobody knows of a commit", swarm.unknown) {
+            let committed = world.faults.dice.chance(6_000);
+            world.tell(format!(
+                "loses the connection in a commit that {}",
+                if committed { "is done" } else { "is not" }
+            ));
+            world.trouble();
+            return Some(if committed { Ok(Fate::Unheard) } else { Err(lost_connection()) });
+        }
+        Some(Ok(Fate::Ordinary))
+    });
+    match fate.flatten() {
+        Some(fate) => fate,
+        None => std::future::pending().await,
+    }
+}
+
+/// Notes that a commit is done, and lets others come first before whoever waits for it is told.
+pub(crate) async fn commit_ended(turn: Option<Turn>, fate: Fate) -> Result<(), store::Error> {
+    let Some(who) = turn.as_ref().map(|turn| turn.0) else { return Ok(()) };
+    drop(turn);
+    with(|world| world.committed = Some(who.host));
+    Gate("committed", false).await;
+    if fate == Fate::Unheard { Err(lost_connection()) } else { Ok(()) }
+}
+
+/// Calls the simulated Slack.
+pub(crate) async fn call(url: &url::Url, authorised: bool, body: Bytes) -> Result<Response<Bytes>, String> {
+    assert!(authorised, "every call of the simulation carries the bot's token");
+    let method = url.path_segments().and_then(Iterator::last).unwrap_or_default().to_owned();
+    let args = if body.is_empty() {
+        url.query_pairs().map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect()
+    } else {
+        serde_json::from_slice(&body).unwrap_or_default()
+    };
+    let id = with(|world| world.send(method, args)).unwrap_or_default();
+    Calling(id).await
+}
+
+struct Calling(u64);
+
+impl Future for Calling {
+    type Output = Result<Response<Bytes>, String>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        let answer = with(|world| {
+            let call = world.calls.get_mut(&self.0)?;
+            let answer = call.answer.take();
+            call.waker = Some(cx.waker().clone());
+            answer
+        });
+        match answer.flatten() {
+            Some(answer) => {
+                with(|world| world.calls.remove(&self.0));
+                std::task::Poll::Ready(answer)
+            }
+            None => std::task::Poll::Pending,
+        }
+    }
+}
