@@ -69,11 +69,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
         ways: secrets.ways.clone(),
     })
     .await?;
+    let told = told_to_stop();
     let way = if socket_mode { "over Socket Mode" } else { "at /slack/…" };
     tracing::info!(address = %listener.local_addr()?, "Firebell serves; Slack is heard {way}");
     let (worker, db) = (program.worker.clone(), program.app.db().clone());
     let stopped = async {
-        told_to_stop().await;
+        told.await;
         tracing::info!("told to stop; finishing what is under way");
         worker.stop().await;
     };
@@ -88,15 +89,20 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Waits for SIGINT (Ctrl-C) or SIGTERM.
-pub(crate) async fn told_to_stop() {
+/// Listens from now on for SIGINT (Ctrl-C) and SIGTERM; resolves at the first of either.
+pub(crate) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
+    let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let told = |listening: std::io::Result<tokio::signal::unix::Signal>| async {
+        match listening {
+            Ok(mut listening) => drop(listening.recv().await),
+            Err(_) => std::future::pending().await,
+        }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    async move {
+        tokio::select! {
+            () = told(interrupt) => {}
+            () = told(terminate) => {}
+        }
     }
 }
