@@ -1,7 +1,8 @@
 //! A private incident is not there for others: whatever they read or ask is the same to the byte, with it and without.
 //!
-//! Two things are not hidden. Numbers are given without gaps, so that a later incident's number tells that there was an
-//! earlier one. And the figures of `/metrics` count everything; they are for those who run Firebell, and hold no text.
+//! Three things are not hidden. Numbers are given without gaps, so that a later incident's number tells that there was
+//! an earlier one. The figures of `/metrics` count everything; they are for those who run Firebell, and hold no text. And
+//! whoever is paged is told that there is something, if not what: a channel that is the fallback, too.
 
 use firebell::slack::actions::Carried;
 use serde_json::Value;
@@ -70,6 +71,7 @@ async fn world(with_secret: bool) -> World {
     world.ana().types("/incident open Shop is slow sev2").await;
     if with_secret {
         world.ana().types(&format!("/incident open private {SECRET} sev1 team=db-team")).await;
+        world.dana().in_dm().clicks("I've got it").await;
         let inside = world.ana().in_incident(2).await;
         inside.types("/incident cause: a forgotten salaries file").await;
         inside.types("/incident note the auditors know").await;
