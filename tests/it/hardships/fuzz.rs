@@ -220,7 +220,8 @@ proptest! {
         prop_assert!(record::parse(&value).is_ok(), "the unharmed one is right");
         if let Err(problems) = record::parse(&harmed(value, &harms)) {
             prop_assert!(!problems.is_empty());
-            prop_assert!(problems.iter().all(|problem| spoken(&problem.reason)), "{:?}", problems);
+            let told = |problem: &record::Problem| spoken(&format!("{}: {}", problem.field, problem.reason));
+            prop_assert!(problems.iter().all(told), "{:?}", problems);
         }
     }
 
