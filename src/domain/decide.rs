@@ -102,8 +102,14 @@ impl Context<'_> {
         }
     }
 
-    /// A private incident exists only for those who are in it; to others it is not there.
+    /// A private incident exists only for those who are in it; to others it is not there. Guests and strangers have
+    /// only what is before them.
     fn may_touch(&self, incident: &Incident) -> Result<(), Rejection> {
+        if let Actor::Person { user } = self.actor
+            && !self.inside
+        {
+            self.roster.permissions.admit(user, self.directory)?;
+        }
         match self.actor {
             Actor::Person { user }
                 if incident.private

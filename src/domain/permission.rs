@@ -74,9 +74,19 @@ impl Permissions {
     /// Refuses bots, deactivated accounts, guests and people of other workspaces, then whoever is not listed. A person
     /// whom Slack has not described yet counts as a member: an unreachable Slack must not stop an incident.
     pub fn permit(&self, action: Action, user: &UserId, directory: &Directory) -> Result<(), Rejection> {
-        let refused = |sentence: &str, hint: &str| {
-            Err(Rejection::new(RejectionKind::NotAllowed, sentence.to_owned()).hint(hint.to_owned()))
-        };
+        self.admit(user, directory)?;
+        match self.of(action) {
+            Allow::Members => Ok(()),
+            Allow::Listed { .. } if self.lists(action, user, directory) => Ok(()),
+            Allow::Listed { .. } => refused(
+                "You are not among those who may do this.",
+                "The [permissions] of firebell.toml say who may; ask one of them or your administrator.",
+            ),
+        }
+    }
+
+    /// Refuses bots, deactivated accounts, guests and people of other workspaces, whatever they want: to look, too.
+    pub fn admit(&self, user: &UserId, directory: &Directory) -> Result<(), Rejection> {
         if let Some(person) = directory.people.get(user) {
             if person.deactivated || person.is_bot {
                 return refused("This account cannot act in incidents.", "Use a person's own account.");
@@ -94,13 +104,10 @@ impl Permissions {
                 );
             }
         }
-        match self.of(action) {
-            Allow::Members => Ok(()),
-            Allow::Listed { .. } if self.lists(action, user, directory) => Ok(()),
-            Allow::Listed { .. } => refused(
-                "You are not among those who may do this.",
-                "The [permissions] of firebell.toml say who may; ask one of them or your administrator.",
-            ),
-        }
+        Ok(())
     }
+}
+
+fn refused(sentence: &str, hint: &str) -> Result<(), Rejection> {
+    Err(Rejection::new(RejectionKind::NotAllowed, sentence).hint(hint))
 }

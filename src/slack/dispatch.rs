@@ -119,6 +119,9 @@ impl Dispatch {
     }
 
     async fn take(&self, inbound: Inbound, meta: Meta) -> Ack {
+        if self.is_from_elsewhere(&inbound) {
+            return self.turn_away(&inbound);
+        }
         match inbound {
             Inbound::Command(command) => self.command(command, &meta).await,
             Inbound::Event(envelope) => self.event(envelope, &meta).await,
@@ -134,6 +137,54 @@ impl Dispatch {
                     Ack::Empty
                 }
             },
+        }
+    }
+
+    /// Whether somebody of another workspace asks: the same app, installed there too, signs with the same secret.
+    /// Events are not told apart by it, because in shared channels they name the workspace of who wrote.
+    fn is_from_elsewhere(&self, inbound: &Inbound) -> bool {
+        let (workspace, enterprise) = match inbound {
+            Inbound::Command(command) => (&command.workspace, &command.enterprise),
+            Inbound::Event(_) => return false,
+            Inbound::Interaction(interaction) => match interaction {
+                Interaction::BlockActions(press) => (&press.who.workspace, &press.who.enterprise),
+                Interaction::ViewSubmission(submission) => (&submission.who.workspace, &submission.who.enterprise),
+                Interaction::MessageShortcut(shortcut) => (&shortcut.who.workspace, &shortcut.who.enterprise),
+                Interaction::GlobalShortcut(shortcut) => (&shortcut.who.workspace, &shortcut.who.enterprise),
+                Interaction::BlockSuggestion(_) | Interaction::ViewClosed(_) | Interaction::Unknown { .. } => {
+                    return false;
+                }
+            },
+        };
+        let ours = self.app.workspace();
+        !self.app.roster().permissions.external
+            && workspace.as_ref().is_some_and(|workspace| workspace != ours)
+            && enterprise.as_deref() != Some(ours.as_str())
+    }
+
+    fn turn_away(&self, inbound: &Inbound) -> Ack {
+        tracing::warn!("somebody of another workspace was turned away");
+        let refusal = answers::refusal(
+            &Rejection::new(
+                crate::domain::rejection::RejectionKind::NotAllowed,
+                "This Firebell serves another workspace.",
+            )
+            .hint("Ask a member of that workspace, or those who run Firebell in yours."),
+        );
+        match inbound {
+            Inbound::Command(_) => shown(refusal),
+            Inbound::Interaction(Interaction::ViewSubmission(submission)) => {
+                let first = submission.view.values.as_object().and_then(|values| values.keys().next().cloned());
+                let field = first.unwrap_or_else(|| super::actions::field::TEXT.to_owned());
+                Ack::View(json!({ "response_action": "errors", "errors": { field: refusal.text } }))
+            }
+            Inbound::Interaction(_) => {
+                if let Some((user, way @ Way::Respond { .. })) = asker(inbound) {
+                    self.tell(&user, way, refusal);
+                }
+                Ack::Empty
+            }
+            Inbound::Event(_) => Ack::Empty,
         }
     }
 
@@ -212,20 +263,31 @@ impl Dispatch {
         Some(answers::done_elsewhere(&Scene::new(&incident, &roster, &directory, now)))
     }
 
-    /// Open incidents that this person may know of, newest first.
+    /// Open incidents that this person may know of, newest first. Those they may not know of take no place from others:
+    /// a list that is shorter would tell of them.
     async fn visible(&self, user: &UserId, all: bool, limit: u32) -> Result<Vec<Incident>, store::Error> {
-        let filter = store::incidents::Filter { open_only: !all, include_private: true, limit, ..Default::default() };
+        let mut filter =
+            store::incidents::Filter { open_only: !all, include_private: true, limit, ..Default::default() };
         let mut tx = self.app.db().read().await?;
-        let mut incidents = store::incidents::list(&mut tx, self.app.workspace(), &filter).await?;
-        incidents.retain(|incident| self.may_see(user, incident));
-        Ok(incidents)
+        let mut visible = Vec::new();
+        loop {
+            let page = store::incidents::list(&mut tx, self.app.workspace(), &filter).await?;
+            let is_last = page.len() < limit as usize;
+            filter.before = page.last().map(|incident| incident.number);
+            visible.extend(page.into_iter().filter(|incident| self.may_see(user, incident)));
+            if is_last || visible.len() >= limit as usize {
+                visible.truncate(limit as usize);
+                return Ok(visible);
+            }
+        }
     }
 
     fn may_see(&self, user: &UserId, incident: &Incident) -> bool {
         let (roster, directory) = (self.app.roster(), self.app.directory());
-        !incident.private
-            || incident.involves(user)
-            || roster.permissions.lists(crate::domain::permission::Action::SeePrivate, user, &directory)
+        let permissions = &roster.permissions;
+        let may_look =
+            !incident.private || permissions.lists(crate::domain::permission::Action::SeePrivate, user, &directory);
+        incident.involves(user) || (may_look && permissions.admit(user, &directory).is_ok())
     }
 
     /// Opens a form for a person; `None` if Slack did not open it in time, with the reason in the log.

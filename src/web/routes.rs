@@ -4,6 +4,7 @@
 //! Nothing can be changed here; what can is in `answer`, behind a signed link.
 
 use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +34,8 @@ struct Pages {
 /// Why a page is not shown.
 pub(super) enum Missing {
     NotFound,
+    /// Something else than reading was asked.
+    ReadOnly,
     Unavailable(store::Error),
 }
 
@@ -53,6 +56,7 @@ pub fn router(app: App, documents: Documents, watch: Watch) -> Router {
         .route("/static/firebell.css", get(stylesheet))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || ready(watch)))
+        .method_not_allowed_fallback(|| async { Missing::ReadOnly.into_response() })
         .fallback(|| async { Missing::NotFound.into_response() })
         .with_state(Pages { app, documents })
 }
@@ -64,16 +68,19 @@ struct Asked {
     severity: String,
     status: String,
     /// Only incidents with a smaller number: the next page.
-    before: Option<i64>,
+    before: String,
 }
 
-async fn list(State(pages): State<Pages>, Query(asked): Query<Asked>) -> Result<Response, Missing> {
+/// What cannot be read in an address counts as not asked: an old link still shows something.
+async fn list(State(pages): State<Pages>, asked: Result<Query<Asked>, QueryRejection>) -> Result<Response, Missing> {
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let before = asked.before.parse().ok();
     let severity = Severity::parse(&asked.severity);
     let status = Status::parse(&asked.status);
     let filter = store::incidents::Filter {
         text: Some(asked.q.trim().to_owned()).filter(|text| !text.is_empty()),
         limit: LIST_MAX,
-        before: asked.before,
+        before,
         ..Default::default()
     };
     let mut tx = pages.app.db().read().await?;
@@ -90,7 +97,7 @@ async fn list(State(pages): State<Pages>, Query(asked): Query<Asked>) -> Result<
         query: asked.q,
         severity,
         status,
-        previous: asked.before.map(|_| String::new()),
+        previous: before.map(|_| String::new()),
         next: next.map(|number| format!("before={number}")),
     };
     Ok(html(pages::list_page(&Site::default(), &list)))
@@ -125,17 +132,22 @@ struct View {
 
 async fn incident(
     State(mut pages): State<Pages>,
-    Path(number): Path<i64>,
-    Query(view): Query<View>,
+    number: Result<Path<i64>, PathRejection>,
+    view: Result<Query<View>, QueryRejection>,
 ) -> Result<Response, Missing> {
-    if view.zone == "UTC" {
+    let Path(number) = number.map_err(|_| Missing::NotFound)?;
+    if view.is_ok_and(|Query(view)| view.zone == "UTC") {
         pages.documents = pages.documents.in_utc();
     }
     let document = pages.document(number).await?;
     Ok(html(pages::incident_page(&Site::default(), &document)))
 }
 
-async fn document(State(pages): State<Pages>, Path((number, name)): Path<(i64, String)>) -> Result<Response, Missing> {
+async fn document(
+    State(pages): State<Pages>,
+    asked: Result<Path<(i64, String)>, PathRejection>,
+) -> Result<Response, Missing> {
+    let Path((number, name)) = asked.map_err(|_| Missing::NotFound)?;
     let document = pages.document(number).await?;
     Ok(match name.as_str() {
         "postmortem" => html(pages::postmortem_page(&Site::default(), &document)),
@@ -193,6 +205,14 @@ impl IntoResponse for Missing {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 pages::error_page(&site, "Not found", "There is no such page. The list of incidents may have it."),
+            ),
+            Self::ReadOnly => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                pages::error_page(
+                    &site,
+                    "Only to read",
+                    "Pages are only read here. In Slack, /incident changes things.",
+                ),
             ),
             Self::Unavailable(error) => {
                 tracing::error!(%error, "a page could not be read from the database");

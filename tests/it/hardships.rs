@@ -6,9 +6,13 @@ mod bad_files;
 mod bad_input;
 mod breakdowns;
 mod crashes;
+mod everything;
+mod fuzz;
 mod replicas;
+mod rights;
 mod secrets;
 mod slack_trouble;
+mod unseen;
 
 use std::time::Duration;
 

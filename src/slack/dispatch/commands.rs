@@ -102,6 +102,12 @@ impl Dispatch {
     }
 
     async fn carry_out(&self, place: &Place<'_>, parsed: Parsed) -> Ack {
+        let helps = matches!(parsed.typed, Typed::Help | Typed::EscalateHelp);
+        let admitted = self.app.roster().permissions.admit(&place.asking.user, &self.app.directory());
+        // In an incident's channel, everybody reads it anyway.
+        if let (Err(rejection), None, false) = (admitted, place.here, helps) {
+            return shown(answers::refusal(&rejection));
+        }
         let named = match parsed.incident {
             None => None,
             Some(number) => match self.app.incident_by_number(number).await {

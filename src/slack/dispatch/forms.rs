@@ -36,11 +36,13 @@ struct Wish {
 impl Dispatch {
     pub(super) async fn submitted(&self, submission: ViewSubmission, meta: &Meta) -> Ack {
         self.meet(&submission.who.user).await;
-        let asking = Asking { user: submission.who.user.clone(), key: meta.delivery_key.clone(), inside: true };
         let view = &submission.view;
         let Some(carried) = Carried::decode(&view.private_metadata) else {
             return refuse(field::TEXT, "This form is from another version of Firebell. Close it and open it again.");
         };
+        // What we put into a form proves where it was opened; what is chosen in it proves nothing.
+        let inside = carried.incident.is_some();
+        let asking = Asking { user: submission.who.user.clone(), key: meta.delivery_key.clone(), inside };
         if view.callback_id == form::WHICH_INCIDENT {
             return self.chosen(&submission, &asking, carried).await;
         }
@@ -273,8 +275,14 @@ impl Dispatch {
             let view = modals::open_modal(&prefill, None, &self.app.roster(), &carried);
             return Ack::View(serde_json::json!({ "response_action": "update", "view": view }));
         };
-        self.retype(submission, asking, id, &carried).await;
-        Ack::Empty
+        match self.incident(id).await {
+            Ok(incident) if self.may_see(&asking.user, &incident) => {
+                self.retype(submission, asking, id, &carried).await;
+                Ack::Empty
+            }
+            Ok(_) => refuse(field::INCIDENT, "That incident does not exist. Choose another."),
+            Err(failure) => refuse(field::INCIDENT, &failure.text),
+        }
     }
 
     /// Carries out the command line that waited for its incident.

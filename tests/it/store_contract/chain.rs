@@ -1,8 +1,9 @@
 //! The history: append-only, chained, and every kind of tampering is found.
 
 use firebell::ids::{IncidentId, Seq};
-use firebell::store::chain::{self, Broken};
+use firebell::store::chain::{self, Broken, Stored};
 use firebell::store::{Engine, Error, Retry, history, incidents};
+use proptest::prelude::*;
 
 use super::samples::{noted, with_notes, workspace};
 use super::{TestDb, on_both};
@@ -190,4 +191,95 @@ async fn tampering(db: &TestDb, changes: &[&'static str]) {
         Engine::Postgres => &["ALTER TABLE history DISABLE TRIGGER USER"],
     };
     db.raw(&[off, changes].concat()).await.expect("the tamperer has the database");
+}
+
+/// A whole chain of so many entries.
+fn whole(count: Seq) -> Vec<Stored> {
+    let mut prev = chain::GENESIS.to_owned();
+    let entry = |seq: Seq| {
+        let event = noted(seq, &format!("note {seq}"));
+        let (payload, salt) = (format!("note {seq}"), format!("salt {seq}"));
+        let commitment = chain::commit(&salt, &payload);
+        let (at, recorded_at, kind) = (event.occurrence.at, event.recorded_at, "noted".to_owned());
+        let facts =
+            chain::Facts { incident: IncidentId(7), seq, at, recorded_at, kind: &kind, commitment: &commitment };
+        prev = chain::link(&prev, &facts);
+        let hash = prev.clone();
+        Stored { seq, at, recorded_at, kind, payload: Some(payload), salt: Some(salt), commitment, hash }
+    };
+    (1..=count).map(entry).collect()
+}
+
+/// One letter becomes another.
+fn flip(text: &mut String, which: usize) {
+    let at = which % text.len();
+    let letter = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
+    text.replace_range(at..=at, letter);
+}
+
+fn renumber(entries: &mut [Stored]) {
+    for (seq, entry) in (1..).zip(entries) {
+        entry.seq = seq;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_to_a_chain_its_first_bad_entry_is_named(
+        count in 2_u32..12, place in any::<prop::sample::Index>(), other in any::<prop::sample::Index>(),
+        harm in 0..13, which in 0_usize..100,
+    ) {
+        let mut entries = whole(count);
+        let head = entries[entries.len() - 1].hash.clone();
+        let (at, by) = (place.index(entries.len()), other.index(entries.len()));
+        prop_assert!(chain::verify(IncidentId(7), &entries, count, &head).is_ok());
+        let (mut last_seq, mut bad) = (count, at + 1);
+        match harm {
+            0 => flip(entries[at].payload.as_mut().expect("a payload"), which),
+            1 => flip(entries[at].salt.as_mut().expect("a salt"), which),
+            2 => flip(&mut entries[at].commitment, which),
+            3 => flip(&mut entries[at].kind, which),
+            4 => flip(&mut entries[at].hash, which),
+            5 => entries[at].at += chrono::TimeDelta::microseconds(1),
+            6 => entries[at].recorded_at -= chrono::TimeDelta::microseconds(1),
+            7 => entries[at].salt = None,
+            8 => drop(entries.remove(at)),
+            9 => {
+                entries.remove(at);
+                renumber(&mut entries);
+            }
+            10 => {
+                entries.insert(at, entries[by].clone());
+                renumber(&mut entries);
+                bad = if at == by { at + 2 } else { at + 1 };
+            }
+            11 => {
+                prop_assume!(at != by);
+                entries.swap(at, by);
+                renumber(&mut entries);
+                bad = at.min(by) + 1;
+            }
+            _ => {
+                // Whoever cuts the tail and corrects the count still has another head.
+                prop_assume!(at > 0);
+                entries.truncate(at);
+                last_seq = Seq::try_from(at).expect("few");
+                bad = at;
+            }
+        }
+        let broken = chain::verify(IncidentId(7), &entries, last_seq, &head).expect_err("it was tampered with");
+        prop_assert_eq!(broken.seq as usize, bad, "{}", broken.why);
+    }
+
+    #[test]
+    fn a_chain_with_any_texts_erased_is_whole(count in 1_u32..12, erased in any::<u16>()) {
+        let mut entries = whole(count);
+        for (_, entry) in entries.iter_mut().enumerate().filter(|(n, _)| (erased >> n) & 1 == 1) {
+            (entry.payload, entry.salt) = (None, None);
+        }
+        let head = entries[entries.len() - 1].hash.clone();
+        prop_assert!(chain::verify(IncidentId(7), &entries, count, &head).is_ok());
+    }
 }

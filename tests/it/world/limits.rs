@@ -13,8 +13,9 @@ async fn guests_may_do_nothing_and_are_told_whom_to_ask() {
     world.ana().types("/incident open Shop is slow").await;
     assert_snapshot!("guest_notes", world.gil().types("/incident INC-1 note hello").await);
     assert!(!world.timeline(1).await.contains("hello"));
-    world.gil().types("/escalate db-team").await;
-    assert_snapshot!("guest_form", world.gil().submits(&[("Incident", "INC-1")]).await);
+    assert_snapshot!("guest_form", world.gil().types("/escalate db-team").await);
+    assert_snapshot!("guest_looks", world.gil().types("/incident list").await);
+    assert!(!world.gil().opens_home().await.contains("Shop is slow"));
     assert_eq!(world.dana().in_dm().count(), 0);
 }
 
