@@ -199,7 +199,7 @@ pub(super) const FORMS: [&str; 14] = [
 pub(super) const SHORTCUTS: [&str; 3] = ["open_incident", "open_from_message", "add_to_timeline"];
 
 /// Who may use each address: the routes as the sources name them.
-pub(super) const ROUTES: [(&str, &str); 13] = [
+pub(super) const ROUTES: [(&str, &str); 14] = [
     ("/", "whoever reaches the server reads what is not private"),
     ("/incidents", "whoever reaches the server reads what is not private"),
     ("/incidents/{number}", "whoever reaches the server reads what is not private"),
@@ -208,6 +208,7 @@ pub(super) const ROUTES: [(&str, &str); 13] = [
     ("/healthz", "whoever reaches the server"),
     ("/readyz", "whoever reaches the server"),
     ("/metrics", "whoever reaches its address; figures alone, no text of incidents"),
+    ("/ack/{token}", "whoever has the signed link, for the one page it was sent with"),
     ("/slack/commands", "Slack, by signature; then the table of commands"),
     ("/slack/interactions", "Slack, by signature; then the table of commands"),
     ("/slack/events", "Slack, by signature; then the table of commands"),

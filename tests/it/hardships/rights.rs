@@ -95,8 +95,14 @@ fn may(core: &Core, situation: &Situation, who: &str, command: &Command, told: &
     let mut incident = core.incident.clone();
     incident.private = situation.private;
     let actor = Actor::Person { user: who.into() };
-    let context =
-        Context { now: core.now, actor: &actor, inside: situation.inside, roster: &roster, directory: &core.directory };
+    let context = Context {
+        now: core.now,
+        actor: &actor,
+        inside: situation.inside,
+        slack_is_away: false,
+        roster: &roster,
+        directory: &core.directory,
+    };
     let decided = match command {
         Command::Open(_) => decide_opening(IncidentId(2), &WorkspaceId::new("T1"), 43, command, &context),
         _ => decide(&incident, command, &context),
