@@ -270,10 +270,13 @@ impl Checker {
     }
 }
 
-/// Whether a page is still to go out or be answered.
-fn needed(incident: &Incident, page: PageId) -> bool {
-    let escalation = incident.pages.get(&page).and_then(|page| incident.escalations.get(&page.escalation));
-    incident.is_open() && escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted))
+/// Whether a page is still to go out or be answered: not if the same one was called again since.
+fn needed(incident: &Incident, id: PageId) -> bool {
+    let Some(page) = incident.pages.get(&id) else { return false };
+    let called_again = incident.pages_of(page.escalation).any(|other| other.id > id && other.to == page.to);
+    let escalation = incident.escalations.get(&page.escalation);
+    let unanswered = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+    incident.is_open() && unanswered && !called_again
 }
 
 fn reached_or_refused(incident: &Incident, page: PageId) -> bool {
