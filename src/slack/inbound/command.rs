@@ -21,7 +21,7 @@ pub struct SlashCommand {
     /// With the slash.
     pub command: String,
     /// As typed: `&amp;`, `&lt;`, `&gt;` are undone, channels and links are words; people and groups that were picked
-    /// are [`reference`]s.
+    /// are [references](mod@reference).
     pub text: String,
     pub response_url: Option<String>,
     pub trigger_id: Option<String>,
