@@ -83,7 +83,7 @@ async fn hit(rounds: u64, mut hit: impl AsyncFnMut(&Bot, Life) -> Life, what: &s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_replica_left_is_done_by_the_other_within_ten_seconds() {
-    let rounds = number("FIREBELL_KILLS").map_or(2, |kills| kills / 20);
+    let rounds = number("FIREBELL_KILLS").map_or(2, |kills| (kills / 20).max(1));
     let kill = async |bot: &Bot, mut life: Life| {
         life.kill();
         bot.start().await
@@ -93,7 +93,7 @@ async fn what_a_killed_replica_left_is_done_by_the_other_within_ten_seconds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_stopped_replica_left_is_done_by_the_other_within_ten_seconds() {
-    let rounds = number("FIREBELL_KILLS").map_or(1, |kills| kills / 50);
+    let rounds = number("FIREBELL_KILLS").map_or(1, |kills| (kills / 50).max(1));
     let freeze = async |_: &Bot, life: Life| {
         life.freeze();
         tokio::time::sleep(STANDSTILL).await;
@@ -106,7 +106,7 @@ async fn what_a_stopped_replica_left_is_done_by_the_other_within_ten_seconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rolling_restarts_send_nothing_twice() {
     let Some(mut house) = House::new().await else { return };
-    let restarts = number("FIREBELL_KILLS").map_or(4, |kills| kills / 10);
+    let restarts = number("FIREBELL_KILLS").map_or(4, |kills| (kills / 10).max(2));
     let mut lives = [Some(house.bots[0].start().await), Some(house.bots[1].start().await)];
     let ports = [house.slack.bot_port, house.bots[1].port()];
     for turn in 0..usize::try_from(restarts).unwrap() {
