@@ -32,7 +32,13 @@ pub struct Confirmed {
 
 impl People {
     pub fn new(slack: Slack, incidents_max: usize) -> Self {
-        Self { slack, said: AtomicU32::new(0), incidents_max, calls_left: incidents_max, confirmed: Confirmed::default() }
+        Self {
+            slack,
+            said: AtomicU32::new(0),
+            incidents_max,
+            calls_left: incidents_max,
+            confirmed: Confirmed::default(),
+        }
     }
 
     /// Works until the future is dropped.

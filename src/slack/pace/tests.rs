@@ -41,9 +41,8 @@ fn calls_that_wait_are_told_different_instants_and_go_out_then() {
     let mut pace = Pace::new();
     take_all(&mut pace, Method::ChatUpdate, Urgency::Ordinary, at_ms(0));
     // The last of those above was refused and has the first instant.
-    let told: Vec<_> = (0..5)
-        .map(|_| pace.take(Method::ChatUpdate, None, Urgency::Ordinary, at_ms(0)).expect_err("spent"))
-        .collect();
+    let told: Vec<_> =
+        (0..5).map(|_| pace.take(Method::ChatUpdate, None, Urgency::Ordinary, at_ms(0)).expect_err("spent")).collect();
     assert!(told.windows(2).all(|pair| pair[1] - pair[0] == Method::ChatUpdate.budget().interval()), "{told:?}");
     for at in told {
         assert_eq!(pace.take(Method::ChatUpdate, None, Urgency::Ordinary, at), Ok(()));
