@@ -3,7 +3,7 @@
 
 mod acquaintance;
 mod intake;
-mod timekeeping;
+pub(crate) mod timekeeping;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
