@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Answered, Inner, Job, Request, Settled, Target, Work};
+use crate::crash::{self, Point};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
 use crate::domain::effect::{Effect, Lane};
@@ -120,7 +121,14 @@ impl<'a> Desk<'a> {
             }
         }
         let Desk { tx, sheets, tally, .. } = desk;
+        let places = || batch.iter().zip(&replies).filter_map(|(job, reply)| places(job, reply));
+        for (before, _) in places() {
+            crash::at(before);
+        }
         tx.commit().await?;
+        for (_, after) in places() {
+            crash::at(after);
+        }
         let incidents = sheets.into_iter().map(|(id, sheet)| (id, Arc::new(sheet.incident))).collect();
         Ok(Done { replies, incidents, timers, outbox, tally })
     }
@@ -541,6 +549,8 @@ fn work_of(row: outbox::Claimed, incident: Arc<Incident>, lease_until: DateTime<
     }
 }
 
+const NOBODYS: IncidentId = IncidentId(0);
+
 /// The incident of an effect that belongs to none: it is stored nowhere and has no number.
 fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
     let event = Event::Opened {
@@ -555,7 +565,33 @@ fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
     };
     let occurrence = Occurrence { at: now, approx: false, actor: Actor::Firebell, source: None, event };
     let opened = Recorded { seq: 1, recorded_at: now, occurrence };
-    Incident::begin(IncidentId(0), workspace.clone(), &opened).expect("it begins with its opening")
+    Incident::begin(NOBODYS, workspace.clone(), &opened).expect("it begins with its opening")
+}
+
+/// The places before and after the commit of a job, as far as tests have the program die there.
+fn places(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
+    match (job, reply) {
+        (Job::Handle { request, .. }, _) => match (&request.actor, &request.command) {
+            (Actor::Person { .. }, _) => Some((Point::CommandDecided, Point::CommandKept)),
+            (Actor::Integration { .. }, _) => Some((Point::AlertDecided, Point::AlertKept)),
+            (_, Command::TimerDue(_)) => Some((Point::TimerDecided, Point::TimerKept)),
+            _ => None,
+        },
+        (Job::Claim { .. }, Reply::Works(works)) => {
+            let lane = works.iter().map(|work| &work.effect).find(|effect| !matches!(effect, Effect::Canary { .. }))?;
+            match lane.lane() {
+                Lane::Page => Some((Point::PageClaiming, Point::PageClaimed)),
+                _ => Some((Point::Claiming, Point::Claimed)),
+            }
+        }
+        (Job::Settle { settled: Settled::Done(Finished::Page { .. }), .. }, _) => {
+            Some((Point::PageRecording, Point::PageRecorded))
+        }
+        (Job::Settle { work, settled: Settled::Done(_), .. }, _) if work.2 != NOBODYS => {
+            Some((Point::Recording, Point::Recorded))
+        }
+        _ => None,
+    }
 }
 
 fn limit_of(limit: usize) -> u32 {

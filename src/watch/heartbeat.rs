@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::deadman::DeadMan;
 use super::{Trouble, Watch};
 use crate::clock::{instant_now, lock, real_sleep};
+use crate::crash::{self, Point};
 use crate::ids::random_id;
 use crate::metrics::{Pulse, unix_seconds};
 use crate::store::audit;
@@ -111,6 +112,7 @@ impl Heartbeat {
         let began = instant_now();
         let through = async {
             app.send_canary(nonce.clone()).await?;
+            crash::at(Point::SelfTestKept);
             loop {
                 let mut tx = app.db().read().await?;
                 if !audit::canary_waits(&mut tx, &nonce).await? {

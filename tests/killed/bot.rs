@@ -1,11 +1,12 @@
 //! The program, one life after the other on the same database.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use firebell::clock::Clock;
-use firebell::store::{Db, outbox, timers};
+use firebell::store::{Db, incidents, outbox, timers};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::slack::{BOT_TOKEN, SIGNING_SECRET, Slack};
@@ -40,6 +41,9 @@ wait = "10s"
 targets = ["U0FAY00001"]
 "##;
 
+/// Something must have moved within this time: the longest wait is that before a call is tried again.
+const STILL_MAX: Duration = Duration::from_mins(2);
+
 pub struct Bot {
     config: PathBuf,
     /// What all its lives complained about.
@@ -47,6 +51,7 @@ pub struct Bot {
     api_url: String,
     port: u16,
     pub database: String,
+    program: PathBuf,
 }
 
 /// The process, until it is killed or dropped.
@@ -62,12 +67,48 @@ impl Bot {
     pub fn new(folder: &Path, slack: &Slack, database: String, port: u16) -> Self {
         let config = folder.join(format!("firebell-{port}.toml"));
         std::fs::write(&config, format!("{CONFIG}\n[server]\nbind = \"127.0.0.1:{port}\"\n")).unwrap();
-        Self { config, log: folder.join(format!("log-{port}")), api_url: slack.api_url.clone(), port, database }
+        Self {
+            config,
+            log: folder.join(format!("log-{port}")),
+            api_url: slack.api_url.clone(),
+            port,
+            database,
+            program: binary(),
+        }
+    }
+
+    /// The same program as it was built with the tests, whatever else is to be tested.
+    pub fn built_here(self) -> Self {
+        Self { program: PathBuf::from(env!("CARGO_BIN_EXE_firebell")), ..self }
+    }
+
+    /// The same program, with more in its configuration.
+    pub fn with(self, more: &str) -> Self {
+        let config = std::fs::read_to_string(&self.config).unwrap();
+        std::fs::write(&self.config, format!("{config}{more}")).unwrap();
+        self
     }
 
     /// Starts it and waits for its first answer.
     pub async fn start(&self) -> Life {
-        let child = Command::new(binary())
+        let mut life = self.spawn(&[]);
+        tokio::select! {
+            () = life.dead() => panic!("the program ended at its start:\n{}", self.log()),
+            () = self.answers() => {}
+        }
+        life
+    }
+
+    /// Starts it, with more in its environment, and waits for nothing.
+    pub fn spawn(&self, environment: &[(&str, &str)]) -> Life {
+        let mut command = self.command(&self.program);
+        Life(command.envs(environment.iter().copied()).spawn().unwrap())
+    }
+
+    /// How it is started, by this name or by a program that starts it.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
             .args(["serve", "--config", &self.config.display().to_string()])
             .env_clear()
             .env("SLACK_BOT_TOKEN", BOT_TOKEN)
@@ -76,37 +117,45 @@ impl Bot {
             .env("DATABASE_URL", &self.database)
             .env("FIREBELL_LOG", "error")
             .stdout(Stdio::null())
-            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut life = Life(child);
+            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap());
+        command
+    }
+
+    /// Waits for its first answer.
+    pub async fn answers(&self) {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let healthz = format!("http://127.0.0.1:{}/healthz", self.port);
         let begun = Instant::now();
         while !http.get(&healthz).send().await.is_ok_and(|answer| answer.status().is_success()) {
-            if let Some(ended) = life.0.try_wait().unwrap() {
-                panic!("the program ended at its start, {ended}:\n{}", std::fs::read_to_string(&self.log).unwrap());
-            }
-            assert!(begun.elapsed() < Duration::from_mins(1), "the program does not answer");
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            assert!(begun.elapsed() < Duration::from_mins(1), "the program does not answer:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        life
     }
 
-    /// Waits until nothing is due, waiting or under way.
-    pub async fn come_to_rest(&self, max: Duration) {
+    /// What all its lives complained about.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until nothing is due, waiting or under way; fails when nothing moves any more.
+    pub async fn come_to_rest(&self) {
         let db = self.db().await;
-        let begun = Instant::now();
+        let (mut last, mut moved) = (String::new(), Instant::now());
         loop {
             let mut tx = db.read().await.unwrap();
             let timers = timers::count(&mut tx).await.unwrap();
-            let waiting: u64 =
-                outbox::depth(&mut tx).await.unwrap().values().map(|depth| depth.pending + depth.sending).sum();
+            let incidents = incidents::all_ids(&mut tx).await.unwrap();
+            let waiting = outbox::pending_of(&mut tx, &incidents).await.unwrap();
+            let sending: u64 = outbox::depth(&mut tx).await.unwrap().values().map(|depth| depth.sending).sum();
             drop(tx);
-            if timers == 0 && waiting == 0 {
+            if timers == 0 && waiting.is_empty() && sending == 0 {
                 return db.close().await;
             }
-            assert!(begun.elapsed() < max, "{timers} timers and {waiting} effects still wait after {max:?}");
+            let now = format!("{timers} timers, {sending} under way, waiting: {waiting:?}");
+            if now != last {
+                (last, moved) = (now, Instant::now());
+            }
+            assert!(moved.elapsed() < STILL_MAX, "nothing moved for {STILL_MAX:?}: {last}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -132,6 +181,23 @@ impl Life {
     pub fn end(mut self) {
         self.signal(Signal::TERM);
         self.0.wait().unwrap();
+    }
+
+    /// Waits until it has ended, by itself or not.
+    pub async fn dead(&mut self) {
+        while self.0.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether SIGKILL ended it.
+    pub fn was_killed(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some_and(|ended| ended.signal() == Some(Signal::KILL.as_raw()))
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
     }
 
     /// SIGSTOP: it is still there and does nothing.

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::slack::Slack;
+use crate::slack::{Slack, text_of};
 
 const ANA: &str = "U0ANA00001";
 const GENERAL: &str = "C0SHOPOPS1";
@@ -14,8 +14,10 @@ const GENERAL: &str = "C0SHOPOPS1";
 pub struct People {
     slack: Slack,
     said: AtomicU32,
-    /// Incidents that are opened at most: Slack takes one message a second in one conversation.
+    /// Incidents that are opened at most, and calls that are asked for: all that they cause has to pass Slack's limits
+    /// before the end.
     incidents_max: usize,
+    calls_left: usize,
     pub confirmed: Confirmed,
 }
 
@@ -30,7 +32,13 @@ pub struct Confirmed {
 
 impl People {
     pub fn new(slack: Slack, incidents_max: usize) -> Self {
-        Self { slack, said: AtomicU32::new(0), incidents_max, confirmed: Confirmed::default() }
+        Self {
+            slack,
+            said: AtomicU32::new(0),
+            incidents_max,
+            calls_left: incidents_max,
+            confirmed: Confirmed::default(),
+        }
     }
 
     /// Works until the future is dropped.
@@ -40,7 +48,8 @@ impl People {
                 (_, None) => self.open(dice).await,
                 (0..=2, Some(_)) if self.confirmed.opened.len() < self.incidents_max => self.open(dice).await,
                 (0..=6, Some(number)) => self.note(number).await,
-                (7..=8, Some(number)) => {
+                (7..=8, Some(number)) if self.calls_left > 0 => {
+                    self.calls_left -= 1;
                     self.types(&format!("/escalate INC-{number} db-team")).await;
                 }
                 (_, Some(number)) => {
@@ -82,19 +91,9 @@ impl People {
     }
 
     /// The text of the answer; empty if there was none.
-    async fn types(&self, text: &str) -> String {
+    pub async fn types(&self, text: &str) -> String {
         let done = self.slack.act(ANA, json!({ "do": "command", "channel": GENERAL, "text": text })).await;
         if done["error_code"].is_string() { String::new() } else { text_of(&done) }
-    }
-}
-
-/// Every text in an answer.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("{text}\n"),
-        Value::Array(list) => list.iter().map(text_of).collect(),
-        Value::Object(fields) => fields.values().map(text_of).collect(),
-        _ => String::new(),
     }
 }
 

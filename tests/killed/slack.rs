@@ -126,3 +126,13 @@ impl Slack {
         }
     }
 }
+
+/// Every text in an answer.
+pub fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text}\n"),
+        Value::Array(list) => list.iter().map(text_of).collect(),
+        Value::Object(fields) => fields.values().map(text_of).collect(),
+        _ => String::new(),
+    }
+}
