@@ -97,7 +97,7 @@ impl People {
     }
 }
 
-fn number_in(answer: &str) -> Option<i64> {
+pub fn number_in(answer: &str) -> Option<i64> {
     let rest = answer.split("INC-").nth(1)?;
     rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
 }
