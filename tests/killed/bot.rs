@@ -1,5 +1,6 @@
 //! The program, one life after the other on the same database.
 
+use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -101,14 +102,19 @@ impl Bot {
 
     /// Starts it, with more in its environment, and waits for nothing.
     pub fn spawn(&self, environment: &[(&str, &str)]) -> Life {
-        let mut command = self.command(&self.program);
-        Life(command.envs(environment.iter().copied()).spawn().unwrap())
+        Life(self.command(&[]).envs(environment.iter().copied()).spawn().unwrap())
     }
 
-    /// How it is started, by this name or by a program that starts it.
-    pub fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+    /// Has another program start it, and waits for nothing.
+    pub fn spawn_under(&self, program: &[&str]) -> Life {
+        Life(self.command(program).spawn().unwrap())
+    }
+
+    fn command(&self, under: &[&str]) -> Command {
+        let mut words = under.iter().map(OsStr::new).chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().expect("there is the program at least"));
         command
+            .args(words)
             .args(["serve", "--config", &self.config.display().to_string()])
             .env_clear()
             .env("SLACK_BOT_TOKEN", BOT_TOKEN)
@@ -188,6 +194,10 @@ impl Life {
         while self.0.try_wait().unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 
     /// Whether SIGKILL ended it.

@@ -16,7 +16,7 @@ use crate::bot::{Bot, Life};
 use crate::judge;
 use crate::people::People;
 use crate::postgres;
-use crate::slack::Slack;
+use crate::slack::{Slack, sha256};
 
 /// Stories that are told at once: they wait for leases and for Slack's limits most of the time.
 const AT_ONCE: usize = 12;
@@ -277,11 +277,6 @@ async fn die_at(point: Point, database: String) -> Result<(), String> {
 /// It can be told to stop as well.
 async fn end(life: Life) {
     tokio::task::spawn_blocking(|| life.end()).await.unwrap();
-}
-
-fn sha256(text: &str) -> String {
-    use sha2::Digest as _;
-    hex::encode(sha2::Sha256::digest(text))
 }
 
 /// All places, some at once; those in which something was wrong are told together.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -13,39 +13,13 @@ use crate::cluster::{Cluster, Way};
 use crate::judge;
 use crate::people::{People, number_in};
 use crate::slack::{Line, Slack};
+use crate::wait::{STEP_MAX, is_ready, now, page, until};
 
 /// What was promised is done so soon after the database is back, seconds.
 const CAUGHT_UP_S: f64 = 10.0;
-/// Anything else that is waited for.
-const STEP_MAX: Duration = Duration::from_mins(3);
 /// Commits whose answer is lost, one after the other, from the opening of an incident on.
 const COMMITS: u32 = 12;
 const ELI: &str = "U0ELI00001";
-
-/// Waits until it is so.
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !so().await {
-        assert!(begun.elapsed() < STEP_MAX, "not within {STEP_MAX:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-async fn is_ready(bot: &Bot) -> bool {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let asked = http.get(format!("http://127.0.0.1:{}/readyz", bot.port())).send().await;
-    asked.is_ok_and(|answer| answer.status().is_success())
-}
-
-/// When this page came, seconds since 1970.
-async fn page(slack: &Slack, number: i64, page: u32) -> Option<f64> {
-    let ending = format!("/{number}/page:{page}");
-    judge::arrivals(slack).await.into_iter().find(|(mark, _)| mark.ends_with(&ending)).map(|(_, times)| times[0])
-}
-
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
 
 /// What a dead man's switch hears: that all is well, and that it is not.
 struct Switch {

@@ -13,12 +13,15 @@ mod bot;
 mod cluster;
 mod crash_points;
 mod database_away;
+mod environment;
 mod judge;
 mod people;
 #[path = "../it/support/postgres.rs"]
 mod postgres;
 mod replicas;
 mod slack;
+mod wait;
+mod watched;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::bot::binary;
 
@@ -188,4 +188,9 @@ pub fn text_of(value: &Value) -> String {
         Value::Object(fields) => fields.values().map(text_of).collect(),
         _ => String::new(),
     }
+}
+
+/// As an integration's key is configured.
+pub fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
 }
