@@ -18,20 +18,49 @@ use crate::domain::{Context, Decided, decide, decide_opening, react, still_wante
 use crate::ids::{IncidentId, IntegrationKey, WorkspaceId};
 use crate::metrics::Tally;
 use crate::planted::{self, Bug};
-use crate::store::{self, Tx, alerts, captures, chain, counters, history, inbox, incidents, outbox, timers};
+use crate::store::{self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, timers};
 
 /// How long a claimed effect belongs to who claimed it; longer than any call's time-out.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(8);
 
+/// Events and deliveries that go to SQLite together with everything else, at most.
+const FEW: usize = 2;
+
 /// An incident that this transaction has in hand.
 struct Sheet {
-    incident: Incident,
+    incident: Arc<Incident>,
+    /// As it was read; `None` if this transaction opens it.
+    read: Option<Arc<Incident>>,
     /// The hash of its last event.
     head: String,
-    timers: Vec<(Timer, DateTime<Utc>)>,
-    changed: bool,
     /// Its timers are written again even if they look the same: one of them has just fired.
     timers_stale: bool,
+}
+
+impl Sheet {
+    fn has_changed(&self) -> bool {
+        self.read.as_ref().is_none_or(|read| !Arc::ptr_eq(read, &self.incident))
+    }
+
+    fn row(&self, now: DateTime<Utc>) -> incidents::Row<'_> {
+        let places = |incident: &Incident| (incident.is_open(), incident.channel_id().cloned());
+        incidents::Row {
+            incident: &self.incident,
+            head: &self.head,
+            updated_at: now,
+            keeps_its_places: self.read.as_ref().is_some_and(|read| places(read) == places(&self.incident)),
+        }
+    }
+
+    /// Its timers, if they are not stored like this.
+    fn timers_to_write(&self) -> Option<Vec<(Timer, DateTime<Utc>)>> {
+        if !self.timers_stale && !self.has_changed() {
+            return None;
+        }
+        let timers = self.incident.timers();
+        let stored = self.read.as_ref().map_or_else(Vec::new, |read| read.timers());
+        (self.timers_stale || timers != stored).then_some(timers)
+    }
 }
 
 pub(super) struct Desk<'a> {
@@ -66,15 +95,13 @@ enum AlertChange {
 /// What each job of a committed batch is told.
 pub(super) struct Done {
     replies: Vec<Reply>,
-    /// The incidents that the batch had in hand, as they are now.
-    incidents: HashMap<IncidentId, Arc<Incident>>,
     timers: bool,
     outbox: bool,
     tally: Tally,
 }
 
 enum Reply {
-    Answer(Answer),
+    Answer(Answered),
     Works(Vec<Work>),
     Settled(bool),
     Sent,
@@ -82,7 +109,7 @@ enum Reply {
 
 impl<'a> Desk<'a> {
     /// Does the whole batch in one transaction and commits it.
-    pub(super) async fn work(inner: &'a Inner, batch: &[Job]) -> Result<Done, store::Error> {
+    pub(super) async fn work(inner: &'a Inner, batch: &mut [Job]) -> Result<Done, store::Error> {
         let mut desk = Desk {
             inner,
             roster: inner.roster(),
@@ -102,9 +129,11 @@ impl<'a> Desk<'a> {
         };
         desk.gather(batch).await?;
         let mut replies = Vec::with_capacity(batch.len());
-        for job in batch {
+        for job in &*batch {
             replies.push(match job {
-                Job::Handle { request, .. } => Reply::Answer(desk.handle(request).await?),
+                Job::Handle { request, .. } => {
+                    Reply::Answer(Answered { answer: desk.handle(request).await?, after: None })
+                }
                 Job::Settle { work, settled, .. } => {
                     let (id, attempt, incident) = **work;
                     Reply::Settled(desk.settle(id, attempt, incident, settled).await?)
@@ -121,16 +150,22 @@ impl<'a> Desk<'a> {
             }
         }
         let Desk { tx, sheets, tally, .. } = desk;
-        let places = || batch.iter().zip(&replies).filter_map(|(job, reply)| places(job, reply));
-        for (before, _) in places() {
+        for reply in &mut replies {
+            if let Reply::Answer(answered) = reply {
+                let sheet = answered.incident.and_then(|id| sheets.get(&id));
+                answered.after = sheet.map(|sheet| Arc::clone(&sheet.incident));
+            }
+        }
+        for (before, _) in places(batch, &replies) {
             crash::at(before);
         }
-        tx.commit().await?;
-        for (_, after) in places() {
+        // While the disk is at work, the answers are put into words.
+        let (committed, ()) = tokio::join!(tx.commit(), async { announce(batch, &replies) });
+        committed?;
+        for (_, after) in places(batch, &replies) {
             crash::at(after);
         }
-        let incidents = sheets.into_iter().map(|(id, sheet)| (id, Arc::new(sheet.incident))).collect();
-        Ok(Done { replies, incidents, timers, outbox, tally })
+        Ok(Done { replies, timers, outbox, tally })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -155,26 +190,16 @@ impl<'a> Desk<'a> {
                 }
             }
         }
-        if !keys.is_empty() {
-            let workspace = &self.inner.workspace;
-            let keys: Vec<(WorkspaceId, String)> = keys.into_iter().map(|key| (workspace.clone(), key)).collect();
-            let answered = inbox::answers(&mut self.tx, &keys).await?;
-            self.answered = answered.into_iter().map(|((_, key), answer)| (key, answer)).collect();
-        }
         if !alerts.is_empty() {
             self.alerting = alerts::find_open(&mut self.tx, &self.inner.workspace, &alerts).await?;
             ids.extend(self.alerting.values().copied());
         }
-        self.lock(ids).await
-    }
-
-    async fn lock(&mut self, mut ids: Vec<IncidentId>) -> Result<(), store::Error> {
         ids.sort_unstable();
         ids.dedup();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        for (id, stored) in incidents::lock_each(&mut self.tx, &ids).await? {
+        let keys: Vec<_> = keys.into_iter().map(|key| (self.inner.workspace.clone(), key)).collect();
+        let (answered, locked) = batch::read(&mut self.tx, &keys, &ids).await?;
+        self.answered = answered.into_iter().map(|((_, key), answer)| (key, answer)).collect();
+        for (id, stored) in locked {
             let stored = match stored {
                 Ok(stored) => stored,
                 Err(error) => {
@@ -182,10 +207,11 @@ impl<'a> Desk<'a> {
                     continue;
                 }
             };
-            let timers = stored.incident.timers();
-            let sheet =
-                Sheet { incident: stored.incident, head: stored.head, timers, changed: false, timers_stale: false };
-            self.sheets.insert(sheet.incident.id, sheet);
+            let incident = Arc::new(stored.incident);
+            self.sheets.insert(
+                id,
+                Sheet { read: Some(Arc::clone(&incident)), incident, head: stored.head, timers_stale: false },
+            );
         }
         Ok(())
     }
@@ -292,10 +318,9 @@ impl<'a> Desk<'a> {
         };
         let said = decided.said.clone();
         let sheet = Sheet {
-            incident: decided.after.clone(),
+            incident: Arc::new(decided.after.clone()),
+            read: None,
             head: chain::GENESIS.to_owned(),
-            timers: Vec::new(),
-            changed: true,
             timers_stale: false,
         };
         self.sheets.insert(id, sheet);
@@ -318,8 +343,7 @@ impl<'a> Desk<'a> {
         }
         let sheet = self.sheets.get_mut(&id).expect("the caller has it in hand");
         sheet.head = history::link_all(&sheet.head, &self.inner.workspace, id, &events, &mut self.events);
-        sheet.incident = after;
-        sheet.changed = true;
+        sheet.incident = Arc::new(after);
     }
 
     fn queue(&mut self, incident: &Incident, effect: Effect) {
@@ -436,30 +460,27 @@ impl<'a> Desk<'a> {
 
     /// Writes everything; says whether timers and outbox have changed.
     async fn write(&mut self) -> Result<(bool, bool), store::Error> {
-        let changed: Vec<incidents::Row<'_>> = self
-            .sheets
-            .values()
-            .filter(|sheet| sheet.changed)
-            .map(|sheet| incidents::Row { incident: &sheet.incident, head: &sheet.head, updated_at: self.now })
-            .collect();
+        let changed: Vec<incidents::Row<'_>> =
+            self.sheets.values().filter(|sheet| sheet.has_changed()).map(|sheet| sheet.row(self.now)).collect();
         let timers: Vec<timers::TimerSet> = self
             .sheets
             .values()
-            .filter(|sheet| sheet.changed || sheet.timers_stale)
-            .map(|sheet| (sheet, sheet.incident.timers()))
-            .filter(|(sheet, timers)| sheet.timers_stale || *timers != sheet.timers)
-            .map(|(sheet, timers)| timers::TimerSet {
-                workspace: self.inner.workspace.clone(),
-                incident: sheet.incident.id,
-                timers,
-            })
+            .filter_map(|sheet| Some((sheet.incident.id, sheet.timers_to_write()?)))
+            .map(|(incident, timers)| timers::TimerSet { workspace: self.inner.workspace.clone(), incident, timers })
             .collect();
+        // In one order, or two replicas with the same deliveries wait for each other.
+        self.seen.sort_by(|a, b| a.key.cmp(&b.key));
         let tx = &mut self.tx;
+        if self.events.len() <= FEW && self.seen.len() <= FEW {
+            tx.hold_inserts();
+        }
         incidents::save(tx, &changed).await?;
         history::append(tx, &self.events).await?;
+        captures::record(tx, &self.captures).await?;
+        inbox::remember(tx, &self.seen).await?;
+        tx.send_held().await?;
         timers::replace(tx, &timers).await?;
         outbox::enqueue(tx, &self.effects).await?;
-        captures::record(tx, &self.captures).await?;
         for change in &self.alerts {
             match change {
                 AlertChange::Fired(fired) => {
@@ -473,9 +494,6 @@ impl<'a> Desk<'a> {
                 }
             }
         }
-        // In one order, or two replicas with the same deliveries wait for each other.
-        self.seen.sort_by(|a, b| a.key.cmp(&b.key));
-        inbox::remember(tx, &self.seen).await?;
         Ok((!timers.is_empty(), !self.effects.is_empty()))
     }
 
@@ -486,7 +504,6 @@ impl<'a> Desk<'a> {
         let lease_until = self.now + self.inner.clock.stretched(lease);
         let claimed =
             outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
-        let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
             self.tally.takeovers += u64::from(row.lapsed);
@@ -502,8 +519,7 @@ impl<'a> Desk<'a> {
                 unwanted.push((row.id, row.attempt));
                 continue;
             };
-            let incident = shared.entry(sheet.incident.id).or_insert_with(|| Arc::new(sheet.incident.clone())).clone();
-            works.push(work_of(row, incident, lease_until));
+            works.push(work_of(row, Arc::clone(&sheet.incident), lease_until));
         }
         outbox::finish(&mut self.tx, &unwanted).await?;
         Ok(works)
@@ -520,18 +536,26 @@ impl Done {
         if self.outbox {
             inner.outbox.send_replace(());
         }
-        let incidents = self.incidents;
         for (job, reply) in batch.into_iter().zip(self.replies) {
             match (job, reply) {
-                (Job::Handle { reply, .. }, Reply::Answer(answer)) => {
-                    let after = answer.incident.and_then(|id| incidents.get(&id)).cloned();
-                    drop(reply.send(Ok(Answered { answer, after })));
-                }
+                (Job::Handle { reply, .. }, Reply::Answer(answered)) => drop(reply.send(Ok(answered))),
                 (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
                 (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
                 (Job::Canary { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
                 _ => unreachable!("work() makes each reply for its own job"),
             }
+        }
+    }
+}
+
+/// Shows the answers to those who want to put them into words before they are safe.
+fn announce(batch: &mut [Job], replies: &[Reply]) {
+    for (job, reply) in batch.iter_mut().zip(replies) {
+        if let (Job::Handle { decided, .. }, Reply::Answer(answered)) = (job, reply)
+            && let Some(decided) = decided.take()
+        {
+            // Who no longer waits needs no words.
+            let _ = decided.send(answered.clone());
         }
     }
 }
@@ -568,8 +592,12 @@ fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
     Incident::begin(NOBODYS, workspace.clone(), &opened).expect("it begins with its opening")
 }
 
-/// The places before and after the commit of a job, as far as tests have the program die there.
-fn places(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
+/// The places before and after a batch's commit in which tests have the program die.
+fn places(batch: &[Job], replies: &[Reply]) -> impl Iterator<Item = (Point, Point)> {
+    batch.iter().zip(replies).filter_map(|(job, reply)| places_of(job, reply))
+}
+
+fn places_of(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
     match (job, reply) {
         (Job::Handle { request, .. }, _) => match (&request.actor, &request.command) {
             (Actor::Person { .. }, _) => Some((Point::CommandDecided, Point::CommandKept)),

@@ -5,7 +5,8 @@
 //! takes another one if this must wait. One budget holds for one workspace in one process; what replicas spend together
 //! is corrected by Slack's own "too often", which pauses the method for exactly as long as Slack says.
 //!
-//! Each bucket is kept as one instant, the moment at which it will be full again.
+//! Each bucket is kept as one instant, the moment at which it will be full again. Ordinary calls that must wait are told
+//! different instants, one for each call that will be earned, so that a crowd of them does not come back as one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,6 +18,11 @@ use crate::ids::ChannelId;
 
 /// Channels remembered at most; those that have long been quiet are forgotten first.
 const CHANNELS_MAX: usize = 4096;
+
+/// The furthest instant told to a call that waits, counted from when the next one may go out. In a greater crowd several
+/// come back together, and the best of them goes first: what has just become urgent is behind the others no longer than
+/// this.
+const TOLD_MAX: TimeDelta = TimeDelta::seconds(15);
 
 /// Whether a call may use the share that is kept back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub struct Pace {
 struct Bucket {
     full_at: DateTime<Utc>,
     pause: Option<Pause>,
+    /// The last instant told to an ordinary call that waits.
+    told: DateTime<Utc>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +76,7 @@ impl Pace {
         by_method.max(by_channel)
     }
 
-    /// Spends one call, or says when it may be made and spends nothing.
+    /// Spends one call, or says when to ask again and spends nothing.
     pub fn take(
         &mut self,
         method: Method,
@@ -76,14 +84,34 @@ impl Pace {
         urgency: Urgency,
         now: DateTime<Utc>,
     ) -> Result<(), DateTime<Utc>> {
+        let channel = channel.filter(|_| method.is_post());
         if let Some(at) = self.ready_at(method, channel, urgency, now) {
-            return Err(at);
+            return Err(match urgency {
+                Urgency::Page => at,
+                Urgency::Ordinary => self.tell(method, channel, at, now),
+            });
         }
         self.methods.entry(method).or_insert_with(|| Bucket::full(now)).spend(method.budget(), now);
-        if let Some(channel) = channel.filter(|_| method.is_post()) {
+        if let Some(channel) = channel {
             self.channel(channel, now).spend(CHANNEL, now);
         }
         Ok(())
+    }
+
+    /// Which of the calls that will be earned from `at` on this one may count on.
+    fn tell(
+        &mut self,
+        method: Method,
+        channel: Option<&ChannelId>,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        if let Some(bucket) = channel.and_then(|channel| self.channels.get_mut(channel))
+            && bucket.ready_at(CHANNEL, Urgency::Ordinary, now) == Some(at)
+        {
+            return bucket.tell(CHANNEL, at);
+        }
+        self.methods.get_mut(&method).map_or(at, |bucket| bucket.tell(method.budget(), at))
     }
 
     /// Takes Slack's "too often" into account: nothing of the kind goes out for `after`, not even a page. A short pause
@@ -110,7 +138,7 @@ impl Pace {
 
 impl Bucket {
     fn full(now: DateTime<Utc>) -> Self {
-        Self { full_at: now, pause: None }
+        Self { full_at: now, pause: None, told: DateTime::<Utc>::MIN_UTC }
     }
 
     /// Ends a pause that is over, and corrects what a clock that was set back would make longer than it can be.
@@ -140,6 +168,12 @@ impl Bucket {
 
     fn spend(&mut self, budget: Budget, now: DateTime<Utc>) {
         self.full_at = self.full_at.max(now) + budget.interval();
+    }
+
+    fn tell(&mut self, budget: Budget, at: DateTime<Utc>) -> DateTime<Utc> {
+        let next = self.told + budget.interval();
+        self.told = if (at..=at + TOLD_MAX).contains(&next) { next } else { at };
+        self.told
     }
 
     fn pause(&mut self, budget: Budget, span: TimeDelta, now: DateTime<Utc>) {

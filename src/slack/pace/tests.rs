@@ -37,6 +37,44 @@ fn a_call_may_go_out_exactly_when_it_was_promised() {
 }
 
 #[test]
+fn calls_that_wait_are_told_different_instants_and_go_out_then() {
+    let mut pace = Pace::new();
+    take_all(&mut pace, Method::ChatUpdate, Urgency::Ordinary, at_ms(0));
+    // The last of those above was refused and has the first instant.
+    let told: Vec<_> =
+        (0..5).map(|_| pace.take(Method::ChatUpdate, None, Urgency::Ordinary, at_ms(0)).expect_err("spent")).collect();
+    assert!(told.windows(2).all(|pair| pair[1] - pair[0] == Method::ChatUpdate.budget().interval()), "{told:?}");
+    for at in told {
+        assert_eq!(pace.take(Method::ChatUpdate, None, Urgency::Ordinary, at), Ok(()));
+    }
+}
+
+#[test]
+fn in_a_crowd_nobody_is_told_an_instant_far_away() {
+    let mut pace = Pace::new();
+    take_all(&mut pace, Method::ChatUpdate, Urgency::Ordinary, at_ms(0));
+    let first = pace.ready_at(Method::ChatUpdate, None, Urgency::Ordinary, at_ms(0)).expect("spent");
+    let told: Vec<_> = (0..300)
+        .map(|_| pace.take(Method::ChatUpdate, None, Urgency::Ordinary, at_ms(0)).expect_err("spent"))
+        .collect();
+    assert!(told.iter().all(|at| (first..=first + TOLD_MAX).contains(at)));
+    let most = told.iter().map(|at| told.iter().filter(|other| *other == at).count()).max();
+    assert!(most <= Some(300 / 9 + 1), "{most:?} come back at once");
+}
+
+#[test]
+fn posts_that_wait_for_a_channel_are_told_different_instants() {
+    let mut pace = Pace::new();
+    let busy = channel("C1");
+    let mut refused = || loop {
+        if let Err(at) = pace.take(Method::ChatPostMessage, Some(&busy), Urgency::Ordinary, at_ms(0)) {
+            return at;
+        }
+    };
+    assert_eq!(refused() + CHANNEL.interval(), refused());
+}
+
+#[test]
 fn methods_do_not_wait_for_each_other_and_channels_neither() {
     let mut pace = Pace::new();
     take_all(&mut pace, Method::ConversationsCreate, Urgency::Page, at_ms(0));
