@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::Format;
+use crate::crash::{self, Point};
 use crate::domain::postmortem::{Postmortem, json, markdown};
 use crate::web::document;
 
@@ -186,7 +187,10 @@ fn replace(path: &Path, text: &str) -> Result<bool, Error> {
         let mut file = File::create(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        crash::at(Point::ExportWritten);
+        fs::rename(&temporary, path)?;
+        crash::at(Point::ExportReplaced);
+        Ok(())
     };
     write().map_err(|error| {
         // The temporary file is of no use to anybody; that it cannot be removed either changes nothing.

@@ -6,7 +6,8 @@
 //! `export` writes documents as files. `program` puts all of this together from a `config`; `cli` runs it. `sandbox` is a
 //! Slack workspace of our own: the `demo` plays on it by the wall clock, and `stage` under a clock that somebody moves, for
 //! `replay` and tests. `metrics` and `watch` are what it knows of its own health. `doctor` and `manifest` help to connect
-//! a real workspace. `simulation` exists in tests alone, and finds what is `planted`. docs/ARCHITECTURE.md is the long
+//! a real workspace. `simulation` exists in tests alone, and finds what is `planted`; `crash` names the places
+//! in which tests have the program die. docs/ARCHITECTURE.md is the long
 //! version.
 
 pub mod alerts;
@@ -14,6 +15,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod demo;
 pub mod doctor;
 pub mod domain;

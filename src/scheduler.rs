@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 
 use crate::app::{App, Error, Request, Target};
 use crate::clock::{instant_now, real_sleep};
+use crate::crash::{self, Point};
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
 use crate::metrics::unix_seconds;
@@ -62,6 +63,7 @@ async fn fire(app: &App) -> Result<Option<DateTime<Utc>>, Error> {
             return Ok(timers::next_due(&mut tx).await?);
         }
         drop(tx);
+        crash::at(Point::TimersRead);
         let fired = due.into_iter().map(|due| {
             app.handle(Request {
                 key: None,

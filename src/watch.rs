@@ -17,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::{self, App};
 use crate::clock::{lock, real_sleep};
+use crate::crash::{self, Point};
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::incident::Incident;
 use crate::domain::still_wanted;
@@ -216,6 +217,7 @@ impl Watch {
         let app = self.app();
         let watched = async {
             app.send_test(test.clone()).await?;
+            crash::at(Point::SelfTestKept);
             loop {
                 let mut tx = app.db().read().await?;
                 match overdue::passage(&mut tx, test).await? {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Answered, Inner, Job, Request, Settled, Target, Work};
+use crate::crash::{self, Point};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
 use crate::domain::effect::{Effect, Lane};
@@ -155,9 +156,15 @@ impl<'a> Desk<'a> {
                 answered.after = sheet.map(|sheet| Arc::clone(&sheet.incident));
             }
         }
+        for (before, _) in places(batch, &replies) {
+            crash::at(before);
+        }
         // While the disk is at work, the answers are put into words.
         let (committed, ()) = tokio::join!(tx.commit(), async { announce(batch, &replies) });
         committed?;
+        for (_, after) in places(batch, &replies) {
+            crash::at(after);
+        }
         Ok(Done { replies, timers, outbox, tally })
     }
 
@@ -566,6 +573,8 @@ fn work_of(row: outbox::Claimed, incident: Arc<Incident>, lease_until: DateTime<
     }
 }
 
+const NOBODYS: IncidentId = IncidentId(0);
+
 /// The incident of an effect that belongs to none: it is stored nowhere and has no number.
 fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
     let event = Event::Opened {
@@ -580,7 +589,37 @@ fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
     };
     let occurrence = Occurrence { at: now, approx: false, actor: Actor::Firebell, source: None, event };
     let opened = Recorded { seq: 1, recorded_at: now, occurrence };
-    Incident::begin(IncidentId(0), workspace.clone(), &opened).expect("it begins with its opening")
+    Incident::begin(NOBODYS, workspace.clone(), &opened).expect("it begins with its opening")
+}
+
+/// The places before and after a batch's commit in which tests have the program die.
+fn places(batch: &[Job], replies: &[Reply]) -> impl Iterator<Item = (Point, Point)> {
+    batch.iter().zip(replies).filter_map(|(job, reply)| places_of(job, reply))
+}
+
+fn places_of(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
+    match (job, reply) {
+        (Job::Handle { request, .. }, _) => match (&request.actor, &request.command) {
+            (Actor::Person { .. }, _) => Some((Point::CommandDecided, Point::CommandKept)),
+            (Actor::Integration { .. }, _) => Some((Point::AlertDecided, Point::AlertKept)),
+            (_, Command::TimerDue(_)) => Some((Point::TimerDecided, Point::TimerKept)),
+            _ => None,
+        },
+        (Job::Claim { .. }, Reply::Works(works)) => {
+            let lane = works.iter().map(|work| &work.effect).find(|effect| !matches!(effect, Effect::Canary { .. }))?;
+            match lane.lane() {
+                Lane::Page => Some((Point::PageClaiming, Point::PageClaimed)),
+                _ => Some((Point::Claiming, Point::Claimed)),
+            }
+        }
+        (Job::Settle { settled: Settled::Done(Finished::Page { .. }), .. }, _) => {
+            Some((Point::PageRecording, Point::PageRecorded))
+        }
+        (Job::Settle { work, settled: Settled::Done(_), .. }, _) if work.2 != NOBODYS => {
+            Some((Point::Recording, Point::Recorded))
+        }
+        _ => None,
+    }
 }
 
 fn limit_of(limit: usize) -> u32 {

@@ -10,6 +10,7 @@ use crate::cli::{self, Outcome};
 use crate::clock::Clock;
 use crate::config::secrets::environment;
 use crate::config::{Config, DEFAULT_PATH, Mode};
+use crate::crash::{self, Point};
 use crate::program::{self, Parts, Program};
 use crate::slack::{API_URL, SlackConfig};
 
@@ -76,7 +77,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     let stopped = async {
         told.await;
         tracing::info!("told to stop; finishing what is under way");
+        crash::at(Point::StopTold);
         worker.stop().await;
+        crash::at(Point::Stopped);
     };
     tokio::select! {
         ended = program.run(listener) => ended?,
@@ -86,6 +89,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
     if tokio::time::timeout(CLOSE_WITHIN, db.close()).await.is_err() {
         tracing::info!("the database was still in use when the program ended; nothing is lost");
     }
+    crash::at(Point::DatabaseClosed);
     Ok(Outcome::Done)
 }
 

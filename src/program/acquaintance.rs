@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crash::{self, Point};
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, WorkspaceId};
 use crate::slack::{Class, Slack};
@@ -59,6 +60,7 @@ pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock)
     let (directory, channels) = match fetch(slack).await {
         Ok((directory, channels)) => {
             remember(db, &workspace, &directory, &channels, clock).await?;
+            crash::at(Point::Acquainted);
             (directory, channels)
         }
         Err(error) if first => return Err(error.into()),

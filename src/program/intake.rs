@@ -9,6 +9,7 @@ use crate::alerts;
 use crate::app::{App, Error, Request, Target};
 use crate::clock::instant_now;
 use crate::config::{Config, IntegrationKind};
+use crate::crash::{self, Point};
 use crate::domain::answer::Said;
 use crate::domain::command::Command;
 use crate::domain::event::Actor;
@@ -42,6 +43,7 @@ pub(super) fn submit(app: &App) -> alerts::Submit {
                 accepted.push(submit_one(&app, signal).await?);
             }
             app.metrics().ingress.of((Delivery::Alert,)).observe_real(began.elapsed());
+            crash::at(Point::AlertAnswering);
             Ok(accepted)
         }
         .boxed()

@@ -72,7 +72,6 @@ pub(crate) async fn run(app: App) {
         steps.push(Step::noticed(&app, step));
     }
     loop {
-        real_sleep(LOOK_EVERY).await;
         looks += 1;
         let step = watch.look();
         if let Some(step) = step {
@@ -102,6 +101,7 @@ pub(crate) async fn run(app: App) {
                 tracing::warn!(%error, "what the clock shows could not be noted");
             }
         }
+        real_sleep(LOOK_EVERY).await;
     }
 }
 

@@ -18,6 +18,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::crash::{self, Point};
+
 pub use choice::{Choice, Choices, Picked};
 pub use command::SlashCommand;
 pub use event::{Event, EventEnvelope};
@@ -87,9 +89,13 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_millis(2800);
 pub(super) async fn hand_on(receive: &Receive, inbound: Inbound, meta: Meta) -> Ack {
     let kind = inbound.kind();
     let receive = Arc::clone(receive);
+    crash::at(Point::Heard);
     let task = tokio::spawn(async move { receive(inbound, meta).await });
     match tokio::time::timeout(RECEIVE_TIMEOUT, task).await {
-        Ok(Ok(ack)) => ack,
+        Ok(Ok(ack)) => {
+            crash::at(Point::Answering);
+            ack
+        }
         Ok(Err(_)) => {
             tracing::error!(kind, "taking a delivery from Slack broke down");
             Ack::Busy

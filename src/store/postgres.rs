@@ -11,6 +11,7 @@ use super::error::Error;
 use super::sqlite::explain_migration;
 use super::{BUSY_MAX, look, wake};
 use crate::clock::{Clock, instant_now};
+use crate::crash::{self, Point};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -30,7 +31,9 @@ impl Server {
     pub(super) async fn open(url: &str) -> Result<Self, Error> {
         let (name, options, mut conn) = Self::reach(url).await?;
         // The migrator takes an advisory lock: replicas that start together take turns.
+        crash::at(Point::MigrationNext);
         MIGRATIONS.run_direct(None, &mut conn, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
+        crash::at(Point::Migrated);
         conn.close().await?;
         Self::pooled(name, options).await
     }

@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Tra
 use super::error::{Error, primary_code};
 use super::{BUSY_MAX, BUSY_MS_MAX, look};
 use crate::clock::real_sleep;
+use crate::crash::{self, Point};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -300,7 +301,9 @@ async fn quick_check(path: &Path, conn: &mut SqliteConnection) -> Result<(), Err
 async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), Error> {
     let at_open = |error| explain(path, error);
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(at_open)?;
+    crash::at(Point::MigrationNext);
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(|error| explain_migration(error, &MIGRATIONS))?;
+    crash::at(Point::Migrated);
     tx.commit().await.map_err(at_open)
 }
 

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::Worker;
 use super::outcome::again;
 use crate::app::{Settled, Work};
+use crate::crash;
 use crate::domain::command::Finished;
 use crate::domain::incident::Incident;
 use crate::ids::UserId;
@@ -37,7 +38,7 @@ impl Worker {
 
     async fn create_or_adopt(&self, work: &Work, name: &str, ours: bool) -> Result<slack::Channel, slack::Error> {
         let slack = &self.inner.slack;
-        match slack.create_channel(name, work.incident.private).await {
+        match crash::around(&work.effect, slack.create_channel(name, work.incident.private)).await {
             Err(error) if ours && error.code() == Some("name_taken") => self.find_made(work, name).await?.ok_or(error),
             made => made,
         }
@@ -60,7 +61,7 @@ impl Worker {
         let Some(channel) = work.incident.channel_id() else { return Self::done() };
         let around = self.around();
         let topic = card::topic(&self.view(work, &around));
-        match self.inner.slack.set_topic(channel, &topic).await {
+        match crash::around(&work.effect, self.inner.slack.set_topic(channel, &topic)).await {
             Ok(()) => Self::done(),
             Err(error) => self.failed(work, &error, Some(channel)),
         }
@@ -75,7 +76,7 @@ impl Worker {
         if users.is_empty() {
             return Self::done();
         }
-        match self.inner.slack.invite(channel, &users).await {
+        match crash::around(&work.effect, self.inner.slack.invite(channel, &users)).await {
             Ok(refused) => {
                 for one in refused {
                     tracing::warn!(code = one.code, incident = work.incident.number, "somebody could not be invited");
@@ -88,7 +89,7 @@ impl Worker {
 
     pub(super) async fn pin_card(&self, work: &Work) -> Settled {
         let Some(message) = &work.incident.card else { return Self::done() };
-        match self.inner.slack.pin(message).await {
+        match crash::around(&work.effect, self.inner.slack.pin(message)).await {
             Ok(()) => Self::done(),
             Err(error) => self.failed(work, &error, Some(&message.channel)),
         }

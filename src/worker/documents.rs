@@ -9,6 +9,7 @@ use super::Worker;
 use super::outcome::back_off;
 use crate::app::{Request, Settled, Target, Work};
 use crate::config::{self, Config};
+use crate::crash;
 use crate::domain::civil::format::ClockStyle;
 use crate::domain::command::{Command, Finished};
 use crate::domain::event::{Actor, Recorded};
@@ -165,7 +166,7 @@ impl Worker {
         }
         let around = self.around();
         let comment = posts::document(&self.view(work, &around), format).into_string();
-        match slack.send_file(to, &file, &comment).await {
+        match crash::around(&work.effect, slack.send_file(to, &file, &comment)).await {
             Ok(()) => Self::done(),
             // Somebody waits for it now, and an administrator may take days.
             Err(error) if error.code() == Some("missing_scope") => {

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{Worker, effect_mark};
 use crate::app::{Settled, Work};
+use crate::crash;
 use crate::domain::command::Finished;
 use crate::domain::effect::Effect;
 use crate::domain::event::{Actor, Event, File, NoteKind, Recorded, Source};
@@ -28,7 +29,7 @@ impl Worker {
             client_msg_id: Some(Uuid::new_v5(&MARK_NAMESPACE, mark.as_bytes())),
             metadata: Some(slack::Metadata::effect(mark)),
         };
-        self.inner.slack.post_message(to, &post).await
+        crash::around(&work.effect, self.inner.slack.post_message(to, &post)).await
     }
 
     /// Posts what the effect asks for, unless an earlier attempt has done so without anybody knowing.
@@ -70,7 +71,7 @@ impl Worker {
             Err(error) => return self.unread(work, &error),
         };
         let Some(text) = self.text(work, &history) else { return Self::done() };
-        match self.inner.slack.update_message(&message, &text.text, &text.blocks).await {
+        match crash::around(&work.effect, self.inner.slack.update_message(&message, &text.text, &text.blocks)).await {
             Ok(()) => Self::done(),
             Err(error) => self.failed(work, &error, Some(&message.channel)),
         }

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::Worker;
 use super::outcome::{again, back_off};
 use crate::app::{Request, Settled, Target, Work};
+use crate::crash;
 use crate::domain::command::{Command, Fault, Finished};
 use crate::domain::event::{Actor, PageResult, Recipient};
 use crate::domain::incident::{Incident, Page};
@@ -162,7 +163,7 @@ impl Worker {
         };
         let around = self.around();
         let text = pages::page(&self.view(work, &around), page, &history);
-        match self.inner.slack.update_message(&message, &text.text, &text.blocks).await {
+        match crash::around(&work.effect, self.inner.slack.update_message(&message, &text.text, &text.blocks)).await {
             Ok(()) => Self::done(),
             Err(error) if error.code() == Some("message_not_found") => Self::done(),
             Err(error) => {

@@ -1,5 +1,7 @@
 //! The program, one life after the other on the same database.
 
+use std::ffi::OsStr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -50,6 +52,7 @@ pub struct Bot {
     api_url: String,
     port: u16,
     pub database: String,
+    program: PathBuf,
 }
 
 /// The process, until it is killed or dropped.
@@ -65,12 +68,53 @@ impl Bot {
     pub fn new(folder: &Path, slack: &Slack, database: String, port: u16) -> Self {
         let config = folder.join(format!("firebell-{port}.toml"));
         std::fs::write(&config, format!("{CONFIG}\n[server]\nbind = \"127.0.0.1:{port}\"\n")).unwrap();
-        Self { config, log: folder.join(format!("log-{port}")), api_url: slack.api_url.clone(), port, database }
+        Self {
+            config,
+            log: folder.join(format!("log-{port}")),
+            api_url: slack.api_url.clone(),
+            port,
+            database,
+            program: binary(),
+        }
+    }
+
+    /// The same program as it was built with the tests, whatever else is to be tested.
+    pub fn built_here(self) -> Self {
+        Self { program: PathBuf::from(env!("CARGO_BIN_EXE_firebell")), ..self }
+    }
+
+    /// The same program, with more in its configuration.
+    pub fn with(self, more: &str) -> Self {
+        let config = std::fs::read_to_string(&self.config).unwrap();
+        std::fs::write(&self.config, format!("{config}{more}")).unwrap();
+        self
     }
 
     /// Starts it and waits for its first answer.
     pub async fn start(&self) -> Life {
-        let child = Command::new(binary())
+        let mut life = self.spawn(&[]);
+        tokio::select! {
+            () = life.dead() => panic!("the program ended at its start:\n{}", self.log()),
+            () = self.answers() => {}
+        }
+        life
+    }
+
+    /// Starts it, with more in its environment, and waits for nothing.
+    pub fn spawn(&self, environment: &[(&str, &str)]) -> Life {
+        Life(self.command(&[]).envs(environment.iter().copied()).spawn().unwrap())
+    }
+
+    /// Has another program start it, and waits for nothing.
+    pub fn spawn_under(&self, program: &[&str]) -> Life {
+        Life(self.command(program).spawn().unwrap())
+    }
+
+    fn command(&self, under: &[&str]) -> Command {
+        let mut words = under.iter().map(OsStr::new).chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().expect("there is the program at least"));
+        command
+            .args(words)
             .args(["serve", "--config", &self.config.display().to_string()])
             .env_clear()
             .env("SLACK_BOT_TOKEN", BOT_TOKEN)
@@ -79,21 +123,24 @@ impl Bot {
             .env("DATABASE_URL", &self.database)
             .env("FIREBELL_LOG", "error")
             .stdout(Stdio::null())
-            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut life = Life(child);
+            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap());
+        command
+    }
+
+    /// Waits for its first answer.
+    pub async fn answers(&self) {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let healthz = format!("http://127.0.0.1:{}/healthz", self.port);
         let begun = Instant::now();
         while !http.get(&healthz).send().await.is_ok_and(|answer| answer.status().is_success()) {
-            if let Some(ended) = life.0.try_wait().unwrap() {
-                panic!("the program ended at its start, {ended}:\n{}", std::fs::read_to_string(&self.log).unwrap());
-            }
-            assert!(begun.elapsed() < Duration::from_mins(1), "the program does not answer");
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            assert!(begun.elapsed() < Duration::from_mins(1), "the program does not answer:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        life
+    }
+
+    /// What all its lives complained about.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Waits until nothing is due, waiting or under way; fails when nothing moves any more.
@@ -140,6 +187,27 @@ impl Life {
     pub fn end(mut self) {
         self.signal(Signal::TERM);
         self.0.wait().unwrap();
+    }
+
+    /// Waits until it has ended, by itself or not.
+    pub async fn dead(&mut self) {
+        while self.0.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
+    /// Whether SIGKILL ended it.
+    pub fn was_killed(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some_and(|ended| ended.signal() == Some(Signal::KILL.as_raw()))
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
     }
 
     /// SIGSTOP: it is still there and does nothing.

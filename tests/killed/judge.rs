@@ -71,8 +71,16 @@ pub async fn compare(bot: &Bot, slack: &Slack, confirmed: &Confirmed) -> Verdict
 
 /// When each marked message came into a direct conversation, seconds since 1970.
 pub async fn arrivals(slack: &Slack) -> BTreeMap<String, Vec<f64>> {
+    marked(slack, "im").await
+}
+
+/// When each marked message came into a conversation of these kinds where the bot is, seconds since 1970.
+async fn marked(slack: &Slack, kinds: &str) -> BTreeMap<String, Vec<f64>> {
     let mut arrived: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for conversation in slack.list("conversations.list", &[("types", "im")], "channels").await {
+    for conversation in slack.list("conversations.list", &[("types", kinds)], "channels").await {
+        if conversation["is_member"] == false {
+            continue;
+        }
         let id = conversation["id"].as_str().unwrap();
         let arguments = [("channel", id), ("include_all_metadata", "true")];
         for message in slack.list("conversations.history", &arguments, "messages").await {
@@ -150,6 +158,29 @@ async fn channels(slack: &Slack, numbers: &[i64], verdict: &mut Verdict) {
         let live: Vec<&String> = names.iter().filter(|name| name.starts_with(&beginning)).collect();
         if live.len() != 1 {
             verdict.complaints.push(format!("INC-{number} has {} live channels: {live:?}", live.len()));
+        }
+    }
+}
+
+/// Everything of an incident's channel is there, and nothing anywhere is there twice.
+pub async fn complete(slack: &Slack, incidents: usize, verdict: &mut Verdict) {
+    for (mark, times) in marked(slack, "public_channel,private_channel,im").await {
+        if times.len() > 1 {
+            verdict.complaints.push(format!("{mark} is there {} times", times.len()));
+        }
+    }
+    let channels = slack.list("conversations.list", &[("types", "public_channel,private_channel")], "channels").await;
+    for number in 1..=incidents {
+        let beginning = format!("inc-{number}-");
+        for channel in channels.iter().filter(|channel| channel["name"].as_str().unwrap().starts_with(&beginning)) {
+            let id = channel["id"].as_str().unwrap();
+            let pins = slack.list("pins.list", &[("channel", id)], "items").await.len();
+            let members = slack.list("conversations.members", &[("channel", id)], "members").await.len();
+            let topic = channel["topic"]["value"].as_str().unwrap_or_default();
+            if pins != 1 || members < 2 || topic.is_empty() {
+                let said = format!("INC-{number}: {pins} pins, {members} members, topic \"{topic}\"");
+                verdict.complaints.push(said);
+            }
         }
     }
 }

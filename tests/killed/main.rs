@@ -8,13 +8,20 @@
 #![expect(clippy::unwrap_used, reason = "a process or a file that cannot be used fails the test")]
 #![expect(unreachable_pub, reason = "the modules of one test are each other's only readers")]
 
+mod acknowledgements;
 mod bot;
+mod cluster;
+mod crash_points;
+mod database_away;
+mod environment;
 mod judge;
 mod people;
 #[path = "../it/support/postgres.rs"]
 mod postgres;
 mod replicas;
 mod slack;
+mod wait;
+mod watched;
 
 use std::time::Duration;
 

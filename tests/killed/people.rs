@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::slack::Slack;
+use crate::slack::{Slack, text_of};
 
 const ANA: &str = "U0ANA00001";
 const GENERAL: &str = "C0SHOPOPS1";
@@ -91,23 +91,13 @@ impl People {
     }
 
     /// The text of the answer; empty if there was none.
-    async fn types(&self, text: &str) -> String {
+    pub async fn types(&self, text: &str) -> String {
         let done = self.slack.act(ANA, json!({ "do": "command", "channel": GENERAL, "text": text })).await;
         if done["error_code"].is_string() { String::new() } else { text_of(&done) }
     }
 }
 
-/// Every text in an answer.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("{text}\n"),
-        Value::Array(list) => list.iter().map(text_of).collect(),
-        Value::Object(fields) => fields.values().map(text_of).collect(),
-        _ => String::new(),
-    }
-}
-
-fn number_in(answer: &str) -> Option<i64> {
+pub fn number_in(answer: &str) -> Option<i64> {
     let rest = answer.split("INC-").nth(1)?;
     rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
 }

@@ -61,13 +61,19 @@ fn url(port: u16, database: &str) -> String {
     format!("postgres://{USER}@127.0.0.1:{port}/{database}")
 }
 
-fn start() -> Option<Server> {
-    let Some(bin) = find_bin() else {
+/// Where PostgreSQL's programs are; says so where they are not.
+pub(crate) fn find_bin_or_say() -> Option<PathBuf> {
+    let found = find_bin();
+    if found.is_none() {
         assert!(std::env::var(REQUIRED).as_deref() != Ok("1"), "{REQUIRED}=1, but PostgreSQL is not installed");
         // Not through `eprintln!`, which is hidden when a test passes.
         let _ = writeln!(std::io::stderr(), "PostgreSQL is not installed: its tests are left out");
-        return None;
-    };
+    }
+    found
+}
+
+fn start() -> Option<Server> {
+    let bin = find_bin_or_say()?;
     let mut complaint = String::new();
     for _ in 0..START_ATTEMPTS {
         match start_once(&bin) {
@@ -136,7 +142,7 @@ fn free_port() -> u16 {
     socket.local_addr().expect("is bound").port()
 }
 
-fn unprivileged_user() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged_user() -> Option<(u32, u32)> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     ["postgres", "nobody"].into_iter().find_map(|wanted| {
         let line = users.lines().find(|line| line.split(':').next() == Some(wanted))?;

@@ -1,0 +1,359 @@
+//! The real program on a machine whose clock is set, which stands still, whose disk is full or whose file is held or broken.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use firebell::domain::event::Event;
+use firebell::store::{history, incidents};
+use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::bot::{Bot, Life};
+use crate::judge;
+use crate::people::People;
+use crate::slack::{Slack, sha256};
+use crate::wait::{is_ready, now, page, until};
+
+/// Set to 1 where libfaketime must be there.
+const FAKETIME_REQUIRED: &str = "FIREBELL_REQUIRE_FAKETIME";
+const HOUR_S: i64 = 3_600;
+/// Longer than both tiers and the fallback's turn.
+const STANDSTILL: Duration = Duration::from_secs(35);
+/// The wait of a tier, seconds.
+const TIER_S: f64 = 10.0;
+/// A page that should come a tier's wait after another must not come after an hour: what a busy machine may add, seconds.
+const BUSY_S: f64 = 60.0;
+/// As long as it takes for a program to give up waiting, twice.
+const HELD: Duration = Duration::from_secs(10);
+const DISK_BYTES: u32 = 6 << 20;
+const ALERT_KEY: &str = "killed-alert-key";
+
+/// A program on SQLite in a folder, with its people.
+struct House {
+    folder: tempfile::TempDir,
+    slack: Slack,
+    bot: Bot,
+    people: People,
+}
+
+impl House {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("firebell.db");
+        Self::with(folder, &file)
+    }
+
+    fn with(folder: tempfile::TempDir, file: &Path) -> Self {
+        let slack = Slack::start(folder.path());
+        let sum = sha256(ALERT_KEY);
+        let more = format!(
+            "[[integrations]]\nkey = \"script\"\nkind = \"generic\"\nkey_sha256 = \"{sum}\"\nteam = \"db-team\"\n"
+        );
+        let bot = Bot::new(folder.path(), &slack, format!("sqlite:{}", file.display()), slack.bot_port).with(&more);
+        Self { people: People::new(slack.clone(), usize::MAX), folder, slack, bot }
+    }
+
+    /// Opens the incident with the next number and waits for its first page; when that came, by the workspace's clock.
+    async fn call(&mut self, team: &str) -> (i64, f64) {
+        let before = self.people.confirmed.opened.len();
+        self.people.open_for(team).await;
+        assert_eq!(self.people.confirmed.opened.len(), before + 1, "the incident is confirmed");
+        let number = self.people.confirmed.opened[before].0;
+        (number, self.paged(number, 1).await)
+    }
+
+    async fn paged(&self, number: i64, which: u32) -> f64 {
+        until("the page comes", async || page(&self.slack, number, which).await.is_some()).await;
+        page(&self.slack, number, which).await.expect("it came")
+    }
+
+    /// Sends an alert; the status of the answer.
+    async fn alert(&self, key: &str) -> u16 {
+        let alert = json!({ "title": key, "dedup_key": key, "status": "firing" });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://127.0.0.1:{}/alerts/generic", self.bot.port());
+        http.post(url).bearer_auth(ALERT_KEY).json(&alert).send().await.unwrap().status().as_u16()
+    }
+
+    /// Which steps of the clock the newest incident tells of, seconds.
+    async fn steps_told(&self) -> Vec<i64> {
+        let db = self.bot.db().await;
+        let mut tx = db.read().await.unwrap();
+        let id = *incidents::all_ids(&mut tx).await.unwrap().last().expect("there is one");
+        let history = history::load(&mut tx, id).await.unwrap();
+        drop(tx);
+        db.close().await;
+        let step = |event: &Event| match event {
+            Event::ClockSet { step_ms, .. } => Some((step_ms + 500).div_euclid(1_000)),
+            _ => None,
+        };
+        history.iter().filter_map(|recorded| step(&recorded.occurrence.event)).collect()
+    }
+
+    async fn end(&self, what: &str) {
+        self.bot.come_to_rest().await;
+        let verdict = judge::compare(&self.bot, &self.slack, &self.people.confirmed).await;
+        println!("{what}: {verdict}");
+        assert!(verdict.complaints.is_empty() && verdict.twice == 0, "{verdict}");
+    }
+}
+
+/// A clock that a program is shown instead of the machine's.
+struct Shown {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl Shown {
+    /// `None` where libfaketime is not installed.
+    fn in_folder(folder: &Path) -> Option<Self> {
+        let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        let library =
+            libraries.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file());
+        if library.is_none() {
+            assert!(
+                std::env::var(FAKETIME_REQUIRED).as_deref() != Ok("1"),
+                "{FAKETIME_REQUIRED}=1, but libfaketime is not installed"
+            );
+            let _ = writeln!(std::io::stderr(), "libfaketime is not installed: its tests are left out");
+        }
+        let shown = Self { library: library?, file: folder.join("clock") };
+        shown.set(0);
+        Some(shown)
+    }
+
+    /// Shows the machine's time and so many seconds more.
+    fn set(&self, ahead_s: i64) {
+        let beside = self.file.with_extension("new");
+        std::fs::write(&beside, format!("{ahead_s:+}\n")).unwrap();
+        std::fs::rename(beside, &self.file).unwrap();
+    }
+
+    fn start(&self, bot: &Bot) -> Life {
+        bot.spawn(&[
+            ("LD_PRELOAD", self.library.to_str().unwrap()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_clock_is_set_an_hour_back_or_forward_pages_come_in_time_and_once() {
+    let mut house = House::new();
+    let Some(shown) = Shown::in_folder(house.folder.path()) else { return };
+    let _life = shown.start(&house.bot);
+    house.bot.answers().await;
+
+    let (number, first) = house.call("db-team").await;
+    shown.set(-HOUR_S);
+    let second = house.paged(number, 2).await;
+    assert!(second - first >= TIER_S - 1.0, "the second tier was called {:.1} s after the first", second - first);
+    assert!(second - first <= TIER_S + BUSY_S, "the second tier was called {:.1} s after the first", second - first);
+    until("the incident tells of it", async || house.steps_told().await.contains(&-HOUR_S)).await;
+
+    shown.set(0);
+    until("and that it was set right", async || house.steps_told().await.contains(&HOUR_S)).await;
+    let (number, first) = house.call("dev-team").await;
+    shown.set(HOUR_S);
+    let second = house.paged(number, 2).await;
+    assert!(second - first <= TIER_S + BUSY_S, "the second tier was called {:.1} s after the first", second - first);
+    until("the incident tells of it", async || house.steps_told().await.contains(&HOUR_S)).await;
+    house.end("the clock set an hour back, right, and an hour forward").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_clock_was_set_back_while_it_was_not_running_pages_come_in_time() {
+    let mut house = House::new();
+    let Some(shown) = Shown::in_folder(house.folder.path()) else { return };
+    let mut life = shown.start(&house.bot);
+    house.bot.answers().await;
+    let (number, first) = house.call("db-team").await;
+    life.kill();
+    shown.set(-HOUR_S);
+    let _life = shown.start(&house.bot);
+    house.bot.answers().await;
+    let second = house.paged(number, 2).await;
+    assert!(second - first <= TIER_S + BUSY_S, "the second tier was called {:.1} s after the first", second - first);
+    house.end("the clock set an hour back while nobody ran").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standstill_over_all_tiers_ends_in_no_burst() {
+    let mut house = House::new();
+    let life = house.bot.start().await;
+    let (number, _) = house.call("db-team").await;
+    life.freeze();
+    tokio::time::sleep(STANDSTILL).await;
+    let thawed = now();
+    life.thaw();
+    // The second tier has two people; then it is the fallback's turn.
+    let second = house.paged(number, 2).await;
+    let fallback = house.paged(number, 4).await;
+    assert!(second >= thawed - 1.0, "it stood still");
+    assert!(fallback - second >= TIER_S - 1.0, "the next step came {:.1} s after the second tier", fallback - second);
+    println!(
+        "thawed after {STANDSTILL:?}: the overdue tier {:.1} s later, the next {:.1} s after it",
+        second - thawed,
+        fallback - second
+    );
+    house.end("a standstill over all tiers").await;
+}
+
+/// A small file system in a folder, if this user may mount one.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(folder: &Path) -> Option<Self> {
+        let at = folder.join("disk");
+        std::fs::create_dir(&at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs"])
+            .arg(&at)
+            .stderr(std::process::Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(at))
+    }
+
+    fn remount(&self, how: &str) -> bool {
+        Command::new("mount")
+            .args(["-o", &format!("remount,{how}")])
+            .arg(&self.0)
+            .status()
+            .is_ok_and(|done| done.success())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_said_and_survived_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(folder.path()) else {
+        let _ = writeln!(std::io::stderr(), "this user cannot mount a file system: the full disk is left out");
+        return;
+    };
+    let mut house = House::with(folder, &disk.0.join("firebell.db"));
+    let mut life = house.bot.start().await;
+    let (number, _) = house.call("db-team").await;
+    let filler = disk.0.join("filler");
+    // Block after block, until nothing fits any more.
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while file.write_all(&[0; 512]).is_ok() {}
+    drop(file);
+    let mut keys = (0..).map(|nth| format!("disk-{nth}"));
+    // There may be room left in the log that is written over.
+    let refused = loop {
+        let key = keys.next().expect("never ends");
+        let status = house.alert(&key).await;
+        if status != 202 {
+            break (key, status);
+        }
+    };
+    assert!(refused.1 >= 500, "a monitoring system tries again: {refused:?}");
+    until("it says so", async || !is_ready(&house.bot).await).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let shown = http.get(format!("http://127.0.0.1:{}/incidents/{number}", house.bot.port())).send().await.unwrap();
+    assert!(shown.status().is_success(), "what is there can be read");
+    std::fs::remove_file(&filler).unwrap();
+    until("the alert is taken", async || house.alert(&refused.0).await == 202).await;
+    until("it is ready again", async || is_ready(&house.bot).await).await;
+    assert!(!life.has_ended(), "the same process");
+    house.people.confirmed.opened.truncate(1);
+    house.end("a full disk").await;
+    drop(life);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_another_process_holds_for_ten_seconds_is_waited_for() {
+    let mut house = House::new();
+    let mut life = house.bot.start().await;
+    let (number, first) = house.call("db-team").await;
+    let file = house.bot.database.trim_start_matches("sqlite:").to_owned();
+    let mut holder = SqliteConnection::connect(&format!("sqlite://{file}")).await.unwrap();
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut holder).await.unwrap();
+    let since = std::time::Instant::now();
+    // Whatever is asked for meanwhile is refused, or done when the file is free; never half of it.
+    let mut statuses = Vec::new();
+    while since.elapsed() < HELD {
+        let key = format!("held-{}", statuses.len());
+        let alert = house.alert(&key);
+        if let Ok(status) = tokio::time::timeout(HELD.saturating_sub(since.elapsed()), alert).await {
+            statuses.push(status);
+        }
+    }
+    assert!(statuses.iter().all(|status| *status >= 500), "{statuses:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    holder.close().await.unwrap();
+    until("alerts are taken again", async || house.alert("held-0").await == 202).await;
+    let second = house.paged(number, 2).await;
+    assert!(second - first <= TIER_S + HELD.as_secs_f64() + BUSY_S, "the loop goes on");
+    assert!(!life.has_ended(), "the same process");
+    house.end("a file held by another process").await;
+    drop(life);
+}
+
+/// How a start ends that is to be refused; what was said.
+async fn refused(bot: &Bot) -> String {
+    let mut life = bot.spawn(&[]);
+    tokio::time::timeout(Duration::from_mins(1), life.dead()).await.expect("it refuses to start");
+    assert!(!life.was_killed());
+    bot.log()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_used_is_refused_and_left_as_it_is() {
+    let mut house = House::new();
+    let life = house.bot.start().await;
+    house.call("db-team").await;
+    tokio::task::spawn_blocking(|| life.end()).await.unwrap();
+    let file = PathBuf::from(house.bot.database.trim_start_matches("sqlite:"));
+    let sound = std::fs::read(&file).unwrap();
+
+    let mut flipped = sound.clone();
+    let middle = flipped.len() / 2;
+    for page in flipped[middle..].chunks_mut(4_096) {
+        page.iter_mut().take(64).for_each(|byte| *byte ^= 0x5a);
+    }
+    let cut = sound[..sound.len() / 2 + 100].to_vec();
+    let foreign = vec![b'#'; sound.len()];
+    for (bytes, said) in [(flipped, "is damaged"), (cut, "is damaged"), (foreign, "is not a SQLite database")] {
+        std::fs::write(&file, &bytes).unwrap();
+        let log = refused(&house.bot).await;
+        assert!(log.contains(said), "\"{said}\" is not said:\n{log}");
+        assert!(std::fs::read(&file).unwrap() == bytes, "the file was changed");
+    }
+    std::fs::write(&file, &sound).unwrap();
+    let _life = house.bot.start().await;
+    house.end("files that cannot be used, and then the sound one").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_written_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let disk = if is_root { Disk::mount(folder.path()) } else { None };
+    if is_root && disk.is_none() {
+        let _ = writeln!(std::io::stderr(), "root may write everything, and cannot mount here: left out");
+        return;
+    }
+    let place = disk.as_ref().map_or_else(|| folder.path().to_owned(), |disk| disk.0.clone());
+    let file = place.join("firebell.db");
+    let house = House::with(folder, &file);
+    let life = house.bot.start().await;
+    tokio::task::spawn_blocking(|| life.end()).await.unwrap();
+    match &disk {
+        Some(disk) => assert!(disk.remount("ro")),
+        None => std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap(),
+    }
+    let log = refused(&house.bot).await;
+    assert!(log.contains("cannot be written"), "{log}");
+}
