@@ -302,6 +302,12 @@ impl App {
         Ok(store::incidents::find(&mut tx, id).await?.map(|stored| stored.incident))
     }
 
+    /// These incidents, in order of their ids; unknown ones are left out.
+    pub async fn incidents(&self, ids: &[IncidentId]) -> Result<Vec<Incident>, store::Error> {
+        let mut tx = self.inner.db.read().await?;
+        Ok(store::incidents::load_many(&mut tx, ids).await?.into_iter().map(|stored| stored.incident).collect())
+    }
+
     pub async fn incident_by_number(&self, number: i64) -> Result<Option<Incident>, store::Error> {
         let mut tx = self.inner.db.read().await?;
         let Some(id) = store::incidents::find_by_number(&mut tx, &self.inner.workspace, number).await? else {

@@ -10,7 +10,7 @@ use super::contact::ContactMethod;
 use super::incident::{Field, Role, Severity, Status};
 use super::policy::{Policy, Target};
 use super::postmortem::Format;
-use crate::ids::{ChannelId, EscalationId, IntegrationKey, MessageRef, PageId, Seq, TeamKey, UserId};
+use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, Seq, TeamKey, UserId};
 
 /// An event with its place in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +170,12 @@ pub struct Step {
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum PageResult {
     /// Slack accepted it. That is not delivery: only an acknowledgement stops an escalation.
-    Sent { message: MessageRef },
+    Sent {
+        message: MessageRef,
+        /// Every page that this message stands for, this one among them; empty if it has the message to itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        digest: Vec<(IncidentId, PageId)>,
+    },
     /// A mail server, or the receiver of a webhook, accepted it. That is not delivery either.
     SentElsewhere,
     /// Refused for good: this person is not reached this way.

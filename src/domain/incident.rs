@@ -187,6 +187,9 @@ pub struct Page {
     pub attempts: u32,
     /// The message that carries the buttons, once Slack accepted it.
     pub message: Option<MessageRef>,
+    /// Every page that the message stands for, if it is a digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest: Vec<(IncidentId, PageId)>,
     pub dead: bool,
     pub declined: bool,
     /// Accepted by the mail server or the receiver of the webhook.

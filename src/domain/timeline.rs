@@ -304,6 +304,12 @@ impl<'h> View<'h> {
                 let planned = self.pages.get(page);
                 let whom = people.recipients(planned.map(|(_, page)| &page.to));
                 let text = match result {
+                    PageResult::Sent { digest, .. } if digest.len() > 1 => {
+                        format!(
+                            "Page to {whom} sent in one message with {} others (attempt {attempt})",
+                            digest.len() - 1
+                        )
+                    }
                     PageResult::Sent { .. } | PageResult::SentElsewhere => {
                         format!("Page to {whom} sent (attempt {attempt})")
                     }

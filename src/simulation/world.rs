@@ -324,10 +324,13 @@ impl World {
         if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
             fault = None;
         }
-        let mark = slack::mark(&args).unwrap_or_default().to_owned();
-        self.tell(format!("calls {method} {mark} {}", fault.map_or_else(String::new, |fault| format!("{fault:?}"))));
+        let marks = slack::marks(&args);
+        let said = fault.map_or_else(String::new, |fault| format!("{fault:?}"));
+        self.tell(format!("calls {method} {} {said}", marks.join(" ")));
         self.stir();
-        self.look_at_page(&mark);
+        for mark in &marks {
+            self.look_at_page(mark);
+        }
         let slow = self.scenario.slow_slack;
         let there = self.dice.between(5_000, if slow { 900_000 } else { 120_000 });
         match fault {
@@ -336,7 +339,9 @@ impl World {
                 self.plan_in(there, Happening::Answer(id));
             }
             Some(CallFault::Late) => {
-                *self.excused.entry(mark).or_default() += 1;
+                for mark in marks {
+                    *self.excused.entry(mark).or_default() += 1;
+                }
                 self.plan_in(5 * SECOND + there, Happening::Accept(id));
             }
             Some(CallFault::Slow) => self.plan_in(2 * SECOND + there, Happening::Accept(id)),
@@ -394,12 +399,14 @@ impl World {
         } else {
             self.slack.perform(&method, &args, now)
         };
-        let mark = slack::mark(&args).unwrap_or_default().to_owned();
+        let marks = slack::marks(&args);
         let ok = reply["ok"] == json!(true);
-        self.tell(format!("Slack takes {method} of {host} {mark} {}", if ok { "" } else { "not" }));
+        self.tell(format!("Slack takes {method} of {host} {} {}", marks.join(" "), if ok { "" } else { "not" }));
         self.stir();
         if self.slack.ledger.len() > taken && ok {
-            self.somebody_reads(&mark, args["channel"].as_str().unwrap_or_default());
+            for mark in &marks {
+                self.somebody_reads(mark, args["channel"].as_str().unwrap_or_default());
+            }
         }
         let back = self.dice.between(5_000, 80_000);
         let Some(call) = self.calls.get_mut(&id) else { return };

@@ -7,6 +7,8 @@
 //!
 //! Each bucket is kept as one instant, the moment at which it will be full again.
 
+mod turns;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::limits::{Budget, CHANNEL, CHANNEL_PAUSE_MAX_S, Method};
 use crate::ids::ChannelId;
+
+pub use turns::{TURN_EVERY, TURNS_AT_ONCE, Turns};
 
 /// Channels remembered at most; those that have long been quiet are forgotten first.
 const CHANNELS_MAX: usize = 4096;
@@ -37,6 +41,8 @@ pub struct Pace {
 struct Bucket {
     full_at: DateTime<Utc>,
     pause: Option<Pause>,
+    /// The last moment that was named to an ordinary call, and to a page, that had to wait; and when it was named.
+    promised: [(DateTime<Utc>, DateTime<Utc>); 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +74,8 @@ impl Pace {
         by_method.max(by_channel)
     }
 
-    /// Spends one call, or says when it may be made and spends nothing.
+    /// Spends one call, or says when to ask again and spends nothing. Of those that must wait each is named a moment of
+    /// its own, so that a thousand that wait for one method do not all come back for its next call.
     pub fn take(
         &mut self,
         method: Method,
@@ -76,7 +83,12 @@ impl Pace {
         urgency: Urgency,
         now: DateTime<Utc>,
     ) -> Result<(), DateTime<Utc>> {
-        if let Some(at) = self.ready_at(method, channel, urgency, now) {
+        let by_method = self.methods.get_mut(&method).and_then(|bucket| bucket.promise(method.budget(), urgency, now));
+        let by_channel = channel
+            .filter(|_| method.is_post())
+            .and_then(|channel| self.channels.get_mut(channel))
+            .and_then(|bucket| bucket.promise(CHANNEL, urgency, now));
+        if let Some(at) = by_method.max(by_channel) {
             return Err(at);
         }
         self.methods.entry(method).or_insert_with(|| Bucket::full(now)).spend(method.budget(), now);
@@ -110,7 +122,7 @@ impl Pace {
 
 impl Bucket {
     fn full(now: DateTime<Utc>) -> Self {
-        Self { full_at: now, pause: None }
+        Self { full_at: now, pause: None, promised: [(now, now); 2] }
     }
 
     /// Ends a pause that is over, and corrects what a clock that was set back would make longer than it can be.
@@ -136,6 +148,17 @@ impl Bucket {
         let by_budget = self.full_at - budget.interval() * (usable.cast_signed() - 1);
         let at = self.pause.map_or(by_budget, |pause| by_budget.max(pause.until));
         (at > now).then_some(at)
+    }
+
+    /// As [`Bucket::ready_at`], and not before what was named to the one who asked before.
+    fn promise(&mut self, budget: Budget, urgency: Urgency, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let ready_at = self.ready_at(budget, urgency, now)?;
+        let promised = &mut self.promised[usize::from(urgency == Urgency::Page)];
+        // What was named before the clock was set back means nothing.
+        let before = Some(promised.0).filter(|_| promised.1 <= now);
+        let at = before.map_or(ready_at, |before| ready_at.max(before + budget.interval()));
+        *promised = (at, now);
+        Some(at)
     }
 
     fn spend(&mut self, budget: Budget, now: DateTime<Utc>) {

@@ -189,7 +189,7 @@ impl Core {
                 }
             };
             let message = MessageRef { channel: ChannelId::new(format!("D{to}")), ts: "1.0".into() };
-            self.finish(page, PageResult::Sent { message });
+            self.finish(page, PageResult::Sent { message, digest: Vec::new() });
             sent.push(to);
         }
         sent

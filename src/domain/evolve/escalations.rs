@@ -84,6 +84,7 @@ impl Incident {
                 due_at,
                 attempts: 0,
                 message: None,
+                digest: Vec::new(),
                 dead: false,
                 declined: false,
                 sent_elsewhere: false,
@@ -120,7 +121,10 @@ impl Incident {
         found.attempts = attempt;
         found.trouble = Trouble::of(result).map(|now| found.trouble.map_or(now, |before| before.max(now)));
         match result {
-            PageResult::Sent { message } => found.message = Some(message.clone()),
+            PageResult::Sent { message, digest } => {
+                found.message = Some(message.clone());
+                found.digest.clone_from(digest);
+            }
             PageResult::SentElsewhere => found.sent_elsewhere = true,
             PageResult::NotReached { .. } => found.dead = true,
             PageResult::Failed { .. } | PageResult::Unknown { .. } => {}

@@ -98,6 +98,53 @@ fn the_memory_of_channels_is_bounded_by_those_in_use() {
     assert!(pace.channels.len() <= CHANNELS_MAX);
 }
 
+#[test]
+fn calls_that_wait_for_one_method_come_back_one_by_one() {
+    let (mut pace, now) = (Pace::new(), at_ms(0));
+    let method = Method::ChatUpdate;
+    take_all(&mut pace, method, Urgency::Ordinary, now);
+    let mut waiting: Vec<DateTime<Utc>> =
+        (0..100).map(|_| pace.take(method, None, Urgency::Ordinary, now).expect_err("is spent")).collect();
+    waiting.sort_unstable();
+    let mut asked = 0;
+    while let Some(at) = waiting.first().copied() {
+        waiting.remove(0);
+        asked += 1;
+        if let Err(again) = pace.take(method, None, Urgency::Ordinary, at) {
+            waiting.push(again);
+            waiting.sort_unstable();
+        }
+    }
+    assert_eq!(asked, 100, "nobody asks in vain");
+}
+
+#[test]
+fn what_was_named_before_the_clock_was_set_back_is_forgotten() {
+    let mut pace = Pace::new();
+    let method = Method::ChatUpdate;
+    for now in [at_ms(3_600_000), at_ms(0)] {
+        take_all(&mut pace, method, Urgency::Ordinary, now);
+        let at = pace.take(method, None, Urgency::Ordinary, now).expect_err("is spent");
+        assert!(at - now < TimeDelta::seconds(30), "{at}");
+    }
+}
+
+#[test]
+fn a_page_is_not_named_a_later_moment_for_those_who_wait_before_it() {
+    let (mut pace, now) = (Pace::new(), at_ms(0));
+    let method = Method::ChatPostMessage;
+    let next = loop {
+        if let Some(next) = pace.ready_at(method, None, Urgency::Page, now) {
+            break next;
+        }
+        pace.take(method, None, Urgency::Page, now).expect("is free");
+    };
+    for _ in 0..100 {
+        pace.take(method, None, Urgency::Ordinary, now).expect_err("is spent");
+    }
+    assert_eq!(pace.take(method, None, Urgency::Page, now), Err(next));
+}
+
 proptest! {
     /// Whatever is asked and whenever, no minute exceeds what Slack documents, and a page never waits longer than an
     /// ordinary call would.

@@ -169,7 +169,12 @@ impl Tale {
             .collect();
         for (page, attempt, channel) in waiting {
             let message = MessageRef { channel: ChannelId::new(channel), ts: "1680462300.000100".into() };
-            self.finish(Finished::Page { page, attempt, result: PageResult::Sent { message }, fault: None });
+            self.finish(Finished::Page {
+                page,
+                attempt,
+                result: PageResult::Sent { message, digest: Vec::new() },
+                fault: None,
+            });
         }
         self
     }
