@@ -28,7 +28,7 @@ use crate::domain::event::Recorded;
 use crate::domain::roster::{Directory, Roster};
 use crate::elsewhere::Elsewhere;
 use crate::guard::guarded;
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, MessageRef};
 use crate::metrics::{Outcome, Sent};
 use crate::slack::limits::Method;
 use crate::slack::pace::{Pace, Turns, Urgency};
@@ -303,7 +303,11 @@ impl Worker {
         }
         if let Some((method, channel)) = self.first_call(work) {
             let now = self.now();
-            if let Err(at) = lock(&self.inner.pace).take(method, channel.as_ref(), urgency, now) {
+            let taken = match often_edited(work) {
+                Some(message) => lock(&self.inner.pace).take_edit(message, now),
+                None => lock(&self.inner.pace).take(method, channel.as_ref(), urgency, now),
+            };
+            if let Err(at) = taken {
                 let error = "waits for Slack's rate limit".to_owned();
                 return Settled::Again { at, error, uncertain: work.uncertain, finished: None };
             }
@@ -411,6 +415,18 @@ impl<'a> Claiming<'a> {
 impl Drop for Claiming<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|loops| *loops = loops.saturating_sub(1));
+    }
+}
+
+/// The message that an effect edits, if every change of many edits it.
+fn often_edited(work: &Work) -> Option<&MessageRef> {
+    match &work.effect {
+        Effect::UpdateCard => work.incident.card.as_ref(),
+        Effect::UpdatePage { page } => {
+            let page = work.incident.pages.get(page).filter(|page| !page.digest.is_empty())?;
+            page.message.as_ref()
+        }
+        _ => None,
     }
 }
 

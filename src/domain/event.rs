@@ -195,6 +195,16 @@ pub enum Origin {
     Alert { integration: IntegrationKey, dedup_key: String },
 }
 
+/// How often an alert is repeated by an event that does not say.
+pub(super) fn once() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+pub(super) fn is_once(count: &u64) -> bool {
+    *count == 1
+}
+
 /// Everything that can happen in an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -398,11 +408,44 @@ pub enum Event {
         integration: IntegrationKey,
         dedup_key: String,
     },
-    /// The monitoring system repeated an alert of this incident.
+    /// The monitoring system repeated an alert of this incident: once, or as often as `count` says from `first_at` to
+    /// `last_at`.
     AlertRepeated {
         integration: IntegrationKey,
         dedup_key: String,
         text: String,
+        #[serde(default = "once", skip_serializing_if = "is_once")]
+        count: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_at: Option<DateTime<Utc>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_at: Option<DateTime<Utc>>,
+    },
+    /// Further repetitions of an alert are counted until then, and told as one; plumbing.
+    AlertCounting {
+        integration: IntegrationKey,
+        dedup_key: String,
+        until: DateTime<Utc>,
+    },
+    /// So many incidents were opened by alerts within a minute that further alerts for the team join this one.
+    StormBegan {
+        team: Option<TeamKey>,
+        openings: u32,
+        quiet_s: u32,
+    },
+    /// An alert that joined the incident of its storm.
+    AlertJoined {
+        integration: IntegrationKey,
+        dedup_key: String,
+        title: String,
+        severity: Option<Severity>,
+    },
+    /// No further alert has joined for a while: the next opens an incident of its own again.
+    StormEnded {
+        alerts: u32,
+        cleared: u32,
+        /// How often they fired in all, repetitions included.
+        fired: u64,
     },
     AlertCleared {
         integration: IntegrationKey,

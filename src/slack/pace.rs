@@ -15,12 +15,15 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::limits::{Budget, CHANNEL, CHANNEL_PAUSE_MAX_S, Method};
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, MessageRef};
 
 pub use turns::{TURN_EVERY, TURNS_AT_ONCE, Turns};
 
 /// Channels remembered at most; those that have long been quiet are forgotten first.
 const CHANNELS_MAX: usize = 4096;
+
+/// Shortest time between two edits of one card or digest: a reader sees no difference, and Slack counts every edit.
+pub const EDIT_EVERY: TimeDelta = TimeDelta::seconds(3);
 
 /// Whether a call may use the share that is kept back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub enum Urgency {
 pub struct Pace {
     methods: HashMap<Method, Bucket>,
     channels: HashMap<ChannelId, Bucket>,
+    /// When a message that is edited again and again was edited last.
+    edits: HashMap<MessageRef, DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +100,20 @@ impl Pace {
         if let Some(channel) = channel.filter(|_| method.is_post()) {
             self.channel(channel, now).spend(CHANNEL, now);
         }
+        Ok(())
+    }
+
+    /// Edits a message that many changes concern, or says when it may be edited next: what changes meanwhile is one edit.
+    pub fn take_edit(&mut self, message: &MessageRef, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
+        let last = self.edits.get(message).copied().filter(|last| *last <= now);
+        if let Some(next) = last.map(|last| last + EDIT_EVERY).filter(|next| *next > now) {
+            return Err(next);
+        }
+        self.take(Method::ChatUpdate, None, Urgency::Ordinary, now)?;
+        if self.edits.len() >= CHANNELS_MAX && !self.edits.contains_key(message) {
+            self.edits.retain(|_, last| *last <= now && now - *last < EDIT_EVERY);
+        }
+        self.edits.insert(message.clone(), now);
         Ok(())
     }
 

@@ -169,6 +169,12 @@ impl Incident {
                 Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => {}
             }
         }
+        for counting in self.alerts.iter_mut().filter_map(|alert| alert.counting.as_mut()) {
+            moved(&mut counting.until);
+        }
+        if let Some(quiet_at) = self.storm.as_mut().and_then(|storm| storm.quiet_at.as_mut()) {
+            moved(quiet_at);
+        }
         // Pages that nobody has taken yet are as late as they were.
         for page in self.pages.values_mut().filter(|page| page.message.is_none() && !page.dead) {
             moved(&mut page.due_at);

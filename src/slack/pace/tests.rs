@@ -130,6 +130,17 @@ fn what_was_named_before_the_clock_was_set_back_is_forgotten() {
 }
 
 #[test]
+fn one_message_is_edited_every_few_seconds_at_most() {
+    let mut pace = Pace::new();
+    let card = |ts: &str| MessageRef { channel: channel("C1"), ts: ts.into() };
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(0)), Ok(()));
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(100)), Err(at_ms(3_000)));
+    assert_eq!(pace.take_edit(&card("1.2"), at_ms(100)), Ok(()));
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(3_000)), Ok(()));
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(-3_600_000)), Ok(()), "the clock was set back");
+}
+
+#[test]
 fn a_page_is_not_named_a_later_moment_for_those_who_wait_before_it() {
     let (mut pace, now) = (Pace::new(), at_ms(0));
     let method = Method::ChatPostMessage;

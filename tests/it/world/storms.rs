@@ -113,3 +113,115 @@ on_both! {
         assert_eq!(world.stage().slack.rate_limited(), 0);
     }
 }
+
+impl World {
+    /// Monitoring says these things at once; the numbers of the incidents they went into.
+    async fn hears(&self, alerts: Vec<serde_json::Value>) -> Vec<String> {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let url = format!("{}/alerts/generic", self.stage().url);
+        let posts = alerts.into_iter().map(|alert| {
+            let post = client.post(&url).bearer_auth("demo-script").json(&alert);
+            async move {
+                let answer = post.send().await.expect("an answer");
+                assert_eq!(answer.status(), 202, "{alert}");
+                let answer: serde_json::Value = answer.json().await.expect("JSON");
+                answer["accepted"][0]["incident"].as_str().unwrap_or_default().to_owned()
+            }
+        });
+        futures_util::future::join_all(posts).await
+    }
+
+    /// The kinds of an incident's events, and how often each occurs.
+    async fn tally(&self, number: i64) -> std::collections::BTreeMap<String, usize> {
+        let incident = self.incident(number).await;
+        let history = self.stage().verified_history(incident.id).await.expect("a whole history");
+        let mut tally = std::collections::BTreeMap::new();
+        for recorded in &history {
+            *tally.entry(firebell::store::history::kind(&recorded.occurrence.event)).or_default() += 1;
+        }
+        tally
+    }
+}
+
+fn alert(key: &str, status: &str) -> serde_json::Value {
+    serde_json::json!({ "title": format!("Disk of {key} is full"), "dedup_key": key, "status": status })
+}
+
+on_both! {
+    async fn a_thousand_alerts_of_one_key_are_one_incident_that_counts_them(world) {
+        for _ in 0..40 {
+            let numbers = world.hears(vec![alert("db-1", "firing"); 25]).await;
+            assert!(numbers.iter().all(|number| number == "INC-1"));
+            world.stage().advance(chrono::TimeDelta::milliseconds(1_500)).await.expect("comes to rest");
+        }
+        world.advance(minutes(2)).await;
+        assert_eq!(world.ben().in_dm().count(), 1);
+        assert!(world.events(1).await < 30, "{:?}", world.tally(1).await);
+        assert_snapshot!("storm_of_one_key_timeline", world.timeline(1).await);
+        assert_snapshot!("storm_of_one_key_card", world.ben().in_incident(1).await.finds("Lead:"));
+        // What was not told yet is told before the end.
+        world.hears(vec![alert("db-1", "firing"); 7]).await;
+        world.advance(seconds(5)).await;
+        world.ben().types("/incident INC-1 resolve").await;
+        assert!(world.timeline(1).await.contains("The alert came 7 times more within 1 s"), "{}", world.timeline(1).await);
+    }
+}
+
+on_both! {
+    async fn a_storm_of_different_alerts_shares_an_incident_until_it_is_quiet(world) {
+        let all: Vec<serde_json::Value> = (1..=1_000).map(|n| alert(&format!("db-{n}"), "firing")).collect();
+        let mut numbers = std::collections::BTreeMap::<String, usize>::new();
+        for chunk in all.chunks(25) {
+            for number in world.hears(chunk.to_vec()).await {
+                *numbers.entry(number).or_default() += 1;
+            }
+            world.stage().advance(chrono::TimeDelta::milliseconds(1_500)).await.expect("comes to rest");
+        }
+        assert_eq!(numbers.len(), 11, "ten of their own, and the storm: {numbers:?}");
+        assert_eq!(numbers["INC-11"], 990);
+        world.advance(minutes(1)).await;
+        let storm = world.incident(11).await;
+        assert_eq!(storm.storm.as_ref().map(|storm| storm.joined), Some(990));
+        assert!(serde_json::to_string(&storm).expect("is JSON").len() < 20_000, "the state does not grow with the storm");
+        for number in 1..=11 {
+            let sent = world.sent(number, "ben").await;
+            assert!(sent[0].late_ms <= 60_000, "INC-{number}: {} ms", sent[0].late_ms);
+        }
+        assert!(world.ben().in_dm().count() <= 7, "{}", world.ben().in_dm().sees());
+        assert_snapshot!("storm_card", world.ben().in_incident(11).await.finds("Lead:"));
+        // Each is cleared by itself, and fires again by itself.
+        let cleared: Vec<serde_json::Value> = (100..400).map(|n| alert(&format!("db-{n}"), "resolved")).collect();
+        world.hears(cleared).await;
+        assert_eq!(world.hears(vec![alert("db-500", "firing"); 3]).await, ["INC-11"; 3]);
+        assert_eq!(world.hears(vec![alert("db-100", "firing")]).await, ["INC-11"]);
+        world.advance(minutes(9)).await;
+        assert!(world.incident(11).await.storm.is_some_and(|storm| storm.quiet_at.is_some()));
+        world.advance(minutes(2)).await;
+        assert!(world.incident(11).await.storm.is_some_and(|storm| storm.quiet_at.is_none()));
+        assert_snapshot!("storm_over", world.ben().in_incident(11).await.finds("storm is over"));
+        let timeline = world.timeline(11).await;
+        assert_snapshot!("storm_timeline", timeline);
+        assert_eq!(world.hears(vec![alert("db-2000", "firing")]).await, ["INC-12"]);
+        assert_eq!(world.stage().slack.rate_limited(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_storm_for_one_team_does_not_swallow_the_alerts_for_another() {
+    let world = World::new().await;
+    let of = |key: String, team: &str| {
+        let mut alert = alert(&key, "firing");
+        alert["team"] = team.into();
+        alert
+    };
+    let storm: Vec<serde_json::Value> = (1..=20).map(|n| of(format!("shop-{n}"), "dev-team")).collect();
+    let numbers: std::collections::BTreeSet<String> = world.hears(storm).await.into_iter().collect();
+    assert_eq!(numbers.len(), 11);
+    assert_eq!(world.hears(vec![of("db-1".to_owned(), "db-team")]).await, ["INC-12"]);
+    world.flows().await;
+    assert_eq!(world.dana().in_dm().count(), 1, "her team is called for its own trouble");
+    let mut world = world;
+    world.restarts().await;
+    assert_eq!(world.hears(vec![of("shop-21".to_owned(), "dev-team")]).await, ["INC-11"], "the storm is remembered");
+    world.flows().await;
+}
