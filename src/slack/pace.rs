@@ -22,8 +22,10 @@ pub use turns::{TURN_EVERY, TURNS_AT_ONCE, Turns};
 /// Channels remembered at most; those that have long been quiet are forgotten first.
 const CHANNELS_MAX: usize = 4096;
 
-/// Shortest time between two edits of one card or digest: a reader sees no difference, and Slack counts every edit.
+/// The time in which one more edit of a card or a digest is earned: a reader sees no difference, and Slack counts them all.
 pub const EDIT_EVERY: TimeDelta = TimeDelta::seconds(3);
+/// Edits of one message at once after a quiet spell, so that what people do shows at once.
+pub const EDITS_AT_ONCE: i32 = 5;
 
 /// Whether a call may use the share that is kept back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub enum Urgency {
 pub struct Pace {
     methods: HashMap<Method, Bucket>,
     channels: HashMap<ChannelId, Bucket>,
-    /// When a message that is edited again and again was edited last.
+    /// For messages that are edited again and again: when all their edits will be earned.
     edits: HashMap<MessageRef, DateTime<Utc>>,
 }
 
@@ -105,15 +107,17 @@ impl Pace {
 
     /// Edits a message that many changes concern, or says when it may be edited next: what changes meanwhile is one edit.
     pub fn take_edit(&mut self, message: &MessageRef, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
-        let last = self.edits.get(message).copied().filter(|last| *last <= now);
-        if let Some(next) = last.map(|last| last + EDIT_EVERY).filter(|next| *next > now) {
+        let emptiest = now + EDIT_EVERY * EDITS_AT_ONCE;
+        let full_at = self.edits.get(message).copied().unwrap_or(now).clamp(now, emptiest);
+        let next = full_at - EDIT_EVERY * (EDITS_AT_ONCE - 1);
+        if next > now {
             return Err(next);
         }
         self.take(Method::ChatUpdate, None, Urgency::Ordinary, now)?;
         if self.edits.len() >= CHANNELS_MAX && !self.edits.contains_key(message) {
-            self.edits.retain(|_, last| *last <= now && now - *last < EDIT_EVERY);
+            self.edits.retain(|_, full_at| *full_at > now);
         }
-        self.edits.insert(message.clone(), now);
+        self.edits.insert(message.clone(), full_at + EDIT_EVERY);
         Ok(())
     }
 

@@ -133,11 +133,15 @@ fn what_was_named_before_the_clock_was_set_back_is_forgotten() {
 fn one_message_is_edited_every_few_seconds_at_most() {
     let mut pace = Pace::new();
     let card = |ts: &str| MessageRef { channel: channel("C1"), ts: ts.into() };
-    assert_eq!(pace.take_edit(&card("1.1"), at_ms(0)), Ok(()));
+    for _ in 0..EDITS_AT_ONCE {
+        assert_eq!(pace.take_edit(&card("1.1"), at_ms(0)), Ok(()));
+    }
     assert_eq!(pace.take_edit(&card("1.1"), at_ms(100)), Err(at_ms(3_000)));
     assert_eq!(pace.take_edit(&card("1.2"), at_ms(100)), Ok(()));
     assert_eq!(pace.take_edit(&card("1.1"), at_ms(3_000)), Ok(()));
-    assert_eq!(pace.take_edit(&card("1.1"), at_ms(-3_600_000)), Ok(()), "the clock was set back");
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(3_100)), Err(at_ms(6_000)));
+    let earlier = at_ms(-3_600_000);
+    assert_eq!(pace.take_edit(&card("1.1"), earlier), Err(earlier + EDIT_EVERY), "the clock was set back");
 }
 
 #[test]
