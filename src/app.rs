@@ -123,11 +123,35 @@ impl std::ops::Deref for Answered {
     }
 }
 
+impl Answered {
+    /// Whether it is the answer of the same attempt at a commit.
+    fn is_of_one_attempt_with(&self, other: &Self) -> bool {
+        let incidents = self.after.as_ref().zip(other.after.as_ref());
+        self.answer == other.answer && incidents.is_some_and(|(one, other)| Arc::ptr_eq(one, other))
+    }
+}
+
 enum Job {
-    Handle { request: Box<Request>, reply: oneshot::Sender<Result<Answered, Error>> },
-    Claim { lanes: Vec<Lane>, limit: usize, reply: oneshot::Sender<Result<Vec<Work>, Error>> },
-    Canary { nonce: String, reply: oneshot::Sender<Result<(), Error>> },
-    Settle { work: Box<(EffectId, u32, IncidentId)>, settled: Settled, reply: oneshot::Sender<Result<bool, Error>> },
+    Handle {
+        request: Box<Request>,
+        /// Who wants to put the answer into words while it is being committed.
+        decided: Option<oneshot::Sender<Answered>>,
+        reply: oneshot::Sender<Result<Answered, Error>>,
+    },
+    Claim {
+        lanes: Vec<Lane>,
+        limit: usize,
+        reply: oneshot::Sender<Result<Vec<Work>, Error>>,
+    },
+    Test {
+        effect: Effect,
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+    Settle {
+        work: Box<(EffectId, u32, IncidentId)>,
+        settled: Settled,
+        reply: oneshot::Sender<Result<bool, Error>>,
+    },
 }
 
 /// The running application; a handle that is cheap to clone.
@@ -199,21 +223,51 @@ impl App {
     /// When nothing was committed. A refusal is an answer, not an error.
     pub async fn handle(&self, request: Request) -> Result<Answer, Error> {
         let again = planted::active(Bug::RepeatUnknown).then(|| Box::new(Request { key: None, ..request.clone() }));
-        let mut answered = self.ask(|reply| Job::Handle { request: Box::new(request), reply }).await?;
+        let mut answered = self.ask(|reply| Job::Handle { request: Box::new(request), decided: None, reply }).await?;
         if let (Some(again), Err(Error::Store(store::Error::Sql(_)))) = (again, &answered) {
-            answered = self.ask(|reply| Job::Handle { request: again, reply }).await?;
+            answered = self.ask(|reply| Job::Handle { request: again, decided: None, reply }).await?;
         }
         answered.map(|answered| answered.answer)
     }
 
     /// As [`App::handle`], but refuses at once when the queue is full, and shows the incident too.
     pub async fn try_handle(&self, request: Request) -> Result<Answered, Error> {
+        self.try_enqueue(request, None)?.await.map_err(|_| Error::Closed)?
+    }
+
+    /// As [`App::try_handle`], and puts the answer into words while it is being committed. `tell` must do nothing but
+    /// that: what it was given may not come to pass, and then it is asked again. Its words come back after the commit.
+    pub async fn try_handle_telling<T>(
+        &self,
+        request: Request,
+        tell: impl Fn(&Answered) -> T + Send,
+    ) -> Result<(Answered, T), Error> {
+        let (decided, early) = oneshot::channel();
+        let reply = self.try_enqueue(request, Some(decided))?;
+        let early = match early.await {
+            Ok(answered) => Some((tell(&answered), answered)),
+            Err(_) => None,
+        };
+        let answered = reply.await.map_err(|_| Error::Closed)??;
+        let words = match early {
+            Some((words, early)) if early.is_of_one_attempt_with(&answered) => words,
+            _ => tell(&answered),
+        };
+        Ok((answered, words))
+    }
+
+    fn try_enqueue(
+        &self,
+        request: Request,
+        decided: Option<oneshot::Sender<Answered>>,
+    ) -> Result<oneshot::Receiver<Result<Answered, Error>>, Error> {
         let (reply, answer) = oneshot::channel();
-        self.inner.queue.try_send(Job::Handle { request: Box::new(request), reply }).map_err(|full| match full {
+        let job = Job::Handle { request: Box::new(request), decided, reply };
+        self.inner.queue.try_send(job).map_err(|full| match full {
             mpsc::error::TrySendError::Full(_) => Error::Busy,
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })?;
-        answer.await.map_err(|_| Error::Closed)?
+        Ok(answer)
     }
 
     /// Takes due effects of these lanes, best lane first, each leased to the caller. What is no longer wanted is
@@ -228,9 +282,9 @@ impl App {
         self.ask(|reply| Job::Settle { work, settled, reply }).await?
     }
 
-    /// Puts a page to nobody among the pages, for the self-test; it goes the way of every page.
-    pub async fn send_canary(&self, nonce: String) -> Result<(), Error> {
-        self.ask(|reply| Job::Canary { nonce, reply }).await?
+    /// Puts an effect of no incident among the others, to test their way: a page to nobody, or a test page.
+    pub async fn send_test(&self, effect: Effect) -> Result<(), Error> {
+        self.ask(|reply| Job::Test { effect, reply }).await?
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {

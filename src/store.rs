@@ -15,6 +15,7 @@ use crate::clock::Clock;
 
 pub mod alerts;
 pub mod audit;
+pub mod batch;
 pub mod captures;
 pub mod chain;
 pub mod counters;

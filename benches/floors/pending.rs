@@ -182,8 +182,10 @@ async fn fill(folder: &std::path::Path, count: u32, due_at: DateTime<Utc>) -> Re
             sets.push(timers::TimerSet { workspace: workspace.clone(), incident: id, timers: incident.timers() });
             rows.push((incident, head));
         }
-        let saved: Vec<incidents::Row<'_>> =
-            rows.iter().map(|(incident, head)| incidents::Row { incident, head, updated_at: clock.now() }).collect();
+        let saved: Vec<incidents::Row<'_>> = rows
+            .iter()
+            .map(|(incident, head)| incidents::Row { incident, head, updated_at: clock.now(), keeps_its_places: false })
+            .collect();
         incidents::save(&mut tx, &saved).await?;
         history::append(&mut tx, &events).await?;
         timers::replace(&mut tx, &sets).await?;

@@ -19,20 +19,49 @@ use crate::domain::{Context, Decided, decide, decide_opening, react, still_wante
 use crate::ids::{IncidentId, IntegrationKey, TeamKey, WorkspaceId};
 use crate::metrics::Tally;
 use crate::planted::{self, Bug};
-use crate::store::{self, Tx, alerts, captures, chain, counters, history, inbox, incidents, outbox, timers};
+use crate::store::{self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, timers};
 
 /// How long a claimed effect belongs to who claimed it; longer than any call's time-out.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(8);
 
+/// Events and deliveries that go to SQLite together with everything else, at most.
+const FEW: usize = 2;
+
 /// An incident that this transaction has in hand.
 struct Sheet {
-    incident: Incident,
+    incident: Arc<Incident>,
+    /// As it was read; `None` if this transaction opens it.
+    read: Option<Arc<Incident>>,
     /// The hash of its last event.
     head: String,
-    timers: Vec<(Timer, DateTime<Utc>)>,
-    changed: bool,
     /// Its timers are written again even if they look the same: one of them has just fired.
     timers_stale: bool,
+}
+
+impl Sheet {
+    fn has_changed(&self) -> bool {
+        self.read.as_ref().is_none_or(|read| !Arc::ptr_eq(read, &self.incident))
+    }
+
+    fn row(&self, now: DateTime<Utc>) -> incidents::Row<'_> {
+        let places = |incident: &Incident| (incident.is_open(), incident.channel_id().cloned());
+        incidents::Row {
+            incident: &self.incident,
+            head: &self.head,
+            updated_at: now,
+            keeps_its_places: self.read.as_ref().is_some_and(|read| places(read) == places(&self.incident)),
+        }
+    }
+
+    /// Its timers, if they are not stored like this.
+    fn timers_to_write(&self) -> Option<Vec<(Timer, DateTime<Utc>)>> {
+        if !self.timers_stale && !self.has_changed() {
+            return None;
+        }
+        let timers = self.incident.timers();
+        let stored = self.read.as_ref().map_or_else(Vec::new, |read| read.timers());
+        (self.timers_stale || timers != stored).then_some(timers)
+    }
 }
 
 pub(super) struct Desk<'a> {
@@ -71,8 +100,6 @@ enum AlertChange {
 /// What each job of a committed batch is told.
 pub(super) struct Done {
     replies: Vec<Reply>,
-    /// The incidents that the batch had in hand, as they are now.
-    incidents: HashMap<IncidentId, Arc<Incident>>,
     timers: bool,
     outbox: bool,
     opened: Vec<Option<TeamKey>>,
@@ -81,7 +108,7 @@ pub(super) struct Done {
 }
 
 enum Reply {
-    Answer(Answer),
+    Answer(Answered),
     Works(Vec<Work>),
     Settled(bool),
     Sent,
@@ -89,7 +116,7 @@ enum Reply {
 
 impl<'a> Desk<'a> {
     /// Does the whole batch in one transaction and commits it.
-    pub(super) async fn work(inner: &'a Inner, batch: &[Job]) -> Result<Done, store::Error> {
+    pub(super) async fn work(inner: &'a Inner, batch: &mut [Job]) -> Result<Done, store::Error> {
         let mut desk = Desk {
             inner,
             roster: inner.roster(),
@@ -111,14 +138,16 @@ impl<'a> Desk<'a> {
         };
         desk.gather(batch).await?;
         let mut replies = Vec::with_capacity(batch.len());
-        for job in batch {
+        for job in &*batch {
             replies.push(match job {
-                Job::Handle { request, .. } => Reply::Answer(desk.handle(request).await?),
+                Job::Handle { request, .. } => {
+                    Reply::Answer(Answered { answer: desk.handle(request).await?, after: None })
+                }
                 Job::Settle { work, settled, .. } => {
                     let (id, attempt, incident) = **work;
                     Reply::Settled(desk.settle(id, attempt, incident, settled).await?)
                 }
-                Job::Canary { nonce, .. } => desk.canary(nonce),
+                Job::Test { effect, .. } => desk.test(effect),
                 // Claims come last, so that they see what this batch has queued.
                 Job::Claim { .. } => Reply::Works(Vec::new()),
             });
@@ -130,9 +159,16 @@ impl<'a> Desk<'a> {
             }
         }
         let Desk { tx, sheets, tally, opened, now, .. } = desk;
-        tx.commit().await?;
-        let incidents = sheets.into_iter().map(|(id, sheet)| (id, Arc::new(sheet.incident))).collect();
-        Ok(Done { replies, incidents, timers, outbox, opened, now, tally })
+        for reply in &mut replies {
+            if let Reply::Answer(answered) = reply {
+                let sheet = answered.incident.and_then(|id| sheets.get(&id));
+                answered.after = sheet.map(|sheet| Arc::clone(&sheet.incident));
+            }
+        }
+        // While the disk is at work, the answers are put into words.
+        let (committed, ()) = tokio::join!(tx.commit(), async { announce(batch, &replies) });
+        committed?;
+        Ok(Done { replies, timers, outbox, opened, now, tally })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -152,23 +188,35 @@ impl<'a> Desk<'a> {
                     }
                 }
                 Job::Settle { work, .. } => ids.push(work.2),
-                Job::Canary { .. } => {}
+                Job::Test { .. } => {}
                 Job::Claim { lanes, limit, .. } => {
                     ids.extend(outbox::ready(&mut self.tx, self.now, lanes, limit_of(*limit)).await?);
                 }
             }
         }
-        if !keys.is_empty() {
-            let workspace = &self.inner.workspace;
-            let keys: Vec<(WorkspaceId, String)> = keys.into_iter().map(|key| (workspace.clone(), key)).collect();
-            let answered = inbox::answers(&mut self.tx, &keys).await?;
-            self.answered = answered.into_iter().map(|((_, key), answer)| (key, answer)).collect();
-        }
         if !alerts.is_empty() {
             self.alerting = alerts::find_open(&mut self.tx, &self.inner.workspace, &alerts).await?;
             ids.extend(self.alerting.values().copied());
         }
-        self.lock(ids).await?;
+        ids.sort_unstable();
+        ids.dedup();
+        let keys: Vec<_> = keys.into_iter().map(|key| (self.inner.workspace.clone(), key)).collect();
+        let (answered, locked) = batch::read(&mut self.tx, &keys, &ids).await?;
+        self.answered = answered.into_iter().map(|((_, key), answer)| (key, answer)).collect();
+        for (id, stored) in locked {
+            let stored = match stored {
+                Ok(stored) => stored,
+                Err(error) => {
+                    self.damaged.insert(id, error);
+                    continue;
+                }
+            };
+            let incident = Arc::new(stored.incident);
+            self.sheets.insert(
+                id,
+                Sheet { read: Some(Arc::clone(&incident)), incident, head: stored.head, timers_stale: false },
+            );
+        }
         self.count_fired(batch).await
     }
 
@@ -189,14 +237,14 @@ impl<'a> Desk<'a> {
                 Job::Handle { request, .. } => {
                     request.target == Target::Incident(*id) && request.command == Command::TimerDue(Timer::StormQuiet)
                 }
-                Job::Claim { .. } | Job::Canary { .. } | Job::Settle { .. } => false,
+                Job::Claim { .. } | Job::Test { .. } | Job::Settle { .. } => false,
             })
         };
         let counting = |incident: &Incident| incident.alerts.iter().any(|alert| alert.counting.is_some());
         let wanted: Vec<IncidentId> = self
             .sheets
             .values()
-            .map(|sheet| &sheet.incident)
+            .map(|sheet| &*sheet.incident)
             .filter(|found| counting(found) || is_quiet(&found.id))
             .map(|found| found.id)
             .collect();
@@ -226,28 +274,6 @@ impl<'a> Desk<'a> {
         };
         let fired = id.and_then(|id| self.fired.get(&id)).cloned().unwrap_or_default();
         Alerts { openings, is_known, fired }
-    }
-
-    async fn lock(&mut self, mut ids: Vec<IncidentId>) -> Result<(), store::Error> {
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        for (id, stored) in incidents::lock_each(&mut self.tx, &ids).await? {
-            let stored = match stored {
-                Ok(stored) => stored,
-                Err(error) => {
-                    self.damaged.insert(id, error);
-                    continue;
-                }
-            };
-            let timers = stored.incident.timers();
-            let sheet =
-                Sheet { incident: stored.incident, head: stored.head, timers, changed: false, timers_stale: false };
-            self.sheets.insert(sheet.incident.id, sheet);
-        }
-        Ok(())
     }
 
     /// One command. A refusal is an answer like any other; it is remembered under the delivery's key too.
@@ -359,10 +385,9 @@ impl<'a> Desk<'a> {
         };
         let said = decided.said.clone();
         let sheet = Sheet {
-            incident: decided.after.clone(),
+            incident: Arc::new(decided.after.clone()),
+            read: None,
             head: chain::GENESIS.to_owned(),
-            timers: Vec::new(),
-            changed: true,
             timers_stale: false,
         };
         self.sheets.insert(id, sheet);
@@ -388,8 +413,7 @@ impl<'a> Desk<'a> {
         }
         let sheet = self.sheets.get_mut(&id).expect("the caller has it in hand");
         sheet.head = history::link_all(&sheet.head, &self.inner.workspace, id, &events, &mut self.events);
-        sheet.incident = after;
-        sheet.changed = true;
+        sheet.incident = Arc::new(after);
     }
 
     /// Counts an alert that came again, whether or not the history tells of it now.
@@ -429,11 +453,11 @@ impl<'a> Desk<'a> {
     }
 
     /// An effect of no incident, which is done when somebody has claimed it and said so.
-    fn canary(&mut self, nonce: &str) -> Reply {
+    fn test(&mut self, effect: &Effect) -> Reply {
         self.effects.push(outbox::New {
             workspace: self.inner.workspace.clone(),
             incident: None,
-            effect: Effect::Canary { nonce: nonce.to_owned() },
+            effect: effect.clone(),
             not_before: self.now,
             created_at: self.now,
             due_at: Some(self.now),
@@ -531,30 +555,27 @@ impl<'a> Desk<'a> {
 
     /// Writes everything; says whether timers and outbox have changed.
     async fn write(&mut self) -> Result<(bool, bool), store::Error> {
-        let changed: Vec<incidents::Row<'_>> = self
-            .sheets
-            .values()
-            .filter(|sheet| sheet.changed)
-            .map(|sheet| incidents::Row { incident: &sheet.incident, head: &sheet.head, updated_at: self.now })
-            .collect();
+        let changed: Vec<incidents::Row<'_>> =
+            self.sheets.values().filter(|sheet| sheet.has_changed()).map(|sheet| sheet.row(self.now)).collect();
         let timers: Vec<timers::TimerSet> = self
             .sheets
             .values()
-            .filter(|sheet| sheet.changed || sheet.timers_stale)
-            .map(|sheet| (sheet, sheet.incident.timers()))
-            .filter(|(sheet, timers)| sheet.timers_stale || *timers != sheet.timers)
-            .map(|(sheet, timers)| timers::TimerSet {
-                workspace: self.inner.workspace.clone(),
-                incident: sheet.incident.id,
-                timers,
-            })
+            .filter_map(|sheet| Some((sheet.incident.id, sheet.timers_to_write()?)))
+            .map(|(incident, timers)| timers::TimerSet { workspace: self.inner.workspace.clone(), incident, timers })
             .collect();
+        // In one order, or two replicas with the same deliveries wait for each other.
+        self.seen.sort_by(|a, b| a.key.cmp(&b.key));
         let tx = &mut self.tx;
+        if self.events.len() <= FEW && self.seen.len() <= FEW {
+            tx.hold_inserts();
+        }
         incidents::save(tx, &changed).await?;
         history::append(tx, &self.events).await?;
+        captures::record(tx, &self.captures).await?;
+        inbox::remember(tx, &self.seen).await?;
+        tx.send_held().await?;
         timers::replace(tx, &timers).await?;
         outbox::enqueue(tx, &self.effects).await?;
-        captures::record(tx, &self.captures).await?;
         for change in &self.alerts {
             match change {
                 AlertChange::Fired(fired) => {
@@ -568,9 +589,6 @@ impl<'a> Desk<'a> {
                 }
             }
         }
-        // In one order, or two replicas with the same deliveries wait for each other.
-        self.seen.sort_by(|a, b| a.key.cmp(&b.key));
-        inbox::remember(tx, &self.seen).await?;
         Ok((!timers.is_empty(), !self.effects.is_empty()))
     }
 
@@ -581,11 +599,10 @@ impl<'a> Desk<'a> {
         let lease_until = self.now + self.inner.clock.stretched(lease);
         let claimed =
             outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
-        let mut shared: HashMap<IncidentId, Arc<Incident>> = HashMap::new();
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
             self.tally.takeovers += u64::from(row.lapsed);
-            if let (None, Effect::Canary { .. }) = (row.incident, &row.effect) {
+            if let (None, Effect::Canary { .. } | Effect::TestPage { .. }) = (row.incident, &row.effect) {
                 let incident = Arc::new(nobodys(&self.inner.workspace, self.now));
                 works.push(work_of(row, incident, lease_until));
                 continue;
@@ -597,8 +614,7 @@ impl<'a> Desk<'a> {
                 unwanted.push((row.id, row.attempt));
                 continue;
             };
-            let incident = shared.entry(sheet.incident.id).or_insert_with(|| Arc::new(sheet.incident.clone())).clone();
-            works.push(work_of(row, incident, lease_until));
+            works.push(work_of(row, Arc::clone(&sheet.incident), lease_until));
         }
         outbox::finish(&mut self.tx, &unwanted).await?;
         Ok(works)
@@ -618,18 +634,26 @@ impl Done {
         if self.outbox {
             inner.outbox.send_replace(());
         }
-        let incidents = self.incidents;
         for (job, reply) in batch.into_iter().zip(self.replies) {
             match (job, reply) {
-                (Job::Handle { reply, .. }, Reply::Answer(answer)) => {
-                    let after = answer.incident.and_then(|id| incidents.get(&id)).cloned();
-                    drop(reply.send(Ok(Answered { answer, after })));
-                }
+                (Job::Handle { reply, .. }, Reply::Answer(answered)) => drop(reply.send(Ok(answered))),
                 (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
                 (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
-                (Job::Canary { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
+                (Job::Test { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
                 _ => unreachable!("work() makes each reply for its own job"),
             }
+        }
+    }
+}
+
+/// Shows the answers to those who want to put them into words before they are safe.
+fn announce(batch: &mut [Job], replies: &[Reply]) {
+    for (job, reply) in batch.iter_mut().zip(replies) {
+        if let (Job::Handle { decided, .. }, Reply::Answer(answered)) = (job, reply)
+            && let Some(decided) = decided.take()
+        {
+            // Who no longer waits needs no words.
+            let _ = decided.send(answered.clone());
         }
     }
 }

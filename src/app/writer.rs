@@ -32,15 +32,15 @@ pub(super) async fn run(inner: Weak<Inner>, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-async fn write(inner: &Inner, batch: Vec<Job>) {
-    match work(inner, &batch).await {
+async fn write(inner: &Inner, mut batch: Vec<Job>) {
+    match work(inner, &mut batch).await {
         Ok(done) => done.deliver(inner, batch),
         Err(error) if batch.len() == 1 => refuse(batch, error),
         Err(error) => {
             tracing::warn!(%error, jobs = batch.len(), "a batch failed; its jobs are done one by one");
             for job in batch {
-                let one = vec![job];
-                match work(inner, &one).await {
+                let mut one = vec![job];
+                match work(inner, &mut one).await {
                     Ok(done) => done.deliver(inner, one),
                     Err(error) => refuse(one, error),
                 }
@@ -50,7 +50,7 @@ async fn write(inner: &Inner, batch: Vec<Job>) {
 }
 
 /// One transaction, begun anew as long as another replica is faster; the loser then finds the winner's answer.
-async fn work(inner: &Inner, batch: &[Job]) -> Result<Done, Error> {
+async fn work(inner: &Inner, batch: &mut [Job]) -> Result<Done, Error> {
     let mut races = 1;
     loop {
         let began = instant_now();
@@ -81,7 +81,7 @@ fn refuse(one: Vec<Job>, error: Error) {
             Job::Handle { reply, .. } => drop(reply.send(Err(error))),
             Job::Claim { reply, .. } => drop(reply.send(Err(error))),
             Job::Settle { reply, .. } => drop(reply.send(Err(error))),
-            Job::Canary { reply, .. } => drop(reply.send(Err(error))),
+            Job::Test { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }

@@ -190,14 +190,28 @@ impl Dispatch {
 
     /// Runs a command; a failure of our own is put into words with a reference to the log.
     async fn ask(&self, asking: &Asking, target: Target, command: Command) -> Result<Answered, Message> {
-        let request = Request {
-            key: Some(asking.key.clone()),
-            actor: Actor::Person { user: asking.user.clone() },
-            target,
-            command,
-            inside: asking.inside,
-        };
+        let request = asking.request(target, command);
         self.app.try_handle(request).await.map_err(|error| Self::failure(&error))
+    }
+
+    /// As [`Dispatch::ask`], with the answer in words.
+    async fn ask_in_words(
+        &self,
+        asking: &Asking,
+        target: Target,
+        command: Command,
+    ) -> Result<Option<Message>, Message> {
+        let request = asking.request(target, command);
+        // Without the incident at hand, its state has to be read after the commit.
+        let in_words = |answered: &Answered| {
+            let known = answered.after.is_some() || answered.incident.is_none();
+            known.then(|| self.say(&asking.user, answered, answered.after.as_deref()))
+        };
+        match self.app.try_handle_telling(request, in_words).await {
+            Ok((_, Some(words))) => Ok(words),
+            Ok((answered, None)) => Ok(self.words(&asking.user, &answered).await),
+            Err(error) => Err(Self::failure(&error)),
+        }
     }
 
     fn failure(error: &Error) -> Message {
@@ -225,9 +239,13 @@ impl Dispatch {
             (None, Some(id)) => self.app.incident(id).await.ok().flatten().map(Arc::new),
             (None, None) => None,
         };
+        self.say(user, answered, incident.as_deref())
+    }
+
+    fn say(&self, user: &UserId, answer: &Answer, incident: Option<&Incident>) -> Option<Message> {
         let (roster, directory) = (self.app.roster(), self.app.directory());
         let reader = Reader { user, roster: &roster, directory: &directory, now: self.app.clock().now() };
-        answers::answer(answered, &reader, incident.as_deref())
+        answers::answer(answer, &reader, incident)
     }
 
     /// Makes sure that we know who somebody is, as far as Slack says so in time.
@@ -405,6 +423,16 @@ fn asker(inbound: &Inbound) -> Option<(UserId, Way)> {
 }
 
 impl Asking {
+    fn request(&self, target: Target, command: Command) -> Request {
+        Request {
+            key: Some(self.key.clone()),
+            actor: Actor::Person { user: self.user.clone() },
+            target,
+            command,
+            inside: self.inside,
+        }
+    }
+
     /// One of several commands that came with one delivery.
     fn part(&self, part: usize) -> Self {
         Self { key: format!("{}#{part}", self.key), ..self.clone() }

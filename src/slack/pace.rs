@@ -5,7 +5,8 @@
 //! takes another one if this must wait. One budget holds for one workspace in one process; what replicas spend together
 //! is corrected by Slack's own "too often", which pauses the method for exactly as long as Slack says.
 //!
-//! Each bucket is kept as one instant, the moment at which it will be full again.
+//! Each bucket is kept as one instant, the moment at which it will be full again. Calls that must wait are told
+//! different instants, one for each call that will be earned, so that a crowd of them does not come back as one.
 
 mod turns;
 
@@ -21,6 +22,11 @@ pub use turns::{TURN_EVERY, TURNS_AT_ONCE, Turns};
 
 /// Channels remembered at most; those that have long been quiet are forgotten first.
 const CHANNELS_MAX: usize = 4096;
+
+/// The furthest instant told to a call that waits, counted from when the next one may go out. In a greater crowd several
+/// come back together, and the best of them goes first: what has just become urgent is behind the others no longer than
+/// this.
+const TOLD_MAX: TimeDelta = TimeDelta::seconds(15);
 
 /// The time in which one more edit of a card or a digest is earned: a reader sees no difference, and Slack counts them all.
 pub const EDIT_EVERY: TimeDelta = TimeDelta::seconds(3);
@@ -48,8 +54,8 @@ pub struct Pace {
 struct Bucket {
     full_at: DateTime<Utc>,
     pause: Option<Pause>,
-    /// The last moment that was named to an ordinary call, and to a page, that had to wait; and when it was named.
-    promised: [(DateTime<Utc>, DateTime<Utc>); 2],
+    /// The last instants told to an ordinary call and to a page that wait.
+    told: [DateTime<Utc>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +87,7 @@ impl Pace {
         by_method.max(by_channel)
     }
 
-    /// Spends one call, or says when to ask again and spends nothing. Of those that must wait each is named a moment of
-    /// its own, so that a thousand that wait for one method do not all come back for its next call.
+    /// Spends one call, or says when to ask again and spends nothing.
     pub fn take(
         &mut self,
         method: Method,
@@ -90,19 +95,32 @@ impl Pace {
         urgency: Urgency,
         now: DateTime<Utc>,
     ) -> Result<(), DateTime<Utc>> {
-        let by_method = self.methods.get_mut(&method).and_then(|bucket| bucket.promise(method.budget(), urgency, now));
-        let by_channel = channel
-            .filter(|_| method.is_post())
-            .and_then(|channel| self.channels.get_mut(channel))
-            .and_then(|bucket| bucket.promise(CHANNEL, urgency, now));
-        if let Some(at) = by_method.max(by_channel) {
-            return Err(at);
+        let channel = channel.filter(|_| method.is_post());
+        if let Some(at) = self.ready_at(method, channel, urgency, now) {
+            return Err(self.tell(method, channel, urgency, at, now));
         }
         self.methods.entry(method).or_insert_with(|| Bucket::full(now)).spend(method.budget(), now);
-        if let Some(channel) = channel.filter(|_| method.is_post()) {
+        if let Some(channel) = channel {
             self.channel(channel, now).spend(CHANNEL, now);
         }
         Ok(())
+    }
+
+    /// Which of the calls that will be earned from `at` on this one may count on.
+    fn tell(
+        &mut self,
+        method: Method,
+        channel: Option<&ChannelId>,
+        urgency: Urgency,
+        at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        if let Some(bucket) = channel.and_then(|channel| self.channels.get_mut(channel))
+            && bucket.ready_at(CHANNEL, urgency, now) == Some(at)
+        {
+            return bucket.tell(CHANNEL, urgency, at);
+        }
+        self.methods.get_mut(&method).map_or(at, |bucket| bucket.tell(method.budget(), urgency, at))
     }
 
     /// Edits a message that many changes concern, or says when it may be edited next: what changes meanwhile is one edit.
@@ -145,7 +163,7 @@ impl Pace {
 
 impl Bucket {
     fn full(now: DateTime<Utc>) -> Self {
-        Self { full_at: now, pause: None, promised: [(now, now); 2] }
+        Self { full_at: now, pause: None, told: [DateTime::<Utc>::MIN_UTC; 2] }
     }
 
     /// Ends a pause that is over, and corrects what a clock that was set back would make longer than it can be.
@@ -173,19 +191,15 @@ impl Bucket {
         (at > now).then_some(at)
     }
 
-    /// As [`Bucket::ready_at`], and not before what was named to the one who asked before.
-    fn promise(&mut self, budget: Budget, urgency: Urgency, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let ready_at = self.ready_at(budget, urgency, now)?;
-        let promised = &mut self.promised[usize::from(urgency == Urgency::Page)];
-        // What was named before the clock was set back means nothing.
-        let before = Some(promised.0).filter(|_| promised.1 <= now);
-        let at = before.map_or(ready_at, |before| ready_at.max(before + budget.interval()));
-        *promised = (at, now);
-        Some(at)
-    }
-
     fn spend(&mut self, budget: Budget, now: DateTime<Utc>) {
         self.full_at = self.full_at.max(now) + budget.interval();
+    }
+
+    fn tell(&mut self, budget: Budget, urgency: Urgency, at: DateTime<Utc>) -> DateTime<Utc> {
+        let told = &mut self.told[usize::from(urgency == Urgency::Page)];
+        let next = *told + budget.interval();
+        *told = if (at..=at + TOLD_MAX).contains(&next) { next } else { at };
+        *told
     }
 
     fn pause(&mut self, budget: Budget, span: TimeDelta, now: DateTime<Utc>) {

@@ -20,11 +20,11 @@ pub struct Delivery {
     pub answer: Answer,
 }
 
+/// What was answered to which delivery of which workspace.
+pub type Answers = HashMap<(WorkspaceId, String), Answer>;
+
 /// The answers to those of these deliveries that were handled before.
-pub async fn answers(
-    tx: &mut Tx,
-    keys: &[(WorkspaceId, String)],
-) -> Result<HashMap<(WorkspaceId, String), Answer>, Error> {
+pub async fn answers(tx: &mut Tx, keys: &[(WorkspaceId, String)]) -> Result<Answers, Error> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -51,12 +51,14 @@ pub async fn answers(
             .await?
         }
     };
-    rows.into_iter()
-        .map(|(workspace, key, answer)| {
-            let answer = from_json("inbox", &key, &answer)?;
-            Ok(((WorkspaceId(workspace), key), answer))
-        })
-        .collect()
+    rows.into_iter().map(answered).collect()
+}
+
+pub(super) fn answered(
+    (workspace, key, answer): (String, String, String),
+) -> Result<((WorkspaceId, String), Answer), Error> {
+    let answer = from_json("inbox", &key, &answer)?;
+    Ok(((WorkspaceId(workspace), key), answer))
 }
 
 static REMEMBER: LazyLock<Bulk> =

@@ -17,6 +17,9 @@ pub struct Row<'a> {
     /// The hash of its last event.
     pub head: &'a str,
     pub updated_at: DateTime<Utc>,
+    /// It is stored already, and since then neither was it closed or opened again nor has it got another channel: then its
+    /// places in the indexes stay as they are.
+    pub keeps_its_places: bool,
 }
 
 /// An incident as it is stored.
@@ -50,43 +53,56 @@ impl Default for Filter {
     }
 }
 
-static SAVE: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
-        "INSERT INTO incidents
-            (id, workspace, number, status, severity, open, private, channel, opened_at, resolved_at, last_seq, head,
-             search, state, updated_at)",
-        15,
-        "ON CONFLICT (id) DO UPDATE SET
-            status = excluded.status, severity = excluded.severity, open = excluded.open, private = excluded.private,
-            channel = excluded.channel, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at,
-            last_seq = excluded.last_seq, head = excluded.head, search = excluded.search, state = excluded.state,
-            updated_at = excluded.updated_at",
-    )
-});
+/// The statement that saves incidents; `$moves` sets the columns whose change costs a change of the indexes.
+macro_rules! save_sql {
+    ($moves:literal) => {
+        LazyLock::new(|| {
+            Bulk::new(
+                "INSERT INTO incidents
+                    (id, workspace, number, status, severity, open, private, channel, opened_at, resolved_at, last_seq,
+                     head, search, state, updated_at)",
+                15,
+                concat!(
+                    "ON CONFLICT (id) DO UPDATE SET ",
+                    $moves,
+                    "status = excluded.status, severity = excluded.severity, private = excluded.private,
+                     opened_at = excluded.opened_at, resolved_at = excluded.resolved_at, last_seq = excluded.last_seq,
+                     head = excluded.head, search = excluded.search, state = excluded.state,
+                     updated_at = excluded.updated_at"
+                ),
+            )
+        })
+    };
+}
+
+static SAVE: LazyLock<Bulk> = save_sql!("open = excluded.open, channel = excluded.channel, ");
+static SAVE_IN_PLACE: LazyLock<Bulk> = save_sql!("");
 
 /// Writes incidents, new ones and changed ones alike. Of several rows of one incident the last counts. Fails as a unique
 /// violation if another incident of the workspace has the number.
 pub async fn save(tx: &mut Tx, rows: &[Row<'_>]) -> Result<(), Error> {
     // PostgreSQL refuses to touch a row twice in one statement; the order of ids is the order of locks.
     let last: BTreeMap<IncidentId, &Row<'_>> = rows.iter().map(|row| (row.incident.id, row)).collect();
-    let rows: Vec<&Row<'_>> = last.into_values().collect();
-    insert!(tx, SAVE, &rows, |row| [
-        row.incident.id.0,
-        row.incident.workspace.as_str(),
-        row.incident.number,
-        row.incident.status.word(),
-        row.incident.severity.to_string(),
-        row.incident.is_open(),
-        row.incident.private,
-        row.incident.channel_id().map(ChannelId::as_str),
-        us(row.incident.opened_at),
-        row.incident.resolved_at.map(us),
-        i64::from(row.incident.last_seq),
-        row.head,
-        search(row.incident),
-        to_json(row.incident),
-        us(row.updated_at),
-    ])?;
+    let (staying, moving): (Vec<&Row<'_>>, Vec<&Row<'_>>) = last.into_values().partition(|row| row.keeps_its_places);
+    for (bulk, rows) in [(&SAVE_IN_PLACE, staying), (&SAVE, moving)] {
+        insert!(tx, bulk, &rows, |row| [
+            row.incident.id.0,
+            row.incident.workspace.as_str(),
+            row.incident.number,
+            row.incident.status.word(),
+            row.incident.severity.to_string(),
+            row.incident.is_open(),
+            row.incident.private,
+            row.incident.channel_id().map(ChannelId::as_str),
+            us(row.incident.opened_at),
+            row.incident.resolved_at.map(us),
+            i64::from(row.incident.last_seq),
+            row.head,
+            search(row.incident),
+            to_json(row.incident),
+            us(row.updated_at),
+        ])?;
+    }
     Ok(())
 }
 
@@ -148,7 +164,7 @@ async fn select_rows(
     }
 }
 
-fn stored((id, state, head): (i64, String, String)) -> Result<Stored, Error> {
+pub(super) fn stored((id, state, head): (i64, String, String)) -> Result<Stored, Error> {
     Ok(Stored { incident: from_json("incidents", id, &state)?, head })
 }
 

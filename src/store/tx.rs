@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{Postgres, Sqlite, Transaction};
 use tokio::sync::watch;
 
@@ -18,6 +19,8 @@ pub struct Tx {
     /// Whether others must be told on commit that timers or effects were written.
     pub(super) wakes: bool,
     wake: Arc<watch::Sender<u64>>,
+    /// Inserts that are to go to SQLite in one.
+    pub(super) held: Option<Script>,
     /// While it lives, this transaction has the database.
     #[cfg(test)]
     turn: Option<crate::simulation::Turn>,
@@ -35,6 +38,7 @@ impl Tx {
             conn: Conn::Sqlite(conn),
             wakes: false,
             wake: Arc::clone(wake),
+            held: None,
             #[cfg(test)]
             turn: None,
         }
@@ -45,6 +49,7 @@ impl Tx {
             conn: Conn::Postgres(conn),
             wakes: false,
             wake: Arc::clone(wake),
+            held: None,
             #[cfg(test)]
             turn: None,
         }
@@ -61,6 +66,23 @@ impl Tx {
             Conn::Sqlite(_) => Engine::Sqlite,
             Conn::Postgres(_) => Engine::Postgres,
         }
+    }
+
+    /// Holds inserts back from now on, until [`Tx::send_held`]: SQLite's own thread is then asked once for all of them.
+    /// For few rows only, since each combination of statements is prepared and kept as one.
+    pub fn hold_inserts(&mut self) {
+        if self.engine() == Engine::Sqlite {
+            self.held = Some(Script::default());
+        }
+    }
+
+    /// Runs the inserts that were held back. Fails as the first of them that fails; the others are not run.
+    pub async fn send_held(&mut self) -> Result<(), Error> {
+        let Some(Script { sql, arguments }) = self.held.take() else { return Ok(()) };
+        if let (Conn::Sqlite(conn), false) = (&mut self.conn, sql.is_empty()) {
+            sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).execute(&mut **conn).await?;
+        }
+        Ok(())
     }
 
     /// Makes everything in it durable; wakes the listeners if timers or effects were written.
@@ -94,6 +116,13 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// Statements of SQLite, one after the other, with all their parameters.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    pub(super) sql: String,
+    pub(super) arguments: SqliteArguments,
 }
 
 /// Runs a statement; the number of rows it touched.
@@ -170,12 +199,24 @@ macro_rules! execute_in {
     };
 }
 
-/// Inserts many rows with few statements; the number of rows touched.
+/// Inserts many rows with few statements; the number of rows touched, as far as they are not held back.
 macro_rules! insert {
     ($tx:expr, $bulk:expr, $rows:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
         let mut touched = 0;
         let mut failed = None;
         match &mut $tx.conn {
+            $crate::store::tx::Conn::Sqlite(_) if $tx.held.is_some() => {
+                let script = $tx.held.get_or_insert_default();
+                for (sql, rows) in $bulk.sqlite($rows) {
+                    script.sql.push_str(&sql);
+                    script.sql.push(';');
+                    for $row in rows {
+                        $(if let Err(error) = sqlx::Arguments::add(&mut script.arguments, $bind) {
+                            failed = Some(sqlx::Error::Encode(error));
+                        })+
+                    }
+                }
+            }
             $crate::store::tx::Conn::Sqlite(conn) => {
                 for (sql, rows) in $bulk.sqlite($rows) {
                     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));

@@ -113,7 +113,7 @@ async fn a_locked_incident_is_waited_for_or_left_out() {
     });
     let mut changed = all[0].clone();
     changed.title = "changed by the holder".into();
-    let row = incidents::Row { incident: &changed, head: "h", updated_at: at(1) };
+    let row = incidents::Row { incident: &changed, head: "h", updated_at: at(1), keeps_its_places: false };
     incidents::save(&mut holder, &[row]).await.expect("is saved");
     holder.commit().await.expect("commits");
     assert_eq!(waiter.await.expect("no panic"), "changed by the holder");

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use firebell::clock::Clock;
-use firebell::store::{Db, outbox, timers};
+use firebell::store::{Db, incidents, outbox, timers};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::slack::{BOT_TOKEN, SIGNING_SECRET, Slack};
@@ -39,6 +39,9 @@ wait = "10s"
 [fallback]
 targets = ["U0FAY00001"]
 "##;
+
+/// Something must have moved within this time: the longest wait is that before a call is tried again.
+const STILL_MAX: Duration = Duration::from_mins(2);
 
 pub struct Bot {
     config: PathBuf,
@@ -93,20 +96,25 @@ impl Bot {
         life
     }
 
-    /// Waits until nothing is due, waiting or under way.
-    pub async fn come_to_rest(&self, max: Duration) {
+    /// Waits until nothing is due, waiting or under way; fails when nothing moves any more.
+    pub async fn come_to_rest(&self) {
         let db = self.db().await;
-        let begun = Instant::now();
+        let (mut last, mut moved) = (String::new(), Instant::now());
         loop {
             let mut tx = db.read().await.unwrap();
             let timers = timers::count(&mut tx).await.unwrap();
-            let waiting: u64 =
-                outbox::depth(&mut tx).await.unwrap().values().map(|depth| depth.pending + depth.sending).sum();
+            let incidents = incidents::all_ids(&mut tx).await.unwrap();
+            let waiting = outbox::pending_of(&mut tx, &incidents).await.unwrap();
+            let sending: u64 = outbox::depth(&mut tx).await.unwrap().values().map(|depth| depth.sending).sum();
             drop(tx);
-            if timers == 0 && waiting == 0 {
+            if timers == 0 && waiting.is_empty() && sending == 0 {
                 return db.close().await;
             }
-            assert!(begun.elapsed() < max, "{timers} timers and {waiting} effects still wait after {max:?}");
+            let now = format!("{timers} timers, {sending} under way, waiting: {waiting:?}");
+            if now != last {
+                (last, moved) = (now, Instant::now());
+            }
+            assert!(moved.elapsed() < STILL_MAX, "nothing moved for {STILL_MAX:?}: {last}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

@@ -29,8 +29,6 @@ use slack::Slack;
 const KILLS: u32 = 6;
 /// A life lasts this long before it is ended, milliseconds after its first answer.
 const LIFE_MS: std::ops::Range<u64> = 5..500;
-/// How long everything may take to come to rest after the last kill: Slack takes 20 new channels a minute.
-const REST_MAX: Duration = Duration::from_secs(400);
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|value| value.parse().expect("a number"))
@@ -39,10 +37,11 @@ fn number(variable: &str) -> Option<u64> {
 async fn kill_again_and_again(database: String, folder: &std::path::Path) {
     let kills = number("FIREBELL_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
     let seed = number("FIREBELL_SEED").unwrap_or_else(rand::random);
+    println!("seed {seed}");
     let mut dice = StdRng::seed_from_u64(seed);
     let slack = Slack::start(folder);
     let bot = Bot::new(folder, &slack, database, slack.bot_port);
-    let mut people = People::new(slack.clone(), 6 + kills as usize / 10);
+    let mut people = People::new(slack.clone(), 6 + kills as usize / 20);
     for _ in 0..kills {
         let mut life = bot.start().await;
         let life_ms = dice.random_range(LIFE_MS);
@@ -56,7 +55,7 @@ async fn kill_again_and_again(database: String, folder: &std::path::Path) {
     }
     slack.behave().await;
     let _life = bot.start().await;
-    bot.come_to_rest(REST_MAX).await;
+    bot.come_to_rest().await;
     let verdict = judge::compare(&bot, &slack, &people.confirmed).await;
     println!("seed {seed}: {kills} kills; {verdict}");
     assert!(verdict.complaints.is_empty(), "FIREBELL_SEED={seed} FIREBELL_KILLS={kills}\n{verdict}");

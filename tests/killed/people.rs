@@ -14,8 +14,10 @@ const GENERAL: &str = "C0SHOPOPS1";
 pub struct People {
     slack: Slack,
     said: AtomicU32,
-    /// Incidents that are opened at most: Slack takes one message a second in one conversation.
+    /// Incidents that are opened at most, and calls that are asked for: all that they cause has to pass Slack's limits
+    /// before the end.
     incidents_max: usize,
+    calls_left: usize,
     pub confirmed: Confirmed,
 }
 
@@ -30,7 +32,13 @@ pub struct Confirmed {
 
 impl People {
     pub fn new(slack: Slack, incidents_max: usize) -> Self {
-        Self { slack, said: AtomicU32::new(0), incidents_max, confirmed: Confirmed::default() }
+        Self {
+            slack,
+            said: AtomicU32::new(0),
+            incidents_max,
+            calls_left: incidents_max,
+            confirmed: Confirmed::default(),
+        }
     }
 
     /// Works until the future is dropped.
@@ -40,7 +48,8 @@ impl People {
                 (_, None) => self.open(dice).await,
                 (0..=2, Some(_)) if self.confirmed.opened.len() < self.incidents_max => self.open(dice).await,
                 (0..=6, Some(number)) => self.note(number).await,
-                (7..=8, Some(number)) => {
+                (7..=8, Some(number)) if self.calls_left > 0 => {
+                    self.calls_left -= 1;
                     self.types(&format!("/escalate INC-{number} db-team")).await;
                 }
                 (_, Some(number)) => {

@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use crate::bot::{Bot, Life};
 use crate::people::People;
 use crate::slack::{Slack, free_port};
-use crate::{REST_MAX, judge, number, postgres};
+use crate::{judge, number, postgres};
 
 /// Within this time after the end of a replica the other has done what it left, seconds.
 const TAKEN_OVER_S: f64 = 10.0;
@@ -35,7 +35,7 @@ impl House {
     }
 
     async fn end(self, what: &str) {
-        self.bots[0].come_to_rest(REST_MAX).await;
+        self.bots[0].come_to_rest().await;
         let verdict = judge::compare(&self.bots[0], &self.slack, &self.people.confirmed).await;
         println!("{what}: {verdict}");
         assert!(verdict.complaints.is_empty(), "{verdict}");
@@ -116,7 +116,7 @@ async fn rolling_restarts_send_nothing_twice() {
         lives[old].take().expect("started").end();
         lives[old] = Some(house.bots[old].start().await);
     }
-    house.bots[0].come_to_rest(REST_MAX).await;
+    house.bots[0].come_to_rest().await;
     let verdict = judge::compare(&house.bots[0], &house.slack, &house.people.confirmed).await;
     println!("{restarts} rolling restarts: {verdict}");
     assert!(verdict.complaints.is_empty() && verdict.twice == 0, "{verdict}");

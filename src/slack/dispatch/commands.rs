@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Asking, Dispatch, outside, shown};
-use crate::app::{Answered, Target};
+use crate::app::Target;
 use crate::domain::civil::TypedTime;
 use crate::domain::command::{Acknowledge, Command, Detection, Open, When};
 use crate::domain::event::Origin;
@@ -124,8 +124,8 @@ impl Dispatch {
             Typed::OpenForm => self.open_form_for(place).await,
             Typed::Open(open) => {
                 let zone = self.zone_name(&asking.user);
-                let opened = self.ask(&asking, Target::New, opening(place, open, zone)).await;
-                self.reply(&asking, opened).await
+                let opened = self.ask_in_words(&asking, Target::New, opening(place, open, zone)).await;
+                opened.unwrap_or_else(Some).map_or(Ack::Empty, shown)
             }
             Typed::EscalateForm => self.escalate_form(place, target, None, None).await,
             Typed::Escalate { team, reason } if target.is_none() => {
@@ -154,13 +154,6 @@ impl Dispatch {
         self.ask_which(user, trigger_id.as_deref(), &carried).await
     }
 
-    async fn reply(&self, asking: &Asking, answer: Result<Answered, Message>) -> Ack {
-        match answer {
-            Err(failure) => shown(failure),
-            Ok(answer) => self.words(&asking.user, &answer).await.map_or(Ack::Empty, shown),
-        }
-    }
-
     /// Changes one incident; several notes of one text are several commands, each told in one answer.
     async fn change(&self, asking: &Asking, id: IncidentId, typed: Typed) -> Ack {
         let commands = commands(typed, self.app.clock().now());
@@ -168,12 +161,10 @@ impl Dispatch {
         let mut told: Vec<Message> = Vec::new();
         for (part, command) in commands.into_iter().enumerate() {
             let asking = if only { asking.clone() } else { asking.part(part) };
-            match self.ask(&asking, Target::Incident(id), command).await {
+            match self.ask_in_words(&asking, Target::Incident(id), command).await {
                 Err(failure) => return shown(failure),
-                Ok(answer) => told.extend(match self.words(&asking.user, &answer).await {
-                    None if !asking.inside => self.done_elsewhere(id).await,
-                    words => words,
-                }),
+                Ok(None) if !asking.inside => told.extend(self.done_elsewhere(id).await),
+                Ok(words) => told.extend(words),
             }
         }
         told.into_iter().reduce(Message::followed_by).map_or(Ack::Empty, shown)

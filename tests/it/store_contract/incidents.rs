@@ -1,13 +1,14 @@
 //! Incidents and their numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use firebell::domain::incident::{Channel, Field, Status};
+use firebell::domain::incident::{Channel, Field, Incident, Status};
 use firebell::ids::{ChannelId, IncidentId, WorkspaceId};
+use firebell::store::inbox::{self, Delivery};
 use firebell::store::incidents::{self, Filter, Row};
-use firebell::store::{Error, chain, counters};
+use firebell::store::{Error, batch, chain, counters};
 
-use super::samples::{at, opened, save, workspace};
+use super::samples::{answer, at, opened, save, workspace};
 use super::{TestDb, on_both};
 
 on_both!(
@@ -16,6 +17,9 @@ on_both!(
     numbers_asked_for_at_once_are_all_different,
     an_incident_reads_back_as_it_was_saved,
     saving_again_replaces_and_the_last_of_several_counts,
+    an_incident_that_keeps_its_places_is_saved_with_all_the_rest,
+    what_a_batch_reads_first_is_what_its_parts_would_read,
+    inserts_that_were_held_back_are_written_together_or_not_at_all,
     a_number_belongs_to_one_incident,
     unknown_incidents_are_left_out_of_a_lock,
     an_incident_is_found_by_channel_and_by_number_of_its_workspace,
@@ -74,7 +78,9 @@ async fn an_incident_reads_back_as_it_was_saved(db: &TestDb) {
     incident.last_seq = 12;
     let head = chain::commit("a", "b");
     let mut tx = db.write().await.expect("begins");
-    incidents::save(&mut tx, &[Row { incident: &incident, head: &head, updated_at: at(91) }]).await.expect("is saved");
+    incidents::save(&mut tx, &[Row { incident: &incident, head: &head, updated_at: at(91), keeps_its_places: false }])
+        .await
+        .expect("is saved");
     tx.commit().await.expect("commits");
     let mut tx = db.read().await.expect("begins");
     let stored = incidents::load(&mut tx, incident.id).await.expect("loads");
@@ -90,18 +96,76 @@ async fn saving_again_replaces_and_the_last_of_several_counts(db: &TestDb) {
     let (mut second, mut third) = (first.clone(), first.clone());
     second.title = "second".into();
     third.title = "third".into();
-    let row = |incident| Row { incident, head: chain::GENESIS, updated_at: at(1) };
     let mut tx = db.write().await.expect("begins");
     incidents::save(&mut tx, &[row(&second), row(&third)]).await.expect("is saved");
     assert_eq!(incidents::load(&mut tx, first.id).await.expect("loads").incident.title, "third");
+}
+
+async fn an_incident_that_keeps_its_places_is_saved_with_all_the_rest(db: &TestDb) {
+    let mut incident = opened(db, 1).await.remove(0);
+    incident.title = "changed".into();
+    incident.last_seq = 9;
+    let mut tx = db.write().await.expect("begins");
+    let row = Row { incident: &incident, head: "h", updated_at: at(1), keeps_its_places: true };
+    incidents::save(&mut tx, &[row]).await.expect("is saved");
+    let stored = incidents::load(&mut tx, incident.id).await.expect("loads");
+    assert_eq!((stored.incident, stored.head.as_str()), (incident, "h"));
+    let filter = Filter { open_only: true, text: Some("changed".into()), ..Filter::default() };
+    assert_eq!(incidents::list(&mut tx, &workspace(), &filter).await.expect("lists").len(), 1);
+}
+
+async fn what_a_batch_reads_first_is_what_its_parts_would_read(db: &TestDb) {
+    let all = opened(db, 3).await;
+    let key = (workspace(), "trigger \"7\"".to_owned());
+    let delivery = Delivery { workspace: workspace(), key: key.1.clone(), received_at: at(0), answer: answer(2) };
+    let mut tx = db.write().await.expect("begins");
+    inbox::remember(&mut tx, &[delivery]).await.expect("is remembered");
+    let keys = [key.clone(), (workspace(), "never came".to_owned())];
+    let ids = [all[2].id, IncidentId(99), all[0].id];
+    let (answers, locked) = batch::read(&mut tx, &keys, &ids).await.expect("reads");
+    assert_eq!(answers, HashMap::from([(key.clone(), answer(2))]));
+    let mut found: Vec<_> = locked.into_iter().map(|(id, stored)| (id, stored.expect("is sound").incident)).collect();
+    found.sort_by_key(|(id, _)| *id);
+    assert_eq!(found, [(all[0].id, all[0].clone()), (all[2].id, all[2].clone())]);
+    for (keys, ids) in [(&keys[..], &[][..]), (&[][..], &ids[..])] {
+        let (answers, locked) = batch::read(&mut tx, keys, ids).await.expect("reads");
+        assert_eq!((answers.len(), locked.len()), (keys.len() / 2, ids.len() * 2 / 3));
+    }
+}
+
+async fn inserts_that_were_held_back_are_written_together_or_not_at_all(db: &TestDb) {
+    let incident = opened(db, 1).await.remove(0);
+    let delivery =
+        |key: &str| Delivery { workspace: workspace(), key: key.into(), received_at: at(0), answer: answer(1) };
+    for (title, expected) in [("first", true), ("second", false)] {
+        let mut changed = incident.clone();
+        changed.title = title.into();
+        let mut tx = db.write().await.expect("begins");
+        tx.hold_inserts();
+        let saved = async {
+            incidents::save(&mut tx, &[Row { keeps_its_places: true, ..row(&changed) }]).await?;
+            inbox::remember(&mut tx, &[delivery("a"), delivery(title)]).await?;
+            tx.send_held().await
+        };
+        match saved.await {
+            Ok(()) if expected => tx.commit().await.expect("commits"),
+            Err(error) if !expected => assert!(error.is_unique_violation(), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut tx = db.read().await.expect("begins");
+    assert_eq!(incidents::load(&mut tx, incident.id).await.expect("loads").incident.title, "first");
+}
+
+fn row(incident: &Incident) -> Row<'_> {
+    Row { incident, head: chain::GENESIS, updated_at: at(1), keeps_its_places: false }
 }
 
 async fn a_number_belongs_to_one_incident(db: &TestDb) {
     let mut twin = opened(db, 1).await.remove(0);
     twin.id = IncidentId(50);
     let mut tx = db.write().await.expect("begins");
-    let row = Row { incident: &twin, head: chain::GENESIS, updated_at: at(1) };
-    assert!(incidents::save(&mut tx, &[row]).await.expect_err("the number is taken").is_unique_violation());
+    assert!(incidents::save(&mut tx, &[row(&twin)]).await.expect_err("the number is taken").is_unique_violation());
 }
 
 async fn unknown_incidents_are_left_out_of_a_lock(db: &TestDb) {

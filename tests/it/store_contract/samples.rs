@@ -79,7 +79,7 @@ pub(crate) fn answer(number: i64) -> Answer {
 }
 
 pub(crate) async fn save(tx: &mut Tx, incident: &Incident) {
-    let row = incidents::Row { incident, head: chain::GENESIS, updated_at: at(0) };
+    let row = incidents::Row { incident, head: chain::GENESIS, updated_at: at(0), keeps_its_places: false };
     incidents::save(tx, &[row]).await.expect("is saved");
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn opened(db: &Db, count: u32) -> Vec<Incident> {
     let mut tx = db.write().await.expect("begins");
     let given = counters::allocate_many(&mut tx, &workspace(), count).await.expect("is given");
     let all: Vec<Incident> = given.into_iter().map(|(id, number)| incident(id, number)).collect();
-    let row = |incident| incidents::Row { incident, head: chain::GENESIS, updated_at: at(0) };
+    let row = |incident| incidents::Row { incident, head: chain::GENESIS, updated_at: at(0), keeps_its_places: false };
     incidents::save(&mut tx, &all.iter().map(row).collect::<Vec<_>>()).await.expect("is saved");
     tx.commit().await.expect("commits");
     all
@@ -103,7 +103,8 @@ pub(crate) async fn with_notes(db: &Db, count: Seq) -> (Incident, Vec<Recorded>)
     incident.last_seq = count;
     let mut tx = db.write().await.expect("begins");
     history::append(&mut tx, &new).await.expect("is appended");
-    let row = incidents::Row { incident: &incident, head: &head, updated_at: at(i64::from(count)) };
+    let row =
+        incidents::Row { incident: &incident, head: &head, updated_at: at(i64::from(count)), keeps_its_places: false };
     incidents::save(&mut tx, &[row]).await.expect("is saved");
     tx.commit().await.expect("commits");
     (incident, recorded)

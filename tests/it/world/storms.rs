@@ -130,17 +130,6 @@ impl World {
         });
         futures_util::future::join_all(posts).await
     }
-
-    /// The kinds of an incident's events, and how often each occurs.
-    async fn tally(&self, number: i64) -> std::collections::BTreeMap<String, usize> {
-        let incident = self.incident(number).await;
-        let history = self.stage().verified_history(incident.id).await.expect("a whole history");
-        let mut tally = std::collections::BTreeMap::new();
-        for recorded in &history {
-            *tally.entry(firebell::store::history::kind(&recorded.occurrence.event)).or_default() += 1;
-        }
-        tally
-    }
 }
 
 fn alert(key: &str, status: &str) -> serde_json::Value {
@@ -156,9 +145,10 @@ on_both! {
         }
         world.advance(minutes(2)).await;
         assert_eq!(world.ben().in_dm().count(), 1);
-        assert!(world.events(1).await < 30, "{:?}", world.tally(1).await);
+        assert!(world.events(1).await < 30, "{}", world.events(1).await);
         assert_snapshot!("storm_of_one_key_timeline", world.timeline(1).await);
-        assert_snapshot!("storm_of_one_key_card", world.ben().in_incident(1).await.finds("Lead:"));
+        let card = world.ben().in_incident(1).await.finds("Lead:");
+        assert!(card.contains("Alerts: 1 firing, 1000 times in all"), "{card}");
         // What was not told yet is told before the end.
         world.hears(vec![alert("db-1", "firing"); 7]).await;
         world.advance(seconds(5)).await;
@@ -171,7 +161,12 @@ on_both! {
     async fn a_storm_of_different_alerts_shares_an_incident_until_it_is_quiet(world) {
         let all: Vec<serde_json::Value> = (1..=1_000).map(|n| alert(&format!("db-{n}"), "firing")).collect();
         let mut numbers = std::collections::BTreeMap::<String, usize>::new();
-        for chunk in all.chunks(25) {
+        // One by one at first, so that each of them is in its place.
+        for alert in &all[..25] {
+            let heard = world.hears(vec![alert.clone()]).await;
+            *numbers.entry(heard[0].clone()).or_default() += 1;
+        }
+        for chunk in all[25..].chunks(25) {
             for number in world.hears(chunk.to_vec()).await {
                 *numbers.entry(number).or_default() += 1;
             }
@@ -188,10 +183,12 @@ on_both! {
             assert!(sent[0].late_ms <= 60_000, "INC-{number}: {} ms", sent[0].late_ms);
         }
         assert!(world.ben().in_dm().count() <= 7, "{}", world.ben().in_dm().sees());
-        assert_snapshot!("storm_card", world.ben().in_incident(11).await.finds("Lead:"));
+        let card = world.ben().in_incident(11).await.finds("Lead:");
+        assert!(card.contains("Alert storm: 990 alerts, 0 cleared, the last 3:00 PM EST"), "{card}");
         // Each is cleared by itself, and fires again by itself.
         let cleared: Vec<serde_json::Value> = (100..400).map(|n| alert(&format!("db-{n}"), "resolved")).collect();
-        world.hears(cleared).await;
+        world.hears(cleared[..1].to_vec()).await;
+        world.hears(cleared[1..].to_vec()).await;
         assert_eq!(world.hears(vec![alert("db-500", "firing"); 3]).await, ["INC-11"; 3]);
         assert_eq!(world.hears(vec![alert("db-100", "firing")]).await, ["INC-11"]);
         world.advance(minutes(9)).await;
