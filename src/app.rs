@@ -6,10 +6,11 @@
 
 mod breaker;
 mod desk;
+mod storm;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -170,6 +171,7 @@ struct Inner {
     /// Channels that are known to be an incident's, so that a command need not ask the database.
     channels: RwLock<HashMap<ChannelId, IncidentId>>,
     breaker: breaker::Breaker,
+    openings: Mutex<storm::Openings>,
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
@@ -207,6 +209,7 @@ impl App {
             queue,
             channels: RwLock::new(HashMap::new()),
             breaker: breaker::Breaker::default(),
+            openings: Mutex::default(),
             timers: Notify::new(),
             outbox: watch::Sender::new(()),
         });
@@ -354,6 +357,12 @@ impl App {
     pub async fn incident(&self, id: IncidentId) -> Result<Option<Incident>, store::Error> {
         let mut tx = self.inner.db.read().await?;
         Ok(store::incidents::find(&mut tx, id).await?.map(|stored| stored.incident))
+    }
+
+    /// These incidents, in order of their ids; unknown ones are left out.
+    pub async fn incidents(&self, ids: &[IncidentId]) -> Result<Vec<Incident>, store::Error> {
+        let mut tx = self.inner.db.read().await?;
+        Ok(store::incidents::load_many(&mut tx, ids).await?.into_iter().map(|stored| stored.incident).collect())
     }
 
     pub async fn incident_by_number(&self, number: i64) -> Result<Option<Incident>, store::Error> {

@@ -23,6 +23,7 @@ use crate::domain::contact::Contacts;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
 use crate::domain::roster::Route;
+use crate::domain::storm::StormRule;
 use crate::ids::{IntegrationKey, TeamKey, WorkspaceId};
 
 pub use crate::domain::postmortem::Format;
@@ -191,6 +192,7 @@ pub struct Plan {
     pub zone: String,
     pub channel_prefix: String,
     pub severity_default: Severity,
+    pub storm: StormRule,
     pub routes: BTreeMap<IntegrationKey, Route>,
 }
 

@@ -22,9 +22,10 @@ mod react;
 pub mod reference;
 pub mod rejection;
 pub mod roster;
+pub mod storm;
 pub mod timeline;
 
-pub(crate) use decide::recipients;
 pub use decide::{Context, Decided, decide, decide_opening};
+pub(crate) use decide::{recipients, team_of};
 pub use evolve::evolve;
 pub use react::{react, still_wanted};

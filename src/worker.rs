@@ -5,6 +5,7 @@
 //! the claim; the worker decides nothing.
 
 mod channel;
+mod digest;
 mod documents;
 mod elsewhere;
 mod messages;
@@ -28,10 +29,10 @@ use crate::domain::event::Recorded;
 use crate::domain::roster::{Directory, Roster};
 use crate::elsewhere::Elsewhere;
 use crate::guard::guarded;
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, MessageRef};
 use crate::metrics::{Outcome, Sent};
 use crate::slack::limits::Method;
-use crate::slack::pace::{Pace, Urgency};
+use crate::slack::pace::{Pace, Turns, Urgency};
 use crate::slack::scene::Scene;
 use crate::slack::{self, Slack};
 use crate::store::outbox::{self, EffectId};
@@ -39,8 +40,8 @@ use crate::task;
 
 pub use documents::Documents;
 
-/// Pages on their way at once.
-const PAGES_AT_ONCE: usize = 64;
+/// Pages on their way at once: so many of them can become one message (`digest`).
+const PAGES_AT_ONCE: usize = 256;
 /// Other effects on their way at once.
 const OTHERS_AT_ONCE: usize = 16;
 /// How long effects under way may take when the program stops; longer than a call's time-out.
@@ -60,6 +61,9 @@ struct Inner {
     app: App,
     slack: Slack,
     pace: Mutex<Pace>,
+    turns: Mutex<Turns>,
+    /// What digests said last.
+    shown: Mutex<digest::Shown>,
     documents: Documents,
     elsewhere: Elsewhere,
     pages: Arc<Semaphore>,
@@ -77,6 +81,8 @@ impl Worker {
             app,
             slack,
             pace: Mutex::new(Pace::new()),
+            turns: Mutex::new(Turns::new()),
+            shown: Mutex::default(),
             documents,
             elsewhere,
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
@@ -156,17 +162,21 @@ impl Worker {
                 }
                 continue;
             }
-            for work in works {
+            for errand in self.errands(works) {
+                let needed = u32::try_from(errand.len()).unwrap_or(u32::MAX);
                 // There are as many places as were free, unless we were told to stop while the claim was made.
-                let place = if *stopping.borrow() { None } else { Arc::clone(places).try_acquire_owned().ok() };
-                let Some(place) = place else {
-                    self.give_back(&work).await;
+                let taken =
+                    if *stopping.borrow() { None } else { Arc::clone(places).try_acquire_many_owned(needed).ok() };
+                let Some(taken) = taken else {
+                    for work in errand.into_works() {
+                        self.give_back(&work).await;
+                    }
                     continue;
                 };
                 let worker = self.clone();
                 task::spawn(async move {
-                    worker.perform(&work).await;
-                    drop(place);
+                    worker.carry_out(errand).await;
+                    drop(taken);
                 });
             }
         }
@@ -205,8 +215,8 @@ impl Worker {
                 return Ok(performed);
             }
             performed += works.len();
-            for work in &works {
-                self.perform(work).boxed().await;
+            for errand in self.errands(works) {
+                self.carry_out(errand).boxed().await;
             }
         }
     }
@@ -232,6 +242,14 @@ impl Worker {
             }
             Err(broken) => self.broke_down(work, &broken),
         };
+        if !digest::is_sent(&settled) {
+            self.give_turn_back(Some(work));
+        }
+        self.record(work, settled).await;
+    }
+
+    /// Writes down how an effect ended.
+    async fn record(&self, work: &Work, settled: Settled) {
         let given_up = matches!(settled, Settled::GivenUp { .. });
         let result = match &settled {
             Settled::Done(finished) => Some(finished),
@@ -279,9 +297,18 @@ impl Worker {
             return self.left_to_others(work);
         }
         let urgency = if work.effect.lane() == Lane::Page { Urgency::Page } else { Urgency::Ordinary };
+        if let Effect::UpdatePage { page } = &work.effect
+            && self.is_shown(work, *page)
+        {
+            return Self::done();
+        }
         if let Some((method, channel)) = self.first_call(work) {
             let now = self.now();
-            if let Err(at) = lock(&self.inner.pace).take(method, channel.as_ref(), urgency, now) {
+            let taken = match often_edited(work) {
+                Some(message) => lock(&self.inner.pace).take_edit(message, now),
+                None => lock(&self.inner.pace).take(method, channel.as_ref(), urgency, now),
+            };
+            if let Err(at) = taken {
                 let error = "waits for Slack's rate limit".to_owned();
                 return Settled::Again { at, error, uncertain: work.uncertain, finished: None };
             }
@@ -391,6 +418,18 @@ impl<'a> Claiming<'a> {
 impl Drop for Claiming<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|loops| *loops = loops.saturating_sub(1));
+    }
+}
+
+/// The message that an effect edits, if every change of many edits it.
+fn often_edited(work: &Work) -> Option<&MessageRef> {
+    match &work.effect {
+        Effect::UpdateCard => work.incident.card.as_ref(),
+        Effect::UpdatePage { page } => {
+            let page = work.incident.pages.get(page).filter(|page| !page.digest.is_empty())?;
+            page.message.as_ref()
+        }
+        _ => None,
     }
 }
 

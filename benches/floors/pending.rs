@@ -216,8 +216,15 @@ fn waiting(
     let (directory, actor) = (Directory::default(), Actor::Person { user: "U0ANA00001".into() });
     // As if the first tier had been called an hour before the second is due.
     let now = due_at - TimeDelta::hours(1);
-    let context =
-        Context { now, actor: &actor, inside: true, roster: &roster, directory: &directory, slack_is_away: false };
+    let context = Context {
+        now,
+        actor: &actor,
+        inside: true,
+        roster: &roster,
+        directory: &directory,
+        slack_is_away: false,
+        alerts: firebell::domain::storm::Alerts::NONE,
+    };
     let open = Command::Open(Open {
         title: format!("waiting {number}"),
         severity: None,

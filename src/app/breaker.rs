@@ -71,7 +71,7 @@ mod tests {
         breaker.note(&failed(Some(Fault::Network)));
         assert!(breaker.is_open());
         let message = MessageRef { channel: "D1".into(), ts: "1.0".into() };
-        breaker.note(&page(PageResult::Sent { message }, None));
+        breaker.note(&page(PageResult::Sent { message, digest: Vec::new() }, None));
         assert!(!breaker.is_open());
         for _ in 0..FAILURES_MAX {
             breaker.note(&failed(Some(Fault::Network)));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Answered, Inner, Job, Request, Settled, Target, Work};
+use crate::clock::lock;
 use crate::crash::{self, Point};
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
@@ -14,8 +15,9 @@ use crate::domain::event::{Actor, Event, Occurrence, Origin, Recorded, Source};
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::roster::{Directory, Roster};
-use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted};
-use crate::ids::{IncidentId, IntegrationKey, WorkspaceId};
+use crate::domain::storm::{self, Alerts, Fired};
+use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted, team_of};
+use crate::ids::{IncidentId, IntegrationKey, TeamKey, WorkspaceId};
 use crate::metrics::Tally;
 use crate::planted::{self, Bug};
 use crate::store::{self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, timers};
@@ -80,6 +82,10 @@ pub(super) struct Desk<'a> {
     captures: Vec<captures::Capture>,
     /// The open incidents of the alerts in this batch.
     alerting: HashMap<AlertKey, IncidentId>,
+    /// How often the alerts of an incident fired, where a decision may need it.
+    fired: HashMap<IncidentId, BTreeMap<AlertKey, Fired>>,
+    /// The teams of the incidents that alerts have opened in this batch.
+    opened: Vec<Option<TeamKey>>,
     tally: Tally,
 }
 
@@ -97,6 +103,8 @@ pub(super) struct Done {
     replies: Vec<Reply>,
     timers: bool,
     outbox: bool,
+    opened: Vec<Option<TeamKey>>,
+    now: DateTime<Utc>,
     tally: Tally,
 }
 
@@ -125,6 +133,8 @@ impl<'a> Desk<'a> {
             alerts: Vec::new(),
             captures: Vec::new(),
             alerting: HashMap::new(),
+            fired: HashMap::new(),
+            opened: Vec::new(),
             tally: Tally::default(),
         };
         desk.gather(batch).await?;
@@ -149,7 +159,7 @@ impl<'a> Desk<'a> {
                 *works = desk.claim(lanes, *limit).await?;
             }
         }
-        let Desk { tx, sheets, tally, .. } = desk;
+        let Desk { tx, sheets, tally, opened, now, .. } = desk;
         for reply in &mut replies {
             if let Reply::Answer(answered) = reply {
                 let sheet = answered.incident.and_then(|id| sheets.get(&id));
@@ -165,7 +175,7 @@ impl<'a> Desk<'a> {
         for (_, after) in places(batch, &replies) {
             crash::at(after);
         }
-        Ok(Done { replies, timers, outbox, tally })
+        Ok(Done { replies, timers, outbox, opened, now, tally })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -179,6 +189,7 @@ impl<'a> Desk<'a> {
                 Job::Handle { request, .. } => {
                     keys.extend(request.key.clone());
                     alerts.extend(alert_key(&request.command));
+                    alerts.extend(self.storm_place(&request.command));
                     if let Target::Incident(id) = request.target {
                         ids.push(id);
                     }
@@ -213,7 +224,63 @@ impl<'a> Desk<'a> {
                 Sheet { read: Some(Arc::clone(&incident)), incident, head: stored.head, timers_stale: false },
             );
         }
+        self.count_fired(batch).await
+    }
+
+    /// Where the table of alerts keeps the storm that this alert may belong to.
+    fn storm_place(&self, command: &Command) -> Option<AlertKey> {
+        match command {
+            Command::AlertFired(alert) if self.roster.storm.incidents > 0 => {
+                Some(storm::place(team_of(alert, &self.roster).as_ref()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads how often alerts fired, of the few incidents for which that is about to be told.
+    async fn count_fired(&mut self, batch: &[Job]) -> Result<(), store::Error> {
+        let is_quiet = |id: &IncidentId| {
+            batch.iter().any(|job| match job {
+                Job::Handle { request, .. } => {
+                    request.target == Target::Incident(*id) && request.command == Command::TimerDue(Timer::StormQuiet)
+                }
+                Job::Claim { .. } | Job::Test { .. } | Job::Settle { .. } => false,
+            })
+        };
+        let counting = |incident: &Incident| incident.alerts.iter().any(|alert| alert.counting.is_some());
+        let wanted: Vec<IncidentId> = self
+            .sheets
+            .values()
+            .map(|sheet| &*sheet.incident)
+            .filter(|found| counting(found) || is_quiet(&found.id))
+            .map(|found| found.id)
+            .collect();
+        for id in wanted {
+            let alerts = alerts::of(&mut self.tx, id).await?.into_iter();
+            let of_monitors = alerts.filter(|alert| !alert.integration.as_str().is_empty());
+            let fired = of_monitors.map(|alert| {
+                ((alert.integration, alert.dedup_key), Fired { count: alert.count, last_at: alert.last_at })
+            });
+            self.fired.insert(id, fired.collect());
+        }
         Ok(())
+    }
+
+    /// What the decision over a command may know of alerts besides the incident.
+    fn alerts_around(&self, id: Option<IncidentId>, command: &Command) -> Alerts {
+        let key = alert_key(command);
+        let is_known = id.is_some() && key.is_some_and(|key| self.alerting.get(&key).copied() == id);
+        let openings = match command {
+            Command::AlertFired(alert) if id.is_none() => {
+                let team = team_of(alert, &self.roster);
+                let here = self.opened.iter().filter(|opened| **opened == team).count();
+                let before = lock(&self.inner.openings).recent(team.as_ref(), self.now);
+                before.saturating_add(u32::try_from(here).unwrap_or(u32::MAX))
+            }
+            _ => 0,
+        };
+        let fired = id.and_then(|id| self.fired.get(&id)).cloned().unwrap_or_default();
+        Alerts { openings, is_known, fired }
     }
 
     /// One command. A refusal is an answer like any other; it is remembered under the delivery's key too.
@@ -255,7 +322,9 @@ impl<'a> Desk<'a> {
     fn target(&self, request: &Request) -> Option<IncidentId> {
         let in_hand = |id: &IncidentId| self.sheets.contains_key(id);
         let is_open = |id: &IncidentId| self.sheets.get(id).is_some_and(|sheet| sheet.incident.is_open());
-        let by_key = || alert_key(&request.command).and_then(|key| self.alerting.get(&key)).copied().filter(is_open);
+        let known = |key: AlertKey| self.alerting.get(&key).copied().filter(is_open);
+        let storm = || self.storm_place(&request.command).and_then(known);
+        let by_key = || alert_key(&request.command).and_then(known).or_else(storm);
         match &request.target {
             Target::New => None,
             Target::Incident(id) if matches!(request.command, Command::AlertFired(_)) && !is_open(id) => by_key(),
@@ -265,6 +334,7 @@ impl<'a> Desk<'a> {
     }
 
     fn change(&mut self, id: IncidentId, request: &Request) -> Answer {
+        let around = self.alerts_around(Some(id), &request.command);
         let sheet = self.sheets.get_mut(&id).expect("target() put it in hand");
         if matches!(request.command, Command::TimerDue(_)) {
             sheet.timers_stale = true;
@@ -276,11 +346,13 @@ impl<'a> Desk<'a> {
             roster: &self.roster,
             directory: &self.directory,
             slack_is_away: self.inner.breaker.is_open(),
+            alerts: &around,
         };
         let number = sheet.incident.number;
         match decide(&sheet.incident, &request.command, &context) {
             Ok(decided) => {
                 let said = decided.said.clone();
+                self.count_again(id, &request.command, &decided);
                 self.take(id, decided);
                 Answer { incident: Some(id), number: Some(number), said }
             }
@@ -290,6 +362,7 @@ impl<'a> Desk<'a> {
 
     async fn open(&mut self, request: &Request) -> Result<Answer, store::Error> {
         let (roster, directory) = (Arc::clone(&self.roster), Arc::clone(&self.directory));
+        let around = self.alerts_around(None, &request.command);
         let context = Context {
             now: self.now,
             actor: &request.actor,
@@ -297,6 +370,7 @@ impl<'a> Desk<'a> {
             roster: &roster,
             directory: &directory,
             slack_is_away: self.inner.breaker.is_open(),
+            alerts: &around,
         };
         let workspace = self.inner.workspace.clone();
         // Decided once for the answer, so that a refused command does not use up a number.
@@ -324,6 +398,9 @@ impl<'a> Desk<'a> {
             timers_stale: false,
         };
         self.sheets.insert(id, sheet);
+        if let Command::AlertFired(alert) = &request.command {
+            self.opened.push(team_of(alert, &roster));
+        }
         self.take(id, decided);
         Ok(Answer { incident: Some(id), number: Some(number), said })
     }
@@ -344,6 +421,27 @@ impl<'a> Desk<'a> {
         let sheet = self.sheets.get_mut(&id).expect("the caller has it in hand");
         sheet.head = history::link_all(&sheet.head, &self.inner.workspace, id, &events, &mut self.events);
         sheet.incident = Arc::new(after);
+    }
+
+    /// Counts an alert that came again, whether or not the history tells of it now.
+    fn count_again(&mut self, id: IncidentId, command: &Command, decided: &Decided) {
+        let Command::AlertFired(alert) = command else { return };
+        let is_new = |recorded: &Recorded| {
+            matches!(recorded.occurrence.event, Event::AlertFiring { .. } | Event::AlertJoined { .. })
+        };
+        if decided.events.iter().any(is_new) {
+            return;
+        }
+        let key = (alert.integration.clone(), alert.dedup_key.clone());
+        let fired = self.fired.get_mut(&id).and_then(|fired| fired.get_mut(&key));
+        if let Some(fired) = fired {
+            *fired = Fired { count: fired.count + 1, last_at: self.now };
+        }
+        self.fire(id, key);
+    }
+
+    fn fire(&mut self, incident: IncidentId, (integration, dedup_key): AlertKey) {
+        self.alerts.push(AlertChange::Fired(alerts::Fired { integration, dedup_key, incident, at: self.now }));
     }
 
     fn queue(&mut self, incident: &Incident, effect: Effect) {
@@ -376,7 +474,7 @@ impl<'a> Desk<'a> {
 
     /// Keeps the look-up tables beside the history: which message made which entry, which alert fires where.
     fn index(&mut self, id: IncidentId, recorded: &Recorded) {
-        let workspace = &self.inner.workspace;
+        let workspace = self.inner.workspace.clone();
         match (&recorded.occurrence.event, &recorded.occurrence.source) {
             (Event::Noted { .. } | Event::Detected { .. }, Some(Source::Message { message, .. })) => {
                 self.captures.push(captures::Capture {
@@ -386,22 +484,26 @@ impl<'a> Desk<'a> {
                     seq: recorded.seq,
                 });
             }
-            (
-                Event::AlertFiring { integration, dedup_key } | Event::AlertRepeated { integration, dedup_key, .. },
-                _,
-            ) => {
-                let elsewhere = self.alerting.insert((integration.clone(), dedup_key.clone()), id);
+            (Event::AlertFiring { integration, dedup_key } | Event::AlertJoined { integration, dedup_key, .. }, _) => {
+                let key = (integration.clone(), dedup_key.clone());
+                let elsewhere = self.alerting.insert(key.clone(), id);
                 if elsewhere.is_some_and(|other| other != id) {
                     // Its sender wants it in another incident now.
                     self.alerts
                         .push(AlertChange::Cleared { integration: integration.clone(), dedup_key: dedup_key.clone() });
                 }
-                self.alerts.push(AlertChange::Fired(alerts::Fired {
-                    integration: integration.clone(),
-                    dedup_key: dedup_key.clone(),
-                    incident: id,
-                    at: self.now,
-                }));
+                self.fire(id, key);
+            }
+            (Event::StormBegan { team, .. }, _) => {
+                let place = storm::place(team.as_ref());
+                self.alerting.insert(place.clone(), id);
+                self.fire(id, place);
+            }
+            (Event::StormEnded { .. }, _) => {
+                let team = self.sheets.get(&id).and_then(|sheet| sheet.incident.storm.as_ref()?.team.clone());
+                let (integration, dedup_key) = storm::place(team.as_ref());
+                self.alerting.remove(&(integration.clone(), dedup_key.clone()));
+                self.alerts.push(AlertChange::Cleared { integration, dedup_key });
             }
             (Event::AlertCleared { integration, dedup_key, .. }, _) => {
                 self.alerting.remove(&(integration.clone(), dedup_key.clone()));
@@ -530,6 +632,9 @@ impl Done {
     /// Answers every caller, now that the commit is safe, and wakes who waits for work.
     pub(super) fn deliver(self, inner: &Inner, batch: Vec<Job>) {
         self.tally.count(&inner.metrics);
+        for team in self.opened {
+            lock(&inner.openings).note(team, self.now);
+        }
         if self.timers {
             inner.timers.notify_one();
         }

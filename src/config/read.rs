@@ -38,6 +38,7 @@ const SECTIONS: &[&str] = &[
     "email",
     "webhooks",
     "integrations",
+    "storm",
     "metrics",
     "heartbeat",
     "test_page",
@@ -71,6 +72,8 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
     let fallback = teams::fallback(&mut reader, &root);
     let ways = ways::ways(&mut reader, &root, folder, server.public_url.is_some());
     let (integrations, routes) = teams::integrations(&mut reader, &root, folder, &team_plans);
+
+    let storm = teams::storm(&mut reader, &root);
 
     let metrics = watch::metrics(&mut reader, &root);
     let heartbeat = watch::heartbeat(&mut reader, &root);
@@ -106,6 +109,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
             zone: incidents.zone,
             channel_prefix: incidents.channel_prefix,
             severity_default: incidents.severity_default,
+            storm,
             routes,
         },
         path: path.to_owned(),

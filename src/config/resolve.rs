@@ -80,6 +80,7 @@ impl Config {
             channel_prefix: plan.channel_prefix.clone(),
             severity_default: plan.severity_default,
             routes: plan.routes.clone(),
+            storm: plan.storm,
             public_url: self.settings.server.public_url.clone(),
         };
         (roster, unknown)

@@ -12,6 +12,7 @@ use super::targets::{Named, Placed};
 use super::{Integration, IntegrationKind, KeySource, TeamPlan, TierPlan};
 use crate::domain::limits::{ROUNDS_MAX, TARGETS_MAX, TIERS_MAX};
 use crate::domain::roster::{Route, RouteRule};
+use crate::domain::storm::StormRule;
 use crate::ids::{IntegrationKey, TeamKey};
 use crate::slack::command::RESERVED;
 
@@ -28,6 +29,13 @@ const KEY_CHARS_MAX: usize = 64;
 fn compared(word: &str) -> String {
     word.trim_start_matches('@').to_lowercase().replace(['-', '_'], " ")
 }
+
+/// Incidents that alerts open for a team within a minute before they share one: Slack lets an app make no more than some
+/// twenty channels a minute, and nobody follows more of them.
+const STORM_INCIDENTS: u32 = 10;
+const STORM_INCIDENTS_MAX: u32 = 500;
+/// How long no further alert must have come until a storm is over, in seconds.
+const STORM_QUIET_S: u32 = 600;
 
 pub(super) fn teams(reader: &mut Reader, root: &Section<'_, '_>) -> Vec<TeamPlan> {
     let mut taken: BTreeMap<String, TeamKey> = BTreeMap::new();
@@ -299,6 +307,16 @@ pub(super) fn integrations(
         }
     }
     (integrations, routes)
+}
+
+/// When alerts that come in great number share one incident.
+pub(super) fn storm(reader: &mut Reader, root: &Section<'_, '_>) -> StormRule {
+    let mut rule = StormRule { incidents: STORM_INCIDENTS, quiet_s: STORM_QUIET_S };
+    let Some(section) = reader.table(root, "storm", "[storm]") else { return rule };
+    reader.only(&section, &["share_after", "quiet"]);
+    rule.incidents = reader.count(&section, "share_after", STORM_INCIDENTS_MAX, STORM_INCIDENTS);
+    rule.quiet_s = reader.seconds(&section, "quiet", 60..=86_400).unwrap_or(STORM_QUIET_S);
+    rule
 }
 
 fn key_source(reader: &mut Reader, section: &Section<'_, '_>, folder: &Path) -> Option<KeySource> {

@@ -274,6 +274,10 @@ pub enum Timer {
     AcknowledgementLapses { escalation: EscalationId, generation: u32 },
     /// A page that was not accepted goes on by another way.
     PageOverdue { page: PageId },
+    /// The number of an alert's repetitions is written down.
+    RepetitionsCounted { integration: IntegrationKey, dedup_key: String },
+    /// No further alert has joined the storm.
+    StormQuiet,
 }
 
 /// What a failed page says of Slack itself, as distinct from the one whom it was for.

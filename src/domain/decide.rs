@@ -7,6 +7,7 @@ mod lifecycle;
 mod record;
 mod worker;
 
+pub(crate) use alert::team_of;
 pub(crate) use escalate::recipients;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,6 +20,7 @@ use super::permission::Action;
 use super::reference;
 use super::rejection::{Rejection, RejectionKind};
 use super::roster::{Directory, Roster, Team};
+use super::storm::Alerts;
 use super::{answer::Said, evolve};
 use crate::ids::{IncidentId, Seq, TeamKey, UserId, WorkspaceId};
 use crate::planted::{self, Bug};
@@ -34,6 +36,8 @@ pub struct Context<'a> {
     pub directory: &'a Directory,
     /// Whether Slack takes no page of anybody at present, as far as this program knows.
     pub slack_is_away: bool,
+    /// What is known of alerts besides the incident.
+    pub alerts: &'a Alerts,
 }
 
 /// What a command leads to.

@@ -10,7 +10,7 @@ use super::contact::ContactMethod;
 use super::incident::{Field, Role, Severity, Status};
 use super::policy::{Policy, Target};
 use super::postmortem::Format;
-use crate::ids::{ChannelId, EscalationId, IntegrationKey, MessageRef, PageId, Seq, TeamKey, UserId};
+use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, Seq, TeamKey, UserId};
 
 /// An event with its place in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +170,12 @@ pub struct Step {
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum PageResult {
     /// Slack accepted it. That is not delivery: only an acknowledgement stops an escalation.
-    Sent { message: MessageRef },
+    Sent {
+        message: MessageRef,
+        /// Every page that this message stands for, this one among them; empty if it has the message to itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        digest: Vec<(IncidentId, PageId)>,
+    },
     /// A mail server, or the receiver of a webhook, accepted it. That is not delivery either.
     SentElsewhere,
     /// Refused for good: this person is not reached this way.
@@ -188,6 +193,16 @@ pub enum Origin {
     Command { channel: Option<ChannelId> },
     Message { message: MessageRef },
     Alert { integration: IntegrationKey, dedup_key: String },
+}
+
+/// How often an alert is repeated by an event that does not say.
+pub(super) fn once() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+pub(super) fn is_once(count: &u64) -> bool {
+    *count == 1
 }
 
 /// Everything that can happen in an incident.
@@ -393,11 +408,44 @@ pub enum Event {
         integration: IntegrationKey,
         dedup_key: String,
     },
-    /// The monitoring system repeated an alert of this incident.
+    /// The monitoring system repeated an alert of this incident: once, or as often as `count` says from `first_at` to
+    /// `last_at`.
     AlertRepeated {
         integration: IntegrationKey,
         dedup_key: String,
         text: String,
+        #[serde(default = "once", skip_serializing_if = "is_once")]
+        count: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_at: Option<DateTime<Utc>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_at: Option<DateTime<Utc>>,
+    },
+    /// Further repetitions of an alert are counted until then, and told as one; plumbing.
+    AlertCounting {
+        integration: IntegrationKey,
+        dedup_key: String,
+        until: DateTime<Utc>,
+    },
+    /// So many incidents were opened by alerts within a minute that further alerts for the team join this one.
+    StormBegan {
+        team: Option<TeamKey>,
+        openings: u32,
+        quiet_s: u32,
+    },
+    /// An alert that joined the incident of its storm.
+    AlertJoined {
+        integration: IntegrationKey,
+        dedup_key: String,
+        title: String,
+        severity: Option<Severity>,
+    },
+    /// No further alert has joined for a while: the next opens an incident of its own again.
+    StormEnded {
+        alerts: u32,
+        cleared: u32,
+        /// How often they fired in all, repetitions included.
+        fired: u64,
     },
     AlertCleared {
         integration: IntegrationKey,

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::event::{Actor, Event, Recorded, TeamRef};
 use super::incident::{Channel, FiringAlert, Incident, Status, Task};
+use super::storm::{Counting, Storm};
 use crate::ids::{IncidentId, IntegrationKey, UserId, WorkspaceId};
 
 impl Incident {
@@ -50,6 +51,7 @@ impl Incident {
             escalations: BTreeMap::new(),
             pages: BTreeMap::new(),
             alerts: Vec::new(),
+            storm: None,
             channel: Channel::Wanted,
             card: None,
             announcement: None,
@@ -82,15 +84,31 @@ impl Incident {
         self.meet(&Actor::Person { user: user.clone() });
     }
 
-    fn note_alert(&mut self, integration: &IntegrationKey, dedup_key: &str, noted_at: DateTime<Utc>) {
-        let same = |alert: &&mut FiringAlert| alert.integration == *integration && alert.dedup_key == dedup_key;
-        match self.alerts.iter_mut().find(same) {
-            Some(alert) => alert.noted_at = noted_at,
+    fn note_alert(&mut self, integration: &IntegrationKey, dedup_key: &str, noted_at: DateTime<Utc>, count: u64) {
+        match self.firing(integration, dedup_key) {
+            Some(alert) => {
+                alert.noted_at = noted_at;
+                alert.counted = alert.counted.saturating_add(count);
+                alert.counting = None;
+            }
             None => self.alerts.push(FiringAlert {
                 integration: integration.clone(),
                 dedup_key: dedup_key.to_owned(),
                 noted_at,
+                counted: count,
+                counting: None,
             }),
+        }
+    }
+
+    fn firing(&mut self, integration: &IntegrationKey, dedup_key: &str) -> Option<&mut FiringAlert> {
+        self.alerts.iter_mut().find(|alert| alert.integration == *integration && alert.dedup_key == dedup_key)
+    }
+
+    /// Alerts that come after the end open incidents of their own.
+    fn end_storm(&mut self) {
+        if let Some(storm) = &mut self.storm {
+            storm.quiet_at = None;
         }
     }
 
@@ -132,6 +150,7 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
             incident.resolved_at = Some(occurrence.at);
             incident.concluded = true;
             incident.stop_escalations();
+            incident.end_storm();
         }
         Event::Reopened { .. } => {
             incident.status = Status::Investigating;
@@ -140,6 +159,7 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         Event::Canceled { .. } => {
             incident.status = Status::Canceled;
             incident.stop_escalations();
+            incident.end_storm();
         }
         Event::SeverityChanged { to, .. } => incident.severity = *to,
         Event::TitleChanged { to, .. } => incident.title.clone_from(to),
@@ -176,14 +196,40 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         }
         Event::TaskRemoved { task } => incident.tasks.retain(|found| found.number != *task),
 
-        Event::AlertRepeated { integration, dedup_key, .. } => {
-            incident.note_alert(integration, dedup_key, occurrence.at);
+        Event::AlertRepeated { integration, dedup_key, count, .. } => {
+            incident.note_alert(integration, dedup_key, recorded.recorded_at, *count);
         }
         Event::AlertFiring { integration, dedup_key } => {
-            incident.note_alert(integration, dedup_key, recorded.recorded_at);
+            incident.note_alert(integration, dedup_key, recorded.recorded_at, 1);
+        }
+        Event::AlertCounting { integration, dedup_key, until } => {
+            let counting = Counting { first_at: occurrence.at, until: *until };
+            if let Some(alert) = incident.firing(integration, dedup_key) {
+                alert.counting = Some(counting);
+            }
         }
         Event::AlertCleared { integration, dedup_key, .. } => {
+            let firing = incident.alerts.len();
             incident.alerts.retain(|alert| alert.integration != *integration || alert.dedup_key != *dedup_key);
+            if let Some(storm) = incident.storm.as_mut().filter(|_| firing == incident.alerts.len()) {
+                storm.cleared = storm.cleared.saturating_add(1);
+            }
+        }
+        Event::StormBegan { team, quiet_s, .. } => {
+            let (team, last_at) = (team.clone(), recorded.recorded_at);
+            incident.storm = Some(Storm { team, quiet_s: *quiet_s, joined: 0, cleared: 0, last_at, quiet_at: None });
+        }
+        Event::AlertJoined { .. } => {
+            if let Some(storm) = &mut incident.storm {
+                storm.joined = storm.joined.saturating_add(1);
+                storm.last_at = recorded.recorded_at;
+                storm.quiet_at = Some(recorded.recorded_at + TimeDelta::seconds(storm.quiet_s.into()));
+            }
+        }
+        Event::StormEnded { .. } => {
+            if let Some(storm) = &mut incident.storm {
+                storm.quiet_at = None;
+            }
         }
 
         Event::Escalated { escalation, team, text, policy } => {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Timer;
 use super::escalation::{Escalation, Phase};
-use super::event::{Actor, Origin, PageResult, Recipient, TeamRef};
+use super::event::{Actor, Origin, PageResult, Recipient, TeamRef, is_once, once};
+use super::storm::{Counting, Storm};
 use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, Seq, UserId, WorkspaceId};
 
 /// How bad it is; SEV1 is worst.
@@ -187,6 +188,9 @@ pub struct Page {
     pub attempts: u32,
     /// The message that carries the buttons, once Slack accepted it.
     pub message: Option<MessageRef>,
+    /// Every page that the message stands for, if it is a digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest: Vec<(IncidentId, PageId)>,
     pub dead: bool,
     pub declined: bool,
     /// Accepted by the mail server or the receiver of the webhook.
@@ -238,6 +242,11 @@ pub struct FiringAlert {
     pub dedup_key: String,
     /// When a repetition was last written into the history, so that a storm does not flood it.
     pub noted_at: DateTime<Utc>,
+    /// How often it fired, as far as the history says.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub counted: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
 }
 
 /// What the events of one incident add up to.
@@ -279,8 +288,10 @@ pub struct Incident {
     pub teams: Vec<TeamRef>,
     pub escalations: BTreeMap<EscalationId, Escalation>,
     pub pages: BTreeMap<PageId, Page>,
-    /// Alerts that are firing for it.
+    /// Alerts that are firing for it; those of its storm are only numbers.
     pub alerts: Vec<FiringAlert>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
     pub channel: Channel,
     pub card: Option<MessageRef>,
     pub announcement: Option<MessageRef>,
@@ -322,7 +333,18 @@ impl Incident {
                 }
             })
             .chain(overdue)
+            .chain(self.alert_timers())
             .collect()
+    }
+
+    /// The timers of its alerts: numbers to be written down, and the end of a storm.
+    fn alert_timers(&self) -> impl Iterator<Item = (Timer, DateTime<Utc>)> {
+        let counting = self.alerts.iter().filter_map(|alert| {
+            let (integration, dedup_key) = (alert.integration.clone(), alert.dedup_key.clone());
+            Some((Timer::RepetitionsCounted { integration, dedup_key }, alert.counting?.until))
+        });
+        let quiet = self.storm.as_ref().and_then(|storm| Some((Timer::StormQuiet, storm.quiet_at?)));
+        counting.chain(quiet).filter(|_| self.is_open())
     }
 
     /// Whether the answer to this page is still waited for.

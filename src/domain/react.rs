@@ -41,6 +41,7 @@ fn is_content(event: &Event) -> bool {
             | Event::EscalationPosted { .. }
             | Event::PostmortemPosted { .. }
             | Event::ActivitySeen { .. }
+            | Event::AlertCounting { .. }
     )
 }
 
@@ -173,7 +174,14 @@ impl Effects<'_> {
                 self.invite(owner.iter());
                 self.refresh_card();
             }
+            // In a storm the card counts them.
+            Event::AlertCleared { .. } if self.incident.storm.is_some() => self.refresh_card(),
             Event::AlertCleared { .. } => self.in_channel(Effect::Post { seq }),
+            Event::StormEnded { .. } => {
+                self.in_channel(Effect::Post { seq });
+                self.refresh_card();
+            }
+            Event::AlertRepeated { .. } | Event::AlertJoined { .. } => self.refresh_card(),
             Event::UpdatePosted { .. } => {
                 match self.incident.channel {
                     Channel::Open { .. } => self.out.push(Effect::Post { seq }),
@@ -200,8 +208,9 @@ impl Effects<'_> {
             | Event::ImpactEndSet { .. }
             | Event::TaskDone { .. }
             | Event::TaskRemoved { .. } => self.refresh_card(),
-            Event::AlertRepeated { .. }
-            | Event::AlertFiring { .. }
+            Event::AlertFiring { .. }
+            | Event::AlertCounting { .. }
+            | Event::StormBegan { .. }
             | Event::Declared { .. }
             | Event::TextEdited { .. }
             | Event::MeasureAdded { .. }

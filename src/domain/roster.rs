@@ -9,6 +9,7 @@ use super::event::{Recipient, TeamRef};
 use super::incident::Severity;
 use super::permission::Permissions;
 use super::policy::{Policy, Target};
+use super::storm::StormRule;
 use crate::ids::{ChannelId, IntegrationKey, TeamKey, UserGroupId, UserId};
 
 /// The configured part: what `firebell.toml` says, checked.
@@ -33,6 +34,7 @@ pub struct Roster {
     pub severity_default: Severity,
     /// Per integration: which team an alert calls, and how severe it is.
     pub routes: BTreeMap<IntegrationKey, Route>,
+    pub storm: StormRule,
     /// The channel and web address that documents link to, without a trailing slash, if the pages are reachable.
     pub public_url: Option<String>,
 }

@@ -136,6 +136,21 @@ struct View<'h> {
     teams: BTreeMap<EscalationId, TeamRef>,
     pages: BTreeMap<PageId, (EscalationId, &'h PlannedPage)>,
     last: Option<&'h Recorded>,
+    storms: bool,
+    joined: Option<RunOfAlerts>,
+    cleared: Option<RunOfAlerts>,
+}
+
+/// Alerts of a storm within this time are one entry.
+const RUN_OF_ALERTS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
+
+/// Alerts that are told as one entry.
+struct RunOfAlerts {
+    entry: Seq,
+    began_at: DateTime<Utc>,
+    /// What the entry said of the first alone.
+    first: Option<String>,
+    count: u32,
 }
 
 /// What one event contributes, before its circumstances are added.
@@ -176,6 +191,8 @@ impl<'h> View<'h> {
             }
         } else if let Event::EntryRemoved { target, .. } = &occurrence.event {
             self.entries.remove(target);
+        } else if self.joins_the_last(recorded) {
+            // Told with the alert before it.
         } else if let Some(told) = self.tell(recorded, people) {
             let entry = Entry {
                 seq: recorded.seq,
@@ -195,6 +212,34 @@ impl<'h> View<'h> {
             self.entries.insert(recorded.seq, entry);
         }
         self.last = Some(recorded);
+    }
+
+    /// Alerts of a storm that come one after the other, or are cleared so, are one entry, which counts them.
+    fn joins_the_last(&mut self, recorded: &Recorded) -> bool {
+        let event = &recorded.occurrence.event;
+        let (run, words) = match event {
+            Event::AlertJoined { .. } => (&mut self.joined, "alerts joined, the first"),
+            Event::AlertCleared { .. } if self.storms => (&mut self.cleared, "alerts were cleared, the first"),
+            // What happens between them does not part them.
+            Event::StormBegan { .. } => {
+                self.storms = true;
+                return false;
+            }
+            _ => return false,
+        };
+        let within = run.as_ref().filter(|run| recorded.recorded_at - run.began_at < RUN_OF_ALERTS);
+        let Some(found) = within.and_then(|run| self.entries.get_mut(&run.entry)) else {
+            *run = Some(RunOfAlerts { entry: recorded.seq, began_at: recorded.recorded_at, first: None, count: 1 });
+            return false;
+        };
+        if let Some(run) = run {
+            run.count += 1;
+            let first = run.first.get_or_insert_with(|| found.text.clone());
+            let over = (recorded.recorded_at - run.began_at).num_seconds().max(1);
+            found.text = format!("{} {words}: {first} (within {over} s)", run.count);
+            found.source = None;
+        }
+        true
     }
 
     /// `None` for what is not a line of the timeline: plumbing, and the fields of the document.
@@ -231,7 +276,18 @@ impl<'h> View<'h> {
                 let entry_kind = if *kind == NoteKind::Action { EntryKind::Action } else { EntryKind::Note };
                 Told { tag: Some(*kind), ..Told::new(entry_kind, text).team(team.as_ref()) }
             }
+            Event::AlertRepeated { count, first_at: Some(first), last_at: Some(last), .. } => {
+                Told::new(EntryKind::Alert, repeated(*count, *last - *first)).auto()
+            }
             Event::AlertRepeated { text, .. } => Told::new(EntryKind::Alert, text).auto(),
+            Event::StormBegan { openings, .. } => {
+                let text = format!("Alert storm: {openings} incidents within a minute, further alerts join this one");
+                Told::new(EntryKind::Alert, text).auto()
+            }
+            Event::AlertJoined { title, .. } => Told::new(EntryKind::Alert, title).auto(),
+            Event::StormEnded { alerts, cleared, fired } => {
+                Told::new(EntryKind::Alert, storm_ended(*alerts, *cleared, *fired)).auto()
+            }
             Event::AlertCleared { text, .. } => Told::new(EntryKind::Alert, text),
             Event::ClockSet { step_ms, .. } => Told::new(EntryKind::Note, clock_set(*step_ms)).auto(),
             Event::Escalated { .. }
@@ -264,6 +320,7 @@ impl<'h> View<'h> {
             | Event::EscalationPosted { .. }
             | Event::ActivitySeen { .. }
             | Event::AlertFiring { .. }
+            | Event::AlertCounting { .. }
             | Event::DocumentRequested { .. }
             | Event::DocumentNotSent { .. }
             | Event::CaptureRequested { .. }
@@ -304,6 +361,12 @@ impl<'h> View<'h> {
                 let planned = self.pages.get(page);
                 let whom = people.recipients(planned.map(|(_, page)| &page.to));
                 let text = match result {
+                    PageResult::Sent { digest, .. } if digest.len() > 1 => {
+                        format!(
+                            "Page to {whom} sent in one message with {} others (attempt {attempt})",
+                            digest.len() - 1
+                        )
+                    }
                     PageResult::Sent { .. } | PageResult::SentElsewhere => {
                         format!("Page to {whom} sent (attempt {attempt})")
                     }
@@ -405,6 +468,21 @@ pub(crate) fn clock_set(step_ms: i64) -> String {
     parts.truncate(2);
     let span = if parts.is_empty() { "less than a second".to_owned() } else { parts.join(" ") };
     format!("The server's clock was set {way} by {span}")
+}
+
+/// "The alert came 998 times more within 1 min".
+pub(crate) fn repeated(count: u64, over: chrono::TimeDelta) -> String {
+    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let seconds = over.num_seconds().max(1);
+    let span = if seconds < 60 { format!("{seconds} s") } else { format!("{} min", (seconds + 59) / 60) };
+    format!("The alert came {times} more within {span}")
+}
+
+/// "The alert storm is over: 990 alerts, 12 of them cleared".
+pub(crate) fn storm_ended(alerts: u32, cleared: u32, fired: u64) -> String {
+    let again = fired.saturating_sub(alerts.into());
+    let again = if again > 0 { format!(", which came {again} times more") } else { String::new() };
+    format!("The alert storm is over: {alerts} alerts{again}, {cleared} of them cleared")
 }
 
 fn after_colon(text: &str) -> String {

@@ -169,8 +169,13 @@ impl Checker {
         let read =
             |(timer, due_at): (String, i64)| (serde_json::from_str::<Timer>(&timer).expect("is a timer"), due_at);
         let stored: BTreeMap<Timer, i64> = stored.into_iter().map(read).collect();
-        let wanted: BTreeMap<Timer, i64> = self.files[&id]
-            .incident
+        let incident = &self.files[&id].incident;
+        // Numbers of repetitions are written down while the incident is open.
+        let counted = incident.alerts.iter().filter(|_| incident.is_open()).filter_map(|alert| {
+            let (integration, dedup_key) = (alert.integration.clone(), alert.dedup_key.clone());
+            Some((Timer::RepetitionsCounted { integration, dedup_key }, alert.counting?.until.timestamp_micros()))
+        });
+        let wanted: BTreeMap<Timer, i64> = incident
             .escalations
             .values()
             .filter_map(|run| {
@@ -185,6 +190,7 @@ impl Checker {
                     Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
                 }
             })
+            .chain(counted)
             .collect();
         if stored != wanted {
             with(|world| world.broken("V11", format!("incident {id} has the timers {stored:?}, not {wanted:?}")));

@@ -19,7 +19,7 @@ pub(super) struct Channel {
 struct Post {
     ts: String,
     thread_ts: Option<String>,
-    mark: String,
+    payload: Value,
 }
 
 /// A message that was really taken.
@@ -49,9 +49,11 @@ fn refused(code: &str) -> Value {
     json!({ "ok": false, "error": code })
 }
 
-/// The mark in the metadata of a post.
-pub(super) fn mark(args: &Value) -> Option<&str> {
-    args.pointer("/metadata/event_payload/effect").and_then(Value::as_str)
+/// The marks in the metadata of a post: its own, or those of all pages that a digest stands for.
+pub(super) fn marks(args: &Value) -> Vec<String> {
+    let payload = |key: &str| args.pointer(&format!("/metadata/event_payload/{key}")).and_then(Value::as_str);
+    let pages = payload("pages").map(|pages| pages.split_whitespace().map(str::to_owned).collect());
+    pages.unwrap_or_else(|| payload("effect").into_iter().map(str::to_owned).collect())
 }
 
 impl Workspace {
@@ -114,14 +116,15 @@ impl Workspace {
             return refused(if to.starts_with('U') { "user_not_found" } else { "channel_not_found" });
         };
         let ts = self.stamp(now_us);
-        let mark = mark(args).unwrap_or_default().to_owned();
-        let accepted = Accepted { channel: channel.clone(), ts: ts.clone(), mark: mark.clone() };
+        let accepted = marks(args).into_iter().map(|mark| Accepted { channel: channel.clone(), ts: ts.clone(), mark });
         if really {
+            self.ledger.extend(accepted);
             let thread_ts = args.get("thread_ts").and_then(Value::as_str).map(str::to_owned);
-            self.channels.entry(channel.clone()).or_default().messages.push(Post { ts: ts.clone(), thread_ts, mark });
-            self.ledger.push(accepted);
+            let payload = args.pointer("/metadata/event_payload").cloned().unwrap_or(Value::Null);
+            let post = Post { ts: ts.clone(), thread_ts, payload };
+            self.channels.entry(channel.clone()).or_default().messages.push(post);
         } else {
-            self.lies.push(accepted);
+            self.lies.extend(accepted);
         }
         json!({ "ok": true, "channel": channel, "ts": ts })
     }
@@ -162,7 +165,7 @@ impl Workspace {
             .map(|post| {
                 json!({
                     "ts": post.ts, "user": BOT, "text": "",
-                    "metadata": { "event_type": "firebell_effect", "event_payload": { "effect": post.mark } },
+                    "metadata": { "event_type": "firebell_effect", "event_payload": post.payload },
                 })
             })
             .collect();

@@ -345,9 +345,12 @@ impl World {
         if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
             fault = None;
         }
-        let mark = slack::mark(&args).unwrap_or_default().to_owned();
-        self.tell(format!("calls {method} {mark} {}", fault.map_or_else(String::new, |fault| format!("{fault:?}"))));
-        self.look_at_page(&mark);
+        let marks = slack::marks(&args);
+        let said = fault.map_or_else(String::new, |fault| format!("{fault:?}"));
+        self.tell(format!("calls {method} {} {said}", marks.join(" ")));
+        for mark in &marks {
+            self.look_at_page(mark);
+        }
         let slow = self.scenario.slow_slack;
         let there = self.dice.between(5_000, if slow { 900_000 } else { 120_000 });
         match fault {
@@ -356,7 +359,9 @@ impl World {
                 self.plan_in(there, Happening::Answer(id));
             }
             Some(CallFault::Late) => {
-                *self.excused.entry(mark).or_default() += 1;
+                for mark in marks {
+                    *self.excused.entry(mark).or_default() += 1;
+                }
                 self.plan_in(5 * SECOND + there, Happening::Accept(id));
             }
             Some(CallFault::Slow) => self.plan_in(2 * SECOND + there, Happening::Accept(id)),
@@ -414,11 +419,13 @@ impl World {
         } else {
             self.slack.perform(&method, &args, now)
         };
-        let mark = slack::mark(&args).unwrap_or_default().to_owned();
+        let marks = slack::marks(&args);
         let ok = reply["ok"] == json!(true);
-        self.tell(format!("Slack takes {method} of {host} {mark} {}", if ok { "" } else { "not" }));
+        self.tell(format!("Slack takes {method} of {host} {} {}", marks.join(" "), if ok { "" } else { "not" }));
         if self.slack.ledger.len() > taken && ok {
-            self.somebody_reads(&mark, args["channel"].as_str().unwrap_or_default());
+            for mark in &marks {
+                self.somebody_reads(mark, args["channel"].as_str().unwrap_or_default());
+            }
         }
         let back = self.dice.between(5_000, 80_000);
         let Some(call) = self.calls.get_mut(&id) else { return };

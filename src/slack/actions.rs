@@ -84,6 +84,10 @@ pub enum ButtonAction {
         page: Option<PageId>,
         generation: u32,
     },
+    /// "I've got all 18", on a digest: the pages that it showed as waiting.
+    AcknowledgeAll {
+        pages: Vec<(IncidentId, PageId)>,
+    },
     /// "Can't, call next", on a page.
     Decline {
         incident: IncidentId,
@@ -190,6 +194,7 @@ impl ButtonAction {
     pub fn action_id(&self) -> &'static str {
         match self {
             Self::Acknowledge { .. } => "acknowledge",
+            Self::AcknowledgeAll { .. } => "acknowledge_all",
             Self::Decline { .. } => "decline",
             Self::CallNext { .. } => "call_next",
             Self::StopEscalation { .. } => "stop_escalation",
@@ -257,7 +262,7 @@ impl ButtonAction {
             | Self::TaskForm { incident }
             | Self::PostmortemForm { incident }
             | Self::EditEntryForm { incident, .. } => Some(incident),
-            Self::Run { .. } | Self::OpenForm | Self::Visit => None,
+            Self::AcknowledgeAll { .. } | Self::Run { .. } | Self::OpenForm | Self::Visit => None,
         }
     }
 }

@@ -169,6 +169,13 @@ pub fn overflow(items: &[(&str, ButtonAction)]) -> Value {
     json!({ "type": "overflow", "action_id": super::actions::MORE, "options": options })
 }
 
+/// A menu whose choice acts at once; at least one option, at most 100.
+pub fn menu(action_id: &str, placeholder: &str, mut options: Vec<Value>) -> Value {
+    options.truncate(OPTIONS_MAX);
+    let placeholder = plain(placeholder, PLACEHOLDER_MAX);
+    json!({ "type": "static_select", "action_id": action_id, "placeholder": placeholder, "options": options })
+}
+
 /// One choice of a menu. The value must fit 150 characters, or Slack refuses the whole view.
 pub fn option(label: &str, value: &str) -> Value {
     json!({ "text": plain(label, OPTION_TEXT_MAX), "value": value })

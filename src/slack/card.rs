@@ -24,6 +24,7 @@ pub fn card(scene: &Scene<'_>) -> Message {
         None => "Impact: not stated yet".into(),
     });
     lines.push(mrkdwn!("Teams: {}", teams(scene)));
+    lines.extend(alerts(scene));
     if let Some(links) = links(scene) {
         lines.push(links);
     }
@@ -94,6 +95,18 @@ fn teams(scene: &Scene<'_>) -> Mrkdwn {
         shown.push(mrkdwn!("{} more", teams.len() - TEAMS_MAX));
     }
     if shown.is_empty() { "none".into() } else { Mrkdwn::join(shown, " · ") }
+}
+
+/// How many alerts there are, where one by one nobody could read them.
+fn alerts(scene: &Scene<'_>) -> Option<Mrkdwn> {
+    let incident = scene.incident;
+    if let Some(storm) = &incident.storm {
+        let standing = if storm.quiet_at.is_some() { "the last" } else { "over, the last" };
+        let last = scene.time(storm.last_at);
+        return Some(mrkdwn!("Alert storm: {} alerts, {} cleared, {} {}", storm.joined, storm.cleared, standing, last));
+    }
+    let fired: usize = incident.alerts.iter().map(|alert| usize::try_from(alert.counted).unwrap_or(usize::MAX)).sum();
+    (fired > incident.alerts.len()).then(|| mrkdwn!("Alerts: {} firing, {} times in all", incident.alerts.len(), fired))
 }
 
 fn links(scene: &Scene<'_>) -> Option<Mrkdwn> {

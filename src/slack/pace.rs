@@ -5,8 +5,10 @@
 //! takes another one if this must wait. One budget holds for one workspace in one process; what replicas spend together
 //! is corrected by Slack's own "too often", which pauses the method for exactly as long as Slack says.
 //!
-//! Each bucket is kept as one instant, the moment at which it will be full again. Ordinary calls that must wait are told
+//! Each bucket is kept as one instant, the moment at which it will be full again. Calls that must wait are told
 //! different instants, one for each call that will be earned, so that a crowd of them does not come back as one.
+
+mod turns;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +16,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::limits::{Budget, CHANNEL, CHANNEL_PAUSE_MAX_S, Method};
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, MessageRef};
+
+pub use turns::{TURN_EVERY, TURNS_AT_ONCE, Turns};
 
 /// Channels remembered at most; those that have long been quiet are forgotten first.
 const CHANNELS_MAX: usize = 4096;
@@ -23,6 +27,11 @@ const CHANNELS_MAX: usize = 4096;
 /// come back together, and the best of them goes first: what has just become urgent is behind the others no longer than
 /// this.
 const TOLD_MAX: TimeDelta = TimeDelta::seconds(15);
+
+/// The time in which one more edit of a card or a digest is earned: a reader sees no difference, and Slack counts them all.
+pub const EDIT_EVERY: TimeDelta = TimeDelta::seconds(3);
+/// Edits of one message at once after a quiet spell, so that what people do shows at once.
+pub const EDITS_AT_ONCE: i32 = 5;
 
 /// Whether a call may use the share that is kept back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +46,16 @@ pub enum Urgency {
 pub struct Pace {
     methods: HashMap<Method, Bucket>,
     channels: HashMap<ChannelId, Bucket>,
+    /// For messages that are edited again and again: when all their edits will be earned.
+    edits: HashMap<MessageRef, DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     full_at: DateTime<Utc>,
     pause: Option<Pause>,
-    /// The last instant told to an ordinary call that waits.
-    told: DateTime<Utc>,
+    /// The last instants told to an ordinary call and to a page that wait.
+    told: [DateTime<Utc>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,10 +97,7 @@ impl Pace {
     ) -> Result<(), DateTime<Utc>> {
         let channel = channel.filter(|_| method.is_post());
         if let Some(at) = self.ready_at(method, channel, urgency, now) {
-            return Err(match urgency {
-                Urgency::Page => at,
-                Urgency::Ordinary => self.tell(method, channel, at, now),
-            });
+            return Err(self.tell(method, channel, urgency, at, now));
         }
         self.methods.entry(method).or_insert_with(|| Bucket::full(now)).spend(method.budget(), now);
         if let Some(channel) = channel {
@@ -103,15 +111,32 @@ impl Pace {
         &mut self,
         method: Method,
         channel: Option<&ChannelId>,
+        urgency: Urgency,
         at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> DateTime<Utc> {
         if let Some(bucket) = channel.and_then(|channel| self.channels.get_mut(channel))
-            && bucket.ready_at(CHANNEL, Urgency::Ordinary, now) == Some(at)
+            && bucket.ready_at(CHANNEL, urgency, now) == Some(at)
         {
-            return bucket.tell(CHANNEL, at);
+            return bucket.tell(CHANNEL, urgency, at);
         }
-        self.methods.get_mut(&method).map_or(at, |bucket| bucket.tell(method.budget(), at))
+        self.methods.get_mut(&method).map_or(at, |bucket| bucket.tell(method.budget(), urgency, at))
+    }
+
+    /// Edits a message that many changes concern, or says when it may be edited next: what changes meanwhile is one edit.
+    pub fn take_edit(&mut self, message: &MessageRef, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
+        let emptiest = now + EDIT_EVERY * EDITS_AT_ONCE;
+        let full_at = self.edits.get(message).copied().unwrap_or(now).clamp(now, emptiest);
+        let next = full_at - EDIT_EVERY * (EDITS_AT_ONCE - 1);
+        if next > now {
+            return Err(next);
+        }
+        self.take(Method::ChatUpdate, None, Urgency::Ordinary, now)?;
+        if self.edits.len() >= CHANNELS_MAX && !self.edits.contains_key(message) {
+            self.edits.retain(|_, full_at| *full_at > now);
+        }
+        self.edits.insert(message.clone(), full_at + EDIT_EVERY);
+        Ok(())
     }
 
     /// Takes Slack's "too often" into account: nothing of the kind goes out for `after`, not even a page. A short pause
@@ -138,7 +163,7 @@ impl Pace {
 
 impl Bucket {
     fn full(now: DateTime<Utc>) -> Self {
-        Self { full_at: now, pause: None, told: DateTime::<Utc>::MIN_UTC }
+        Self { full_at: now, pause: None, told: [DateTime::<Utc>::MIN_UTC; 2] }
     }
 
     /// Ends a pause that is over, and corrects what a clock that was set back would make longer than it can be.
@@ -170,10 +195,11 @@ impl Bucket {
         self.full_at = self.full_at.max(now) + budget.interval();
     }
 
-    fn tell(&mut self, budget: Budget, at: DateTime<Utc>) -> DateTime<Utc> {
-        let next = self.told + budget.interval();
-        self.told = if (at..=at + TOLD_MAX).contains(&next) { next } else { at };
-        self.told
+    fn tell(&mut self, budget: Budget, urgency: Urgency, at: DateTime<Utc>) -> DateTime<Utc> {
+        let told = &mut self.told[usize::from(urgency == Urgency::Page)];
+        let next = *told + budget.interval();
+        *told = if (at..=at + TOLD_MAX).contains(&next) { next } else { at };
+        *told
     }
 
     fn pause(&mut self, budget: Budget, span: TimeDelta, now: DateTime<Utc>) {

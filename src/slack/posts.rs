@@ -13,6 +13,7 @@ use super::story;
 use crate::domain::event::{Actor, Event, Recorded};
 use crate::domain::incident::{Role, Status};
 use crate::domain::postmortem::Format;
+use crate::domain::timeline;
 
 /// Longest update that is shown in full, in characters; the page has the rest.
 const UPDATE_CHARS_MAX: usize = 2500;
@@ -66,6 +67,13 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
             Message::sentence(mrkdwn!("{} showed no activity, so the call for {} goes on.", who, team))
         }
         Event::AlertCleared { text, .. } => alert_cleared(scene, text),
+        Event::StormEnded { alerts, cleared, fired } => {
+            let said = timeline::storm_ended(*alerts, *cleared, *fired);
+            Message::sentence(mrkdwn!(
+                "{}. The next alert opens an incident of its own.",
+                Untrusted(&said).line(escape::QUOTE_CHARS_MAX)
+            ))
+        }
         Event::AlertRepeated { text, .. } => {
             Message::sentence(mrkdwn!("The alert repeats: {}", Untrusted(text).line(escape::QUOTE_CHARS_MAX)))
         }
@@ -100,6 +108,9 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::EscalationPosted { .. }
         | Event::ActivitySeen { .. }
         | Event::AlertFiring { .. }
+        | Event::AlertCounting { .. }
+        | Event::AlertJoined { .. }
+        | Event::StormBegan { .. }
         | Event::DocumentRequested { .. }
         | Event::DocumentNotSent { .. }
         | Event::CaptureRequested { .. }

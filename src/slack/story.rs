@@ -5,6 +5,7 @@ use super::reasons::reason;
 use super::scene::{self, Scene};
 use crate::domain::event::{Actor, Detour, Event, NoteKind, PageResult, PlannedPage, Recorded, Step, Unreachable};
 use crate::domain::incident::{Role, Severity};
+use crate::domain::timeline;
 use crate::ids::{EscalationId, PageId};
 
 /// An event as it stands after corrections.
@@ -83,6 +84,10 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::ProseWritten { .. }
         | Event::ActivitySeen { .. }
         | Event::AlertFiring { .. }
+        | Event::AlertCounting { .. }
+        | Event::AlertJoined { .. }
+        | Event::StormBegan { .. }
+        | Event::StormEnded { .. }
         | Event::AlertRepeated { .. }
         | Event::AlertCleared { .. }
         | Event::ChannelCreated { .. }
@@ -160,6 +165,9 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
         Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
+        Event::StormEnded { alerts, cleared, fired } => {
+            Untrusted(&timeline::storm_ended(*alerts, *cleared, *fired)).line(QUOTE_CHARS_MAX)
+        }
         Event::ClockSet { step_ms, .. } => {
             let set = crate::domain::timeline::clock_set(*step_ms);
             mrkdwn!("{}.", Untrusted(&set).line(QUOTE_CHARS_MAX))
@@ -185,6 +193,9 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         | Event::AnnouncementPosted { .. }
         | Event::EscalationPosted { .. }
         | Event::ActivitySeen { .. }
+        | Event::AlertCounting { .. }
+        | Event::AlertJoined { .. }
+        | Event::StormBegan { .. }
         | Event::AlertFiring { .. }
         | Event::DocumentRequested { .. }
         | Event::DocumentNotSent { .. }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 
-use super::tx::{Bulk, execute_in, fetch_all, fetch_optional, from_json, insert, instant, to_json, us};
+use super::tx::{Bulk, clean, execute_in, fetch_all, fetch_optional, from_json, insert, instant, to_json, us};
 use super::{Error, Tx};
 use crate::domain::command::Timer;
 use crate::ids::{IncidentId, WorkspaceId};
@@ -33,6 +33,8 @@ fn name(timer: &Timer) -> String {
         Timer::TierDue { escalation, .. } => format!("tier:{}", escalation.0),
         Timer::AcknowledgementLapses { escalation, .. } => format!("acknowledgement:{}", escalation.0),
         Timer::PageOverdue { page } => format!("page:{}", page.0),
+        Timer::RepetitionsCounted { integration, dedup_key } => clean(&format!("alert:{integration}:{dedup_key}")),
+        Timer::StormQuiet => "storm".to_owned(),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Messages in channels: posted once, then edited in place.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Worker, effect_mark};
@@ -16,7 +19,7 @@ use crate::slack::{self, calls, card, posts};
 /// The sign on a message that has been taken into the timeline.
 const TAKEN_EMOJI: &str = "pencil2";
 /// Names of messages in Slack's eyes; any fixed value will do.
-const MARK_NAMESPACE: Uuid = Uuid::from_u128(0x0f1e_bde1_1c0f_4d5e_9c1d_7a6b_3e0d_2b41);
+pub(super) const MARK_NAMESPACE: Uuid = Uuid::from_u128(0x0f1e_bde1_1c0f_4d5e_9c1d_7a6b_3e0d_2b41);
 
 impl Worker {
     /// Posts a message with the mark of its effect.
@@ -54,13 +57,27 @@ impl Worker {
 
     /// What an earlier attempt of this effect has posted. A person's id stands for our direct messages with them.
     pub(super) async fn find(&self, work: &Work, to: &ChannelId) -> Result<Option<MessageRef>, slack::Error> {
+        let channel = self.conversation(to).await?;
         let slack = &self.inner.slack;
-        let channel = if to.as_str().starts_with(['U', 'W']) {
-            slack.open_dm(&UserId::new(to.as_str())).await?
-        } else {
-            to.clone()
-        };
         slack.find_posted(&channel, thread(work).as_ref(), work.created_at, &effect_mark(work)).await
+    }
+
+    /// As [`Worker::find`], what attempts of several effects have posted since then, by their marks.
+    pub(super) async fn find_all(
+        &self,
+        to: &ChannelId,
+        since: DateTime<Utc>,
+        marks: &[String],
+    ) -> Result<BTreeMap<String, slack::Posted>, slack::Error> {
+        let channel = self.conversation(to).await?;
+        self.inner.slack.find_all_posted(&channel, None, since, marks).await
+    }
+
+    async fn conversation(&self, to: &ChannelId) -> Result<ChannelId, slack::Error> {
+        if to.as_str().starts_with(['U', 'W']) {
+            return self.inner.slack.open_dm(&UserId::new(to.as_str())).await;
+        }
+        Ok(to.clone())
     }
 
     /// Edits a message that was posted before.

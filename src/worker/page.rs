@@ -7,9 +7,10 @@ use super::outcome::{again, back_off};
 use crate::app::{Request, Settled, Target, Work};
 use crate::crash;
 use crate::domain::command::{Command, Fault, Finished};
+use crate::domain::effect::Effect;
 use crate::domain::event::{Actor, PageResult, Recipient};
 use crate::domain::incident::{Incident, Page};
-use crate::ids::{ChannelId, MessageRef, PageId};
+use crate::ids::{ChannelId, IncidentId, MessageRef, PageId};
 use crate::metrics::{Late, Sent, Tier};
 use crate::planted::{self, Bug};
 use crate::slack::{self, Class, pages};
@@ -40,14 +41,7 @@ impl Worker {
     pub(super) async fn page(&self, work: &Work, id: PageId) -> Settled {
         let Some(page) = work.incident.pages.get(&id) else { return Self::done() };
         let metrics = self.inner.app.metrics();
-        if page.attempts == 0 && !work.lapsed {
-            let late = if work.created_at - page.due_at > ON_TIME { Late::Yes } else { Late::No };
-            let labels = (Sent::of(&page.to), Tier::of(page.step), late);
-            metrics.page_lateness.of(labels).observe(self.now() - page.due_at);
-        }
-        let next = page.attempts + 1 + self.tell_lapsed(work, page).await;
-        // Failures that repeat the last one are not in the history, and count all the same.
-        let attempt = if page.trouble.is_some() { next.max(work.attempt) } else { next };
+        let attempt = self.begin_page(work).await;
         if let Recipient::Contact { by, .. } = &page.to {
             // Boxed: seldom taken, and large.
             return Box::pin(self.page_elsewhere(work, page, *by, attempt)).await;
@@ -61,27 +55,56 @@ impl Worker {
             return Self::done();
         }
         if planted::active(Bug::SentBeforeSend) {
-            let result = PageResult::Sent { message: MessageRef { channel: to.clone(), ts: "0.1".into() } };
+            let message = MessageRef { channel: to.clone(), ts: "0.1".into() };
+            let result = PageResult::Sent { message, digest: Vec::new() };
             let finished = Finished::Page { page: id, attempt, result, fault: None };
             drop(self.inner.app.settle(work, Settled::Done(finished)).await);
         }
-        let sent = match self.look_for_page(work, &to).await {
+        let found = self.look_for_pages(std::slice::from_ref(work), &to).await;
+        let sent = match found.into_values().next() {
             Some(found) => Ok(found),
             None if self.has_lapsed(work) => return self.left_to_others(work),
             None => {
                 metrics.duplicates_suspected.add(u64::from(work.uncertain));
-                self.send(work, &to, message).await
+                self.send(work, &to, message).await.map(|message| (message, Vec::new()))
             }
         };
+        self.page_settled(work, id, &to, attempt, sent)
+    }
+
+    /// Measures how late an attempt begins, and tells of one that was lost; the number of the attempt.
+    pub(super) async fn begin_page(&self, work: &Work) -> u32 {
+        let Effect::Page { page } = &work.effect else { return work.attempt };
+        let Some(page) = work.incident.pages.get(page) else { return work.attempt };
+        if page.attempts == 0 && !work.lapsed {
+            let late = if work.created_at - page.due_at > ON_TIME { Late::Yes } else { Late::No };
+            let labels = (Sent::of(&page.to), Tier::of(page.step), late);
+            self.inner.app.metrics().page_lateness.of(labels).observe(self.now() - page.due_at);
+        }
+        let next = page.attempts + 1 + self.tell_lapsed(work, page).await;
+        // Failures that repeat the last one are not in the history, and count all the same.
+        if page.trouble.is_some() { next.max(work.attempt) } else { next }
+    }
+
+    /// How an attempt by Slack ended: with the message that stands for the page, and all the pages that it stands for if
+    /// they are several.
+    pub(super) fn page_settled(
+        &self,
+        work: &Work,
+        page: PageId,
+        to: &ChannelId,
+        attempt: u32,
+        sent: Result<(MessageRef, Vec<(IncidentId, PageId)>), slack::Error>,
+    ) -> Settled {
         let fault = sent.as_ref().err().and_then(fault);
         if planted::active(Bug::SwallowedLimit) && sent.as_ref().is_err_and(is_limit) {
             return Self::done();
         }
         let (result, pause) = match sent {
-            Ok(message) => (PageResult::Sent { message }, None),
-            Err(error) => self.page_failed(&error, &to, attempt),
+            Ok((message, digest)) => (PageResult::Sent { message, digest }, None),
+            Err(error) => self.page_failed(&error, to, attempt),
         };
-        let finished = Finished::Page { page: id, attempt, result, fault };
+        let finished = Finished::Page { page, attempt, result, fault };
         match pause {
             None => Settled::Done(finished),
             Some((pause, error, uncertain)) => Settled::Again {
@@ -143,20 +166,14 @@ impl Worker {
         }
     }
 
-    /// After an attempt of unknown outcome: the message, if it went out after all. When the search itself fails the
-    /// page is sent again, because twice is better than never.
-    async fn look_for_page(&self, work: &Work, to: &ChannelId) -> Option<MessageRef> {
-        if planted::active(Bug::NoLook) {
-            return None;
-        }
-        if work.uncertain { self.find(work, to).await.ok().flatten() } else { None }
-    }
-
     pub(super) async fn update_page(&self, work: &Work, id: PageId) -> Settled {
         let Some((page, message)) = work.incident.pages.get(&id).and_then(|page| Some((page, page.message.clone()?)))
         else {
             return Self::done();
         };
+        if !page.digest.is_empty() {
+            return Box::pin(self.update_digest(work, page, &message)).await;
+        }
         let history = match self.history(work).await {
             Ok(history) => history,
             Err(error) => return self.unread(work, &error),

@@ -15,6 +15,7 @@ use firebell::domain::incident::Incident;
 use firebell::domain::policy::{Policy, Target, Tier};
 use firebell::domain::rejection::Rejection;
 use firebell::domain::roster::{Directory, Person, Roster, Team, UserGroup};
+use firebell::domain::storm::Alerts;
 use firebell::domain::{Context, decide, decide_opening, react, still_wanted};
 use firebell::ids::{ChannelId, IncidentId, MessageRef, PageId, UserGroupId, UserId, WorkspaceId};
 
@@ -70,6 +71,7 @@ impl Core {
             roster: &roster,
             directory: &directory,
             slack_is_away: false,
+            alerts: Alerts::NONE,
         };
         let open = Command::Open(Open {
             title: "Shop is slow".into(),
@@ -131,6 +133,7 @@ impl Core {
             roster: &self.roster,
             directory: &self.directory,
             slack_is_away: self.slack_is_away,
+            alerts: Alerts::NONE,
         };
         let decided = decide(&self.incident, command, &context)?;
         self.incident = decided.after;
@@ -189,7 +192,7 @@ impl Core {
                 }
             };
             let message = MessageRef { channel: ChannelId::new(format!("D{to}")), ts: "1.0".into() };
-            self.finish(page, PageResult::Sent { message });
+            self.finish(page, PageResult::Sent { message, digest: Vec::new() });
             sent.push(to);
         }
         sent

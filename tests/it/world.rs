@@ -8,3 +8,4 @@ mod limits;
 mod opening;
 mod paging;
 mod record;
+mod storms;

@@ -2,20 +2,25 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::lifecycle::unchanged;
 use super::{Context, Decided, Draft, kept_text};
 use crate::domain::answer::Said;
 use crate::domain::command::{Alert, When};
 use crate::domain::event::{Event, Origin, Source};
-use crate::domain::incident::{Severity, Status};
+use crate::domain::incident::{FiringAlert, Severity, Status};
 use crate::domain::limits::{TEXT_CHARS_MAX, TITLE_CHARS_MAX};
 use crate::domain::rejection::Rejection;
-use crate::domain::roster::Route;
+use crate::domain::roster::{Roster, Route};
 use crate::ids::{IncidentId, IntegrationKey, TeamKey, WorkspaceId};
 
 /// Repetitions of one alert are written down at most this often, so that a storm does not flood the history.
 const REPEAT_NOTED_MIN: i64 = 15;
 
-/// Opens an incident for an alert that belongs to none, and calls the team that the route names.
+/// A further repetition is told within this time of it, if it was quiet before.
+const COUNTED_AFTER_MIN: i64 = 1;
+
+/// Opens an incident for an alert that belongs to none, and calls the team that the route names. One too many within a
+/// minute opens the incident of a storm, which the next ones join.
 pub(super) fn open(
     id: IncidentId,
     workspace: &WorkspaceId,
@@ -23,8 +28,11 @@ pub(super) fn open(
     alert: &Alert,
     context: &Context<'_>,
 ) -> Result<Decided, Rejection> {
-    let title = cut(&kept_text("title", &alert.title.replace(['\n', '\t'], " "), usize::MAX)?, TITLE_CHARS_MAX);
-    let (team, severity) = route(alert, context);
+    let alert_title = cut(&kept_text("title", &alert.title.replace(['\n', '\t'], " "), usize::MAX)?, TITLE_CHARS_MAX);
+    let (team, severity) = route(alert, context.roster);
+    let rule = context.roster.storm;
+    let is_storm = rule.incidents > 0 && context.alerts.openings >= rule.incidents;
+    let title = if is_storm { storm_title(team.as_ref(), context) } else { alert_title.clone() };
     let opened = Event::Opened {
         number,
         title: title.clone(),
@@ -36,17 +44,38 @@ pub(super) fn open(
         nonce: alert.nonce.clone(),
     };
     let mut draft = Draft::begin(id, workspace, opened, context);
-    draft.fire(alert);
+    let reason = if is_storm {
+        let openings = context.alerts.openings;
+        let text = format!("Alerts opened {openings} incidents within a minute. Further ones join this one.");
+        draft.push(Event::StormBegan { team: team.clone(), openings, quiet_s: rule.quiet_s });
+        draft.push(Event::Detected { text: text.clone(), by: Some("monitoring".to_owned()), team: None });
+        draft.join_storm(alert);
+        text
+    } else {
+        draft.fire(alert);
+        cut(&alert.text, TEXT_CHARS_MAX)
+    };
     if let Some(team) = team {
-        draft.escalate(When::default(), team.as_str(), Some(&cut(&alert.text, TEXT_CHARS_MAX)))?;
+        draft.escalate(When::default(), team.as_str(), Some(&reason))?;
     }
     Ok(Decided { after: draft.after, events: draft.events, said: Said::Opened { title, private: false } })
 }
 
+fn storm_title(team: Option<&TeamKey>, context: &Context<'_>) -> String {
+    let name = team.and_then(|key| context.roster.teams.get(key)).map(|team| team.name.as_str());
+    let title = name.map_or_else(|| "Alert storm".to_owned(), |name| format!("Alert storm for {name}"));
+    cut(&title, TITLE_CHARS_MAX)
+}
+
+/// The team that an alert calls, if it is called for by name or by the integration's route.
+pub(crate) fn team_of(alert: &Alert, roster: &Roster) -> Option<TeamKey> {
+    route(alert, roster).0
+}
+
 /// The team and severity that the integration's route gives this alert.
-fn route(alert: &Alert, context: &Context<'_>) -> (Option<TeamKey>, Option<Severity>) {
-    let named = alert.team.as_deref().and_then(|word| context.team(word)).map(|team| team.key.clone());
-    let Some(route) = context.roster.routes.get(&alert.integration) else { return (named, None) };
+fn route(alert: &Alert, roster: &Roster) -> (Option<TeamKey>, Option<Severity>) {
+    let named = alert.team.as_deref().and_then(|word| roster.team(word)).map(|team| team.key.clone());
+    let Some(route) = roster.routes.get(&alert.integration) else { return (named, None) };
     let rule =
         route.rules.iter().find(|rule| rule.labels.iter().all(|(label, value)| alert.labels.get(label) == Some(value)));
     let team = named.or_else(|| rule.and_then(|rule| rule.team.clone())).or_else(|| route.team.clone());
@@ -63,25 +92,101 @@ impl Draft<'_> {
         self.push(Event::AlertFiring { integration: alert.integration.clone(), dedup_key: alert.dedup_key.clone() });
     }
 
+    /// One more alert of the storm. The worst of them says how bad it is; nobody is paged again for it.
+    fn join_storm(&mut self, alert: &Alert) {
+        let at = alert.started_at.min(self.context.now);
+        let source = alert.link.clone().map(|url| Source::Link { url });
+        let (integration, dedup_key) = (alert.integration.clone(), alert.dedup_key.clone());
+        let title = cut(alert.title.replace(['\n', '\t'], " ").trim(), TITLE_CHARS_MAX);
+        let severity = alert.severity.or(route(alert, self.context.roster).1);
+        self.push_from(at, source, Event::AlertJoined { integration, dedup_key, title, severity });
+        if let Some(to) = severity.filter(|severity| *severity < self.after.severity) {
+            let from = self.after.severity;
+            self.push_own(Event::SeverityChanged { from, to });
+        }
+    }
+
     /// An alert for an incident that is there: a repetition, or one more that belongs to it. Nobody is paged again.
     pub(super) fn alert_fired(&mut self, alert: &Alert) -> Result<Said, Rejection> {
-        let firing = self
-            .after
-            .alerts
-            .iter()
-            .find(|firing| firing.integration == alert.integration && firing.dedup_key == alert.dedup_key);
-        let Some(noted_at) = firing.map(|firing| firing.noted_at) else {
-            self.fire(alert);
+        let now = self.context.now;
+        let (integration, dedup_key) = (alert.integration.clone(), alert.dedup_key.clone());
+        let Some(firing) = self.firing(&integration, &dedup_key) else {
+            match &self.after.storm {
+                // Counted in the table of alerts.
+                Some(_) if self.context.alerts.is_known => {}
+                Some(storm) if storm.quiet_at.is_some() => self.join_storm(alert),
+                Some(_) | None => self.fire(alert),
+            }
             return Ok(Said::Done);
         };
-        if self.context.now - noted_at >= TimeDelta::minutes(REPEAT_NOTED_MIN) {
-            self.push(Event::AlertRepeated {
-                integration: alert.integration.clone(),
-                dedup_key: alert.dedup_key.clone(),
-                text: cut(alert.text.trim(), TEXT_CHARS_MAX),
-            });
+        if firing.counting.is_some() {
+            return Ok(Said::Done);
+        }
+        let noted_again_at = firing.noted_at + TimeDelta::minutes(REPEAT_NOTED_MIN);
+        if now >= noted_again_at {
+            let text = cut(alert.text.trim(), TEXT_CHARS_MAX);
+            let (count, first_at, last_at) = (1, None, None);
+            self.push(Event::AlertRepeated { integration, dedup_key, text, count, first_at, last_at });
+        } else {
+            let soon = now + TimeDelta::minutes(COUNTED_AFTER_MIN);
+            let until = if firing.counted > 1 { noted_again_at.max(soon) } else { soon };
+            self.push(Event::AlertCounting { integration, dedup_key, until });
         }
         Ok(Said::Done)
+    }
+
+    fn firing(&self, integration: &IntegrationKey, dedup_key: &str) -> Option<&FiringAlert> {
+        self.after.alerts.iter().find(|firing| firing.integration == *integration && firing.dedup_key == dedup_key)
+    }
+
+    /// Writes down how often an alert came again since it was last told.
+    fn count_repetitions(&mut self, integration: &IntegrationKey, dedup_key: &str) {
+        let Some(firing) = self.firing(integration, dedup_key) else { return };
+        let Some(counting) = firing.counting else { return };
+        let key = (integration.clone(), dedup_key.to_owned());
+        let fired = self.context.alerts.fired.get(&key);
+        // One at least: the one that was counted first.
+        let count = fired.map_or(1, |fired| fired.count.saturating_sub(firing.counted).max(1));
+        let last_at = fired.map_or(counting.first_at, |fired| fired.last_at.max(counting.first_at));
+        let (integration, dedup_key) = key;
+        let event = Event::AlertRepeated {
+            integration,
+            dedup_key,
+            text: String::new(),
+            count,
+            first_at: Some(counting.first_at),
+            last_at: Some(last_at),
+        };
+        self.push_own(event);
+    }
+
+    /// As it must be before the incident ends.
+    pub(super) fn count_all_repetitions(&mut self) {
+        let counted = self.after.alerts.iter().filter(|alert| alert.counting.is_some());
+        let keys: Vec<_> = counted.map(|alert| (alert.integration.clone(), alert.dedup_key.clone())).collect();
+        for (integration, dedup_key) in keys {
+            self.count_repetitions(&integration, &dedup_key);
+        }
+    }
+
+    pub(super) fn repetitions_due(&mut self, integration: &IntegrationKey, dedup_key: &str) -> Said {
+        let due = self.firing(integration, dedup_key).and_then(|firing| firing.counting);
+        if due.is_none_or(|counting| counting.until > self.context.now) {
+            return unchanged("Nothing is due.".to_owned());
+        }
+        self.count_repetitions(integration, dedup_key);
+        Said::Done
+    }
+
+    pub(super) fn storm_quiet(&mut self) -> Said {
+        let Some(storm) = &self.after.storm else { return unchanged("There is no storm.".to_owned()) };
+        if storm.quiet_at.is_none_or(|at| at > self.context.now) {
+            return unchanged("Nothing is due.".to_owned());
+        }
+        let fired = self.context.alerts.fired.values().map(|fired| fired.count).sum::<u64>();
+        let (alerts, cleared) = (storm.joined, storm.cleared);
+        self.push_own(Event::StormEnded { alerts, cleared, fired: fired.max(alerts.into()) });
+        Said::Done
     }
 
     /// Resolves the incident when its last alert is over and the route says so; else writes it down.
@@ -92,18 +197,19 @@ impl Draft<'_> {
         text: &str,
         at: DateTime<Utc>,
     ) -> Result<Said, Rejection> {
-        let known = |firing: &crate::domain::incident::FiringAlert| {
-            firing.integration == *integration && firing.dedup_key == dedup_key
-        };
-        if !self.after.alerts.iter().any(known) {
-            return Ok(super::lifecycle::unchanged("That alert was not firing.".to_owned()));
+        let is_of_the_storm = self.after.storm.is_some() && self.context.alerts.is_known;
+        if self.firing(integration, dedup_key).is_none() && !is_of_the_storm {
+            return Ok(unchanged("That alert was not firing.".to_owned()));
         }
+        self.count_repetitions(integration, dedup_key);
         let at = at.min(self.context.now).max(self.after.opened_at);
         let (integration, dedup_key) = (integration.clone(), dedup_key.to_owned());
         let resolves = self.context.roster.routes.get(&integration).is_some_and(|route: &Route| route.resolves);
         let text = cut(text.trim(), TEXT_CHARS_MAX);
         self.push_from(at, None, Event::AlertCleared { integration, dedup_key, text: text.clone() });
-        if resolves && self.after.alerts.is_empty() && self.after.is_open() && self.after.status != Status::Resolved {
+        let all_clear =
+            self.after.alerts.is_empty() && self.after.storm.as_ref().is_none_or(|storm| storm.cleared >= storm.joined);
+        if resolves && all_clear && self.after.is_open() && self.after.status != Status::Resolved {
             self.push_from(at, None, Event::Resolved { text: (!text.is_empty()).then_some(text), team: None });
         }
         Ok(Said::Done)

@@ -194,6 +194,10 @@ impl Draft<'_> {
                 (escalation, generation)
             }
             Timer::PageOverdue { page } => return self.page_overdue(*page),
+            Timer::RepetitionsCounted { integration, dedup_key } => {
+                return self.repetitions_due(integration, dedup_key);
+            }
+            Timer::StormQuiet => return self.storm_quiet(),
         };
         let now = self.context.now;
         let Some(escalation) = self.after.escalations.get(id).filter(|found| found.step.generation == *generation)

@@ -94,6 +94,7 @@ impl Draft<'_> {
                 .hint("If it came back: /incident reopen. To note a later end: /incident resolve <what happened>."));
         }
         let team = self.context.team_ref(team);
+        self.count_all_repetitions();
         let seq = self.push_when(when, Event::Resolved { text, team })?;
         let at = self.event_at(seq);
         Ok(Said::Resolved { at })
@@ -112,6 +113,7 @@ impl Draft<'_> {
     pub(super) fn cancel(&mut self, text: Option<&str>) -> Result<Said, Rejection> {
         let text = kept_optional("text", text)?;
         self.must_be_open("It")?;
+        self.count_all_repetitions();
         self.push(Event::Canceled { text });
         Ok(Said::Done)
     }

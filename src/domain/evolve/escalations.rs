@@ -84,6 +84,7 @@ impl Incident {
                 due_at,
                 attempts: 0,
                 message: None,
+                digest: Vec::new(),
                 dead: false,
                 declined: false,
                 sent_elsewhere: false,
@@ -120,7 +121,10 @@ impl Incident {
         found.attempts = attempt;
         found.trouble = Trouble::of(result).map(|now| found.trouble.map_or(now, |before| before.max(now)));
         match result {
-            PageResult::Sent { message } => found.message = Some(message.clone()),
+            PageResult::Sent { message, digest } => {
+                found.message = Some(message.clone());
+                found.digest.clone_from(digest);
+            }
             PageResult::SentElsewhere => found.sent_elsewhere = true,
             PageResult::NotReached { .. } => found.dead = true,
             PageResult::Failed { .. } | PageResult::Unknown { .. } => {}
@@ -164,6 +168,12 @@ impl Incident {
                 Phase::Acknowledged { lapses_at: Some(lapses_at), .. } => moved(lapses_at),
                 Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => {}
             }
+        }
+        for counting in self.alerts.iter_mut().filter_map(|alert| alert.counting.as_mut()) {
+            moved(&mut counting.until);
+        }
+        if let Some(quiet_at) = self.storm.as_mut().and_then(|storm| storm.quiet_at.as_mut()) {
+            moved(quiet_at);
         }
         // Pages that nobody has taken yet are as late as they were.
         for page in self.pages.values_mut().filter(|page| page.message.is_none() && !page.dead) {

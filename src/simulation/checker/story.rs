@@ -62,7 +62,7 @@ pub(super) fn read(file: &mut File, recorded: &Recorded) {
                 broken("V5", format!("an escalation is acknowledged that is {phase:?}"));
             }
         }
-        Event::PageAttempted { page, result: PageResult::Sent { message }, .. } => {
+        Event::PageAttempted { page, result: PageResult::Sent { message, .. }, .. } => {
             let (id, ts) = (file.incident.id.0, message.ts.as_str());
             let taken = with(|world| {
                 let all = world.slack.ledger.iter().chain(&world.slack.lies);

@@ -9,13 +9,18 @@ use crate::domain::event::NoteKind;
 use crate::domain::incident::{Incident, Role};
 use crate::domain::timeline::people::{People, PeopleStyle};
 use crate::domain::timeline::timeline;
-use crate::ids::{ChannelId, IncidentId};
+use crate::ids::{ChannelId, IncidentId, PageId};
 use crate::slack::actions::{ButtonAction, Carried};
 use crate::slack::answers;
+use crate::slack::digest::DIGEST_MAX;
+use crate::slack::escape::{Mrkdwn, mrkdwn};
 use crate::slack::inbound::{Ack, BlockActions, Meta, SlashCommand};
 use crate::slack::message::Message;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::scene::Scene;
+
+/// Calls of a digest whose refusal is told one by one; the digest shows them all.
+const TOLD_MAX: usize = 5;
 
 impl Dispatch {
     /// A press is acknowledged empty; what must be said follows by the message's own address.
@@ -66,6 +71,7 @@ impl Dispatch {
                 let acknowledge = Acknowledge { page, escalation: Some(escalation), ..Acknowledge::default() };
                 (incident, Command::Acknowledge(acknowledge))
             }
+            ButtonAction::AcknowledgeAll { pages } => return self.acknowledge_all(asking, &pages).await,
             ButtonAction::Decline { incident, page, generation } => (incident, Command::Decline { page, generation }),
             ButtonAction::CallNext { incident, escalation, generation } => {
                 let (escalation, generation) = (Some(escalation), Some(generation));
@@ -108,6 +114,27 @@ impl Dispatch {
             Ok(answer) if shows_itself(&answer) => None,
             Ok(answer) => self.words(&asking.user, &answer).await,
         }
+    }
+
+    /// Takes every call that a digest showed as waiting, each by a command of its own; what did not go as asked.
+    async fn acknowledge_all(&self, asking: &Asking, pages: &[(IncidentId, PageId)]) -> Option<Message> {
+        let each = pages.iter().take(DIGEST_MAX).map(|(incident, page)| async move {
+            // Named by what it is about: the same press on another list is another one.
+            let asking = Asking { key: format!("{}.{incident}.{}", asking.key, page.0), ..asking.clone() };
+            let acknowledge = Acknowledge { page: Some(*page), ..Acknowledge::default() };
+            match self.ask(&asking, Target::Incident(*incident), Command::Acknowledge(acknowledge)).await {
+                Ok(answer) if shows_itself(&answer) => None,
+                Ok(answer) => self.words(&asking.user, &answer).await.map(|message| message.text),
+                Err(failure) => Some(failure.text),
+            }
+        });
+        let mut told: Vec<String> = futures_util::future::join_all(each).await.into_iter().flatten().collect();
+        told.dedup();
+        // The digest itself shows whose each call is now.
+        let lines = told.iter().take(TOLD_MAX).map(|text| Mrkdwn::assembled(text.clone()));
+        let more = told.len().saturating_sub(TOLD_MAX);
+        let rest = (more > 0).then(|| mrkdwn!("{} more were not yours to take any more.", more));
+        (!told.is_empty()).then(|| Message::sentence(Mrkdwn::join(lines.chain(rest), "\n")))
     }
 
     fn or_say_so(opened: Option<()>) -> Option<Message> {

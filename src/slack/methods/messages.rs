@@ -18,6 +18,9 @@ use crate::slack::limits::{HISTORY_PAGE_SIZE, HISTORY_PAGES_MAX, Method};
 /// The key under which a message's metadata carries the effect that posted it.
 pub const EFFECT_KEY: &str = "effect";
 
+/// The key under which a digest carries the marks of all pages that it stands for, with spaces between them.
+pub const PAGES_KEY: &str = "pages";
+
 /// How far Slack's clock, which stamps the messages, may be from ours: a machine whose clock is set wrong by hours must
 /// still know its own messages again.
 const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
@@ -49,6 +52,21 @@ impl Metadata {
         let payload = BTreeMap::from([(EFFECT_KEY.to_owned(), effect_id.into())]);
         Self { event_type: "firebell_effect".to_owned(), payload }
     }
+
+    /// As [`Metadata::effect`], of a message that stands for several pages, each of which is known again by its own mark.
+    pub fn digest(effect_id: impl Into<String>, pages: &[String]) -> Self {
+        let mut metadata = Self::effect(effect_id);
+        metadata.payload.insert(PAGES_KEY.to_owned(), pages.join(" "));
+        metadata
+    }
+}
+
+/// A message of ours that was found again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub message: MessageRef,
+    /// The marks of the pages that it stands for; empty unless it is a digest.
+    pub pages: Vec<String>,
 }
 
 /// An answer to a command or a button through its `response_url`, which works five times within 30 minutes.
@@ -169,6 +187,18 @@ impl Slack {
         since: DateTime<Utc>,
         effect_id: &str,
     ) -> Result<Option<MessageRef>, Error> {
+        let found = self.find_all_posted(channel, thread, since, &[effect_id.to_owned()]).await?;
+        Ok(found.into_values().next().map(|found| found.message))
+    }
+
+    /// As [`Slack::find_posted`], for several effects at once, by their marks; those that are not found are left out.
+    pub async fn find_all_posted(
+        &self,
+        channel: &ChannelId,
+        thread: Option<&MessageTs>,
+        since: DateTime<Utc>,
+        effect_ids: &[String],
+    ) -> Result<BTreeMap<String, Posted>, Error> {
         let differ = if planted::active(Bug::TrustedClock) { TimeDelta::minutes(1) } else { CLOCKS_DIFFER_MAX };
         let oldest = format!("{}.000000", (since - differ).timestamp());
         let method = if thread.is_some() { Method::ConversationsReplies } else { Method::ConversationsHistory };
@@ -181,22 +211,22 @@ impl Slack {
                 .with("limit", HISTORY_PAGE_SIZE)
                 .maybe("ts", thread.map(MessageTs::as_str))
         };
-        let mut found = None;
+        let mut found = BTreeMap::new();
         self.each_page(method, HISTORY_PAGES_MAX, args, |answer| {
-            found = fields::list(answer, "messages")
-                .iter()
-                .find(|message| {
-                    message
-                        .pointer("/metadata/event_payload")
-                        .and_then(|payload| fields::text(payload, EFFECT_KEY))
-                        .as_deref()
-                        == Some(effect_id)
-                })
-                .and_then(|message| fields::text(message, "ts"));
-            found.is_some()
+            for message in fields::list(answer, "messages") {
+                let Some(ts) = fields::text(message, "ts") else { continue };
+                let Some((mark, pages)) = carried(message) else { continue };
+                let message = MessageRef { channel: channel.clone(), ts: MessageTs(ts) };
+                let carried = effect_ids.iter().filter(|effect| **effect == mark || pages.contains(effect));
+                for effect in carried {
+                    let posted = Posted { message: message.clone(), pages: pages.clone() };
+                    found.entry(effect.clone()).or_insert(posted);
+                }
+            }
+            found.len() == effect_ids.len()
         })
         .await?;
-        Ok(found.map(|ts| MessageRef { channel: channel.clone(), ts: MessageTs(ts) }))
+        Ok(found)
     }
 
     /// Fetches one message, also one of a thread, with its address; `None` if there is none or it was deleted.
@@ -229,6 +259,13 @@ impl Slack {
         }
         Ok(seen)
     }
+}
+
+/// The mark in a message's metadata, and those of the pages that it stands for.
+fn carried(message: &Value) -> Option<(String, Vec<String>)> {
+    let payload = message.pointer("/metadata/event_payload")?;
+    let pages = fields::text(payload, PAGES_KEY).unwrap_or_default();
+    Some((fields::text(payload, EFFECT_KEY)?, pages.split_whitespace().map(str::to_owned).collect()))
 }
 
 fn find(answer: &Value, ts: &str) -> Option<SeenMessage> {

@@ -136,6 +136,32 @@ fn the_memory_of_channels_is_bounded_by_those_in_use() {
     assert!(pace.channels.len() <= CHANNELS_MAX);
 }
 
+#[test]
+fn what_was_named_before_the_clock_was_set_back_is_forgotten() {
+    let mut pace = Pace::new();
+    let method = Method::ChatUpdate;
+    for now in [at_ms(3_600_000), at_ms(0)] {
+        take_all(&mut pace, method, Urgency::Ordinary, now);
+        let at = pace.take(method, None, Urgency::Ordinary, now).expect_err("is spent");
+        assert!(at - now < TimeDelta::seconds(30), "{at}");
+    }
+}
+
+#[test]
+fn one_message_is_edited_every_few_seconds_at_most() {
+    let mut pace = Pace::new();
+    let card = |ts: &str| MessageRef { channel: channel("C1"), ts: ts.into() };
+    for _ in 0..EDITS_AT_ONCE {
+        assert_eq!(pace.take_edit(&card("1.1"), at_ms(0)), Ok(()));
+    }
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(100)), Err(at_ms(3_000)));
+    assert_eq!(pace.take_edit(&card("1.2"), at_ms(100)), Ok(()));
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(3_000)), Ok(()));
+    assert_eq!(pace.take_edit(&card("1.1"), at_ms(3_100)), Err(at_ms(6_000)));
+    let earlier = at_ms(-3_600_000);
+    assert_eq!(pace.take_edit(&card("1.1"), earlier), Err(earlier + EDIT_EVERY), "the clock was set back");
+}
+
 proptest! {
     /// Whatever is asked and whenever, no minute exceeds what Slack documents, and a page never waits longer than an
     /// ordinary call would.

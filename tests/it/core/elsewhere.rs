@@ -98,7 +98,7 @@ fn once_slack_took_the_page_after_all_the_mail_that_waits_is_not_wanted() {
     core.advance(minutes(1));
     assert!(still_wanted(&Effect::Page { page: PageId(2) }, &core.incident));
     let message = MessageRef { channel: "D1".into(), ts: "1.0".into() };
-    core.finish(PageId(1), PageResult::Sent { message });
+    core.finish(PageId(1), PageResult::Sent { message, digest: Vec::new() });
     assert!(!still_wanted(&Effect::Page { page: PageId(2) }, &core.incident));
 }
 
@@ -287,9 +287,13 @@ fn take(core: &mut Core, turn: &Turn) {
             let error = "no".to_owned();
             let in_slack = !matches!(found.to, Recipient::Contact { .. });
             let (result, fault) = match how {
-                0 if in_slack => {
-                    (PageResult::Sent { message: MessageRef { channel: "D1".into(), ts: "1.0".into() } }, None)
-                }
+                0 if in_slack => (
+                    PageResult::Sent {
+                        message: MessageRef { channel: "D1".into(), ts: "1.0".into() },
+                        digest: Vec::new(),
+                    },
+                    None,
+                ),
                 0 => (PageResult::SentElsewhere, None),
                 1 => (PageResult::NotReached { error }, None),
                 2 => (PageResult::Unknown { error }, in_slack.then_some(Fault::Network)),

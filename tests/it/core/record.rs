@@ -66,6 +66,7 @@ fn a_private_incident_is_not_there_for_others() {
         roster: &core.roster,
         directory: &core.directory,
         slack_is_away: false,
+        alerts: firebell::domain::storm::Alerts::NONE,
     };
     let refused = firebell::domain::decide(&core.incident, &note("hello", None), &context).expect_err("is refused");
     assert_eq!(refused.kind, RejectionKind::NotFound);

@@ -68,7 +68,11 @@ fn tier(escalation: u32, tier: u32, time: &str, pages: Vec<PlannedPage>) -> Even
 }
 
 fn sent(page: u32) -> Event {
-    Event::PageAttempted { page: PageId(page), attempt: 1, result: PageResult::Sent { message: message() } }
+    Event::PageAttempted {
+        page: PageId(page),
+        attempt: 1,
+        result: PageResult::Sent { message: message(), digest: Vec::new() },
+    }
 }
 
 fn called(escalation: u32, team: &str, reason: &str) -> Event {

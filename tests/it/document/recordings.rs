@@ -147,6 +147,7 @@ fn read(path: &PathBuf) -> Recording {
         teams: Vec::new(),
         escalations: BTreeMap::new(),
         pages: BTreeMap::new(),
+        storm: None,
         alerts: Vec::new(),
         channel: Channel::Wanted,
         card: None,

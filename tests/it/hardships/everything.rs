@@ -148,6 +148,8 @@ const FIRST: IncidentId = IncidentId(1);
 rows! { ButtonAction, buttons -> ButtonAction, button_row;
     "acknowledge": ButtonAction::Acknowledge { .. } =>
         ButtonAction::Acknowledge { incident: FIRST, escalation: CALL, page: None, generation: 1 };
+    "acknowledge_all": ButtonAction::AcknowledgeAll { .. } =>
+        ButtonAction::AcknowledgeAll { pages: vec![(FIRST, PAGE)] };
     "decline": ButtonAction::Decline { .. } => ButtonAction::Decline { incident: FIRST, page: PAGE, generation: 1 };
     "call_next": ButtonAction::CallNext { .. } =>
         ButtonAction::CallNext { incident: FIRST, escalation: CALL, generation: 1 };

@@ -100,6 +100,7 @@ fn may(core: &Core, situation: &Situation, who: &str, command: &Command, told: &
         actor: &actor,
         inside: situation.inside,
         slack_is_away: false,
+        alerts: firebell::domain::storm::Alerts::NONE,
         roster: &roster,
         directory: &core.directory,
     };

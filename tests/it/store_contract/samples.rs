@@ -50,6 +50,7 @@ pub(crate) fn incident(id: IncidentId, number: i64) -> Incident {
         teams: Vec::new(),
         escalations: BTreeMap::new(),
         pages: BTreeMap::new(),
+        storm: None,
         alerts: vec![],
         channel: Channel::Wanted,
         card: None,

@@ -8,6 +8,7 @@ use firebell::domain::incident::{Field, Incident, Role, Severity};
 use firebell::domain::policy::{Mention, Policy, Target, Tier};
 use firebell::domain::rejection::Rejection;
 use firebell::domain::roster::{Directory, Person, Roster, Team, UserGroup};
+use firebell::domain::storm::Alerts;
 use firebell::domain::{Context, decide, decide_opening};
 use firebell::ids::{ChannelId, EscalationId, IncidentId, MessageRef, PageId, UserGroupId, UserId, WorkspaceId};
 use firebell::slack::answers::Reader;
@@ -72,8 +73,15 @@ impl Tale {
         let directory = directory(texts);
         let actor = Actor::Person { user: ANA.into() };
         let now = three_pm();
-        let context =
-            Context { now, actor: &actor, inside: false, roster: &roster, directory: &directory, slack_is_away: false };
+        let context = Context {
+            now,
+            actor: &actor,
+            inside: false,
+            roster: &roster,
+            directory: &directory,
+            slack_is_away: false,
+            alerts: Alerts::NONE,
+        };
         let open = Command::Open(Open {
             title: texts.title.clone(),
             severity: Some(Severity::Sev2),
@@ -116,6 +124,7 @@ impl Tale {
             roster: &self.roster,
             directory: &self.directory,
             slack_is_away: false,
+            alerts: Alerts::NONE,
         };
         let decided = decide(&self.incident, command, &context)?;
         self.incident = decided.after;
@@ -169,7 +178,12 @@ impl Tale {
             .collect();
         for (page, attempt, channel) in waiting {
             let message = MessageRef { channel: ChannelId::new(channel), ts: "1680462300.000100".into() };
-            self.finish(Finished::Page { page, attempt, result: PageResult::Sent { message }, fault: None });
+            self.finish(Finished::Page {
+                page,
+                attempt,
+                result: PageResult::Sent { message, digest: Vec::new() },
+                fault: None,
+            });
         }
         self
     }
