@@ -11,6 +11,7 @@ mod dice;
 mod driver;
 mod faults;
 mod scenario;
+mod shrink;
 mod slack;
 mod sweep;
 mod world;

@@ -70,8 +70,8 @@ impl Swarm {
         }
         let mut weight = |chosen: u32, of: &[u32]| if dice.chance(chosen) { *dice.pick(of) } else { 0 };
         let mut swarm = Self {
-            crash: weight(4_500, &[15, 40, 120]),
-            pause: weight(3_000, &[10, 30, 80]),
+            crash: weight(4_500, &[20, 60, 160]),
+            pause: weight(3_000, &[20, 60, 160]),
             busy: weight(2_000, &[30, 120]),
             down: weight(1_000, &[5, 15]),
             full: weight(1_000, &[20, 80]),
@@ -106,9 +106,16 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    pub(super) fn new(seed: u64, muted: BTreeSet<u32>) -> Self {
+    /// With a Slack that is at times out of reach in any case, if `slack` asks for that.
+    pub(super) fn new(seed: u64, muted: BTreeSet<u32>, slack: bool) -> Self {
         let mut dice = Dice::new(seed, "faults");
-        let swarm = Swarm::of(&mut dice);
+        let mut swarm = Swarm::of(&mut dice);
+        if slack {
+            swarm.call = swarm.call.max(1_000);
+        }
+        if swarm.call > 0 && swarm.calls.is_empty() {
+            swarm.calls = CALL_FAULTS.to_vec();
+        }
         let left = u32::try_from(dice.between(1, 12)).unwrap_or(1);
         Self { swarm, dice, left, on: true, asked: 0, muted, happened: Vec::new() }
     }

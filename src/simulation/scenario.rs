@@ -93,8 +93,8 @@ fn minutes(dice: &mut Dice) -> i64 {
 }
 
 /// What most runs may come to before they are brought to their end, and some. Few runs would else take most of the time.
-const STEPS_FEW: u64 = 900;
-const STEPS_MANY: u64 = 6_000;
+const STEPS_FEW: [u64; 4] = [250, 350, 450, 700];
+const STEPS_MANY: u64 = 4_000;
 
 const PEOPLE: [&str; 6] = ["UANA", "UBEN", "UCAT", "UDAN", "UELI", "UFAY"];
 const FALLBACK: &str = "UFALL";
@@ -122,14 +122,15 @@ impl Scenario {
                 slowest_s: *dice.pick(&[3, 20, 120]),
             },
             calm_at: length,
-            steps_max: if storm || dice.chance(100) { STEPS_MANY } else { STEPS_FEW },
+            steps_max: if storm || dice.chance(100) { STEPS_MANY } else { *dice.pick(&STEPS_FEW) },
             steps: Vec::new(),
             stops: Vec::new(),
             slow_slack: storm || dice.chance(1_000),
         };
-        if hosts == 1 && dice.chance(600) {
-            let by = *dice.pick(&[-3_600, -30, 45, 7_200]) * SECOND;
-            scenario.steps.push((dice.between(SECOND, length), by));
+        if hosts == 1 && dice.chance(800) {
+            let by = *dice.pick(&[-3_600, -30, 45, 7_200, 7_200]) * SECOND;
+            let latest = if dice.chance(5_000) { 20 * SECOND } else { length };
+            scenario.steps.push((dice.between(SECOND, latest), by));
         }
         if dice.chance(1_200) {
             scenario.stops.push(dice.between(SECOND, length));
@@ -251,7 +252,7 @@ fn roster(dice: &mut Dice) -> Roster {
         let policy = Policy {
             tiers,
             rounds: *dice.pick(&[1, 1, 1, 2]),
-            ack_timeout_s: dice.chance(2_000).then(|| *dice.pick(&[30, 60, 120])),
+            ack_timeout_s: dice.chance(1_500).then(|| *dice.pick(&[30, 60, 120])),
             // Never back: a configuration in which teams hand off in a circle is refused.
             hand_off_to: TEAMS.get(at + 1).filter(|_| dice.chance(1_500)).map(|next| TeamKey::from(*next)),
         };

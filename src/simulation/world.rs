@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::dice::Dice;
 use super::faults::{CallFault, Faults};
 use super::scenario::{Ask, Client, SECOND, Scenario, Which};
+use super::shrink::Without;
 use super::slack::{self, Workspace};
 use crate::domain::answer::Answer;
 use crate::ids::{IncidentId, PageId};
@@ -129,6 +130,8 @@ pub(super) struct World {
     pub(super) slack: Workspace,
     pub(super) faults: Faults,
     pub(super) clients: Vec<Client>,
+    /// Of these, who never asks.
+    pub(super) without: BTreeSet<usize>,
     pub(super) slots: BTreeMap<usize, IncidentId>,
     pub(super) scenario: Scenario,
     pub(super) dice: Dice,
@@ -178,7 +181,7 @@ impl Trace {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, scenario: Scenario, muted: BTreeSet<u32>, told: bool) -> Self {
+    pub(super) fn new(seed: u64, scenario: Scenario, without: Without, told: bool) -> Self {
         let mut world = Self {
             start: DateTime::from_timestamp(1_790_000_000, 0).expect("is a time"),
             now_us: 0,
@@ -192,8 +195,9 @@ impl World {
             agenda: BTreeMap::new(),
             calls: BTreeMap::new(),
             slack: Workspace::default(),
-            faults: Faults::new(seed, muted),
+            faults: Faults::new(seed, without.faults, !scenario.steps.is_empty()),
             clients: Vec::new(),
+            without: without.asks,
             slots: BTreeMap::new(),
             dice: Dice::new(seed, "driver"),
             ids: Dice::new(seed, "ids"),
@@ -459,6 +463,10 @@ impl World {
     /// Somebody got a page, and perhaps does something about it.
     fn somebody_reads(&mut self, mark: &str, to: &str) {
         let (Some((incident, page)), true) = (page_of(mark), to.starts_with('U')) else { return };
+        // In the end nobody takes anything over that lapses and comes back, or there would be no rest.
+        if self.now_us >= self.scenario.calm_at {
+            return;
+        }
         let mood = self.scenario.mood;
         let ask = if self.dice.chance(mood.acknowledge) {
             Ask::Acknowledge { page: Some(PageId(page)) }
