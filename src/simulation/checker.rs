@@ -14,7 +14,7 @@ use super::world::{World, with};
 use crate::domain::effect::Effect;
 use crate::domain::escalation::Phase;
 use crate::domain::event::Recorded;
-use crate::domain::incident::Incident;
+use crate::domain::incident::{Incident, Page};
 use crate::domain::{command::Timer, evolve};
 use crate::ids::{EscalationId, IncidentId, PageId, WorkspaceId};
 use story::Run;
@@ -169,6 +169,12 @@ impl Checker {
         let read =
             |(timer, due_at): (String, i64)| (serde_json::from_str::<Timer>(&timer).expect("is a timer"), due_at);
         let stored: BTreeMap<Timer, i64> = stored.into_iter().map(read).collect();
+        let incident = &self.files[&id].incident;
+        let overdue = incident.pages.values().filter_map(|page| {
+            let waits = !reached_or_refused(incident, page.id) && unanswered(incident, page);
+            let at = page.elsewhere_at.filter(|_| waits)?;
+            Some((Timer::PageOverdue { page: page.id }, at.timestamp_micros()))
+        });
         let wanted: BTreeMap<Timer, i64> = self.files[&id]
             .incident
             .escalations
@@ -185,6 +191,7 @@ impl Checker {
                     Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
                 }
             })
+            .chain(overdue)
             .collect();
         if stored != wanted {
             with(|world| world.broken("V11", format!("incident {id} has the timers {stored:?}, not {wanted:?}")));
@@ -275,13 +282,21 @@ impl Checker {
 fn needed(incident: &Incident, id: PageId) -> bool {
     let Some(page) = incident.pages.get(&id) else { return false };
     let called_again = incident.pages_of(page.escalation).any(|other| other.id > id && other.to == page.to);
+    unanswered(incident, page) && !called_again
+}
+
+/// Whether nobody has what a page calls for.
+fn unanswered(incident: &Incident, page: &Page) -> bool {
     let escalation = incident.escalations.get(&page.escalation);
-    let unanswered = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
-    incident.is_open() && unanswered && !called_again
+    let open = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+    incident.is_open() && open
 }
 
 fn reached_or_refused(incident: &Incident, page: PageId) -> bool {
-    incident.pages.get(&page).is_some_and(|page| page.message.is_some() || page.dead || page.declined)
+    incident
+        .pages
+        .get(&page)
+        .is_some_and(|page| page.message.is_some() || page.sent_elsewhere || page.dead || page.declined)
 }
 
 /// What an effect's messages are known by, said again in our own words.

@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::checker::Checker;
+use super::outside::CANARY;
 use super::scenario::{REST, SECOND, Scenario};
 use super::shrink::Without;
 use super::world::{Happening, Standing, TaskId, Violation, Who, Work, World, put, with};
@@ -98,8 +99,10 @@ impl Stage {
     pub(super) fn new() -> Self {
         // Without I/O: whoever waits for SQLite's thread is then woken in the quickest way.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let config =
-            SlackConfig { api_url: "http://127.0.0.1:9/api".into(), ..SlackConfig::new("xoxb-simulated".into()) };
+        let config = SlackConfig {
+            api_url: "http://127.0.0.1:9/api".into(),
+            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
+        };
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.expect("a folder");

@@ -48,6 +48,25 @@ const CALL_FAULTS: [CallFault; 12] = [
     CallFault::Slow,
 ];
 
+/// What may go wrong with a message by another way than Slack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutsideFault {
+    Refused,
+    NotNow,
+    LostBefore,
+    /// Taken, and nobody says so.
+    LostAfter,
+    Slow,
+}
+
+const OUTSIDE_FAULTS: [OutsideFault; 5] = [
+    OutsideFault::Refused,
+    OutsideFault::NotNow,
+    OutsideFault::LostBefore,
+    OutsideFault::LostAfter,
+    OutsideFault::Slow,
+];
+
 /// How often what goes wrong, in ten thousand opportunities.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Swarm {
@@ -59,6 +78,7 @@ pub(super) struct Swarm {
     pub(super) unknown: u32,
     pub(super) call: u32,
     pub(super) calls: Vec<CallFault>,
+    pub(super) outside: u32,
     pub(super) repeat: u32,
 }
 
@@ -78,6 +98,7 @@ impl Swarm {
             unknown: weight(3_000, &[100, 400]),
             call: weight(5_500, &[200, 600, 1_500]),
             calls: Vec::new(),
+            outside: weight(4_000, &[1_000, 3_000]),
             repeat: weight(6_000, &[1_500, 4_000]),
         };
         swarm.calls = CALL_FAULTS.into_iter().filter(|_| dice.chance(5_000)).collect();
@@ -133,6 +154,13 @@ impl Faults {
         self.left -= 1;
         self.happened.push((self.asked, kind));
         true
+    }
+
+    /// What goes wrong with a message by another way, if anything.
+    pub(super) fn of_outside(&mut self) -> Option<OutsideFault> {
+        let fault = *self.dice.pick(&OUTSIDE_FAULTS);
+        let weight = self.swarm.outside;
+        self.strikes("another way than Slack", weight).then_some(fault)
     }
 
     /// What goes wrong with a call, if anything.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::dice::Dice;
 use super::faults::{CallFault, Faults};
+use super::outside::Handed;
 use super::scenario::{Ask, Client, SECOND, Scenario, Which};
 use super::shrink::Without;
 use super::slack::{self, Workspace};
@@ -128,6 +129,8 @@ pub(super) struct World {
     pub(super) agenda: BTreeMap<(i64, u64), Happening>,
     pub(super) calls: BTreeMap<u64, Call>,
     pub(super) slack: Workspace,
+    /// What was taken by other ways.
+    pub(super) outside: Vec<Handed>,
     pub(super) faults: Faults,
     pub(super) clients: Vec<Client>,
     /// Of these, who never asks.
@@ -195,6 +198,7 @@ impl World {
             agenda: BTreeMap::new(),
             calls: BTreeMap::new(),
             slack: Workspace::default(),
+            outside: Vec::new(),
             faults: Faults::new(seed, without.faults, !scenario.steps.is_empty()),
             clients: Vec::new(),
             without: without.asks,
@@ -315,6 +319,8 @@ impl World {
         }
         self.tell("enough has happened");
         self.scenario.calm_at = self.now_us;
+        self.scenario.slack_away = None;
+        self.scenario.outside_away = None;
         let ends = |ask: &Ask| matches!(ask, Ask::Resolve);
         let clients = &self.clients;
         self.agenda.retain(|_, what| match what {
@@ -343,11 +349,16 @@ impl World {
 /// Calls to Slack.
 impl World {
     fn send(&mut self, method: String, args: Value) -> u64 {
+        self.look_at_words(&args);
         let id = self.number();
         let host = self.current.map_or(0, |who| who.host);
         let mut fault = self.faults.of_call();
         if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
             fault = None;
+        }
+        if self.scenario.slack_away.is_some_and(|(from, to)| (from..to).contains(&self.now_us)) {
+            fault = Some(*self.dice.pick(&[CallFault::LostBefore, CallFault::BrokenBefore, CallFault::Unavailable]));
+            self.trouble();
         }
         let mark = slack::mark(&args).unwrap_or_default().to_owned();
         self.tell(format!("calls {method} {mark} {}", fault.map_or_else(String::new, |fault| format!("{fault:?}"))));
@@ -461,7 +472,7 @@ impl World {
     }
 
     /// Somebody got a page, and perhaps does something about it.
-    fn somebody_reads(&mut self, mark: &str, to: &str) {
+    pub(super) fn somebody_reads(&mut self, mark: &str, to: &str) {
         let (Some((incident, page)), true) = (page_of(mark), to.starts_with('U')) else { return };
         // In the end nobody takes anything over that lapses and comes back, or there would be no rest.
         if self.now_us >= self.scenario.calm_at {
