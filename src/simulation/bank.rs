@@ -12,17 +12,16 @@ const BEGINNINGS: [u64; 5] = [0, 100_000, 200_000, 300_000, 400_000];
 /// from 0 where it finds nothing any more.
 const fn found_by(bug: Bug) -> u64 {
     match bug {
-        Bug::SentBeforeSend | Bug::NoInbox | Bug::NoFallback | Bug::OneQueue => 0,
-        Bug::LostTimers | Bug::EndlessLease => 3,
-        Bug::SeqGap => 4,
-        Bug::SilentSkip => 16,
-        Bug::RepeatUnknown => 25,
-        Bug::NoLook | Bug::DropLate => 39,
-        Bug::BlindClaim | Bug::Drift => 47,
-        Bug::StaleSend => 52,
-        Bug::TrustedClock => 81,
-        Bug::SwallowedLimit => 110,
-        Bug::NoFence => 359,
+        Bug::SentBeforeSend | Bug::SeqGap | Bug::NoLook | Bug::NoInbox | Bug::OneQueue => 0,
+        Bug::TitleTold => 2,
+        Bug::SilentSkip | Bug::DropLate | Bug::LostTimers | Bug::NoFallback | Bug::EndlessLease | Bug::StaleSend => 3,
+        Bug::BlindClaim => 17,
+        Bug::SwallowedLimit => 22,
+        Bug::Drift => 47,
+        Bug::RepeatUnknown => 63,
+        Bug::AddressTold => 204,
+        Bug::TrustedClock => 258,
+        Bug::NoFence => 405,
     }
 }
 

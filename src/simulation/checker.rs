@@ -93,6 +93,15 @@ impl Checker {
                     with(|world| prompt(world, next_due_at.timestamp_micros(), &what));
                 }
             }
+            for page in file.incident.pages.values() {
+                if let Some(at) = page.elsewhere_at
+                    && unanswered(&file.incident, page)
+                    && !reached_or_refused(&file.incident, page.id)
+                {
+                    let what = format!("the way besides Slack of page {} of incident {id}", page.id.0);
+                    with(|world| prompt(world, at.timestamp_micros(), &what));
+                }
+            }
         }
     }
 
@@ -282,7 +291,14 @@ impl Checker {
 fn needed(incident: &Incident, id: PageId) -> bool {
     let Some(page) = incident.pages.get(&id) else { return false };
     let called_again = incident.pages_of(page.escalation).any(|other| other.id > id && other.to == page.to);
-    unanswered(incident, page) && !called_again
+    // Another way is taken instead of Slack, until Slack takes the page after all.
+    let mut served = false;
+    let mut before = page.instead_of;
+    while let Some(earlier) = before.and_then(|id| incident.pages.get(&id)) {
+        served |= earlier.message.is_some() || earlier.sent_elsewhere || earlier.declined;
+        before = earlier.instead_of;
+    }
+    unanswered(incident, page) && !called_again && !served
 }
 
 /// Whether nobody has what a page calls for.

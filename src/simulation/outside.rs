@@ -60,7 +60,9 @@ impl World {
         let fault = if away { Some(OutsideFault::NotNow) } else { self.faults.of_outside() };
         if let Some(fault) = fault {
             self.tell(format!("the other way: {fault:?}"));
-            self.trouble();
+            if fault == OutsideFault::LostAfter {
+                self.trouble();
+            }
         }
         let (there_us, back_us) = (self.dice.between(20_000, 900_000), self.dice.between(5_000, 200_000));
         let ordinary = Fate { there_us, back_us, taken: true, says: Ok(()) };

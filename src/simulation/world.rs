@@ -358,7 +358,6 @@ impl World {
         }
         if self.scenario.slack_away.is_some_and(|(from, to)| (from..to).contains(&self.now_us)) {
             fault = Some(*self.dice.pick(&[CallFault::LostBefore, CallFault::BrokenBefore, CallFault::Unavailable]));
-            self.trouble();
         }
         let mark = slack::mark(&args).unwrap_or_default().to_owned();
         self.tell(format!("calls {method} {mark} {}", fault.map_or_else(String::new, |fault| format!("{fault:?}"))));
