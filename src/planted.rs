@@ -40,10 +40,14 @@ pub(crate) enum Bug {
     StaleSend,
     /// Who looks for a message of ours believes that Slack's clock shows the same as this machine's.
     TrustedClock,
+    /// A page by another way that fails names the address.
+    AddressTold,
+    /// A page says what a private incident is about.
+    TitleTold,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -61,6 +65,8 @@ impl Bug {
         Self::EndlessLease,
         Self::StaleSend,
         Self::TrustedClock,
+        Self::AddressTold,
+        Self::TitleTold,
     ];
 }
 

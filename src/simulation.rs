@@ -10,11 +10,14 @@ mod checker;
 mod dice;
 mod driver;
 mod faults;
+mod outside;
 mod scenario;
+mod shrink;
 mod slack;
 mod sweep;
 mod world;
 
+pub(crate) use outside::elsewhere;
 pub(crate) use world::{
     Access, Turn, adopt, appointment, call, commit_begins, commit_ended, is_on, random_id, since_boot, sleep, turn,
     wall,

@@ -14,7 +14,7 @@ use super::world::{World, with};
 use crate::domain::effect::Effect;
 use crate::domain::escalation::Phase;
 use crate::domain::event::Recorded;
-use crate::domain::incident::Incident;
+use crate::domain::incident::{Incident, Page};
 use crate::domain::{command::Timer, evolve};
 use crate::ids::{EscalationId, IncidentId, PageId, WorkspaceId};
 use story::Run;
@@ -91,6 +91,15 @@ impl Checker {
                 if let Phase::Active { next_due_at } = run.phase {
                     let what = format!("the next tier of escalation {} of incident {id}", run.id.0);
                     with(|world| prompt(world, next_due_at.timestamp_micros(), &what));
+                }
+            }
+            for page in file.incident.pages.values() {
+                if let Some(at) = page.elsewhere_at
+                    && unanswered(&file.incident, page)
+                    && !reached_or_refused(&file.incident, page.id)
+                {
+                    let what = format!("the way besides Slack of page {} of incident {id}", page.id.0);
+                    with(|world| prompt(world, at.timestamp_micros(), &what));
                 }
             }
         }
@@ -175,6 +184,11 @@ impl Checker {
             let (integration, dedup_key) = (alert.integration.clone(), alert.dedup_key.clone());
             Some((Timer::RepetitionsCounted { integration, dedup_key }, alert.counting?.until.timestamp_micros()))
         });
+        let overdue = incident.pages.values().filter_map(|page| {
+            let waits = !reached_or_refused(incident, page.id) && unanswered(incident, page);
+            let at = page.elsewhere_at.filter(|_| waits)?;
+            Some((Timer::PageOverdue { page: page.id }, at.timestamp_micros()))
+        });
         let wanted: BTreeMap<Timer, i64> = incident
             .escalations
             .values()
@@ -191,6 +205,7 @@ impl Checker {
                 }
             })
             .chain(counted)
+            .chain(overdue)
             .collect();
         if stored != wanted {
             with(|world| world.broken("V11", format!("incident {id} has the timers {stored:?}, not {wanted:?}")));
@@ -281,13 +296,28 @@ impl Checker {
 fn needed(incident: &Incident, id: PageId) -> bool {
     let Some(page) = incident.pages.get(&id) else { return false };
     let called_again = incident.pages_of(page.escalation).any(|other| other.id > id && other.to == page.to);
+    // Another way is taken instead of Slack, until Slack takes the page after all.
+    let mut served = false;
+    let mut before = page.instead_of;
+    while let Some(earlier) = before.and_then(|id| incident.pages.get(&id)) {
+        served |= earlier.message.is_some() || earlier.sent_elsewhere || earlier.declined;
+        before = earlier.instead_of;
+    }
+    unanswered(incident, page) && !called_again && !served
+}
+
+/// Whether nobody has what a page calls for.
+fn unanswered(incident: &Incident, page: &Page) -> bool {
     let escalation = incident.escalations.get(&page.escalation);
-    let unanswered = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
-    incident.is_open() && unanswered && !called_again
+    let open = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+    incident.is_open() && open
 }
 
 fn reached_or_refused(incident: &Incident, page: PageId) -> bool {
-    incident.pages.get(&page).is_some_and(|page| page.message.is_some() || page.dead || page.declined)
+    incident
+        .pages
+        .get(&page)
+        .is_some_and(|page| page.message.is_some() || page.sent_elsewhere || page.dead || page.declined)
 }
 
 /// What an effect's messages are known by, said again in our own words.

@@ -3,7 +3,7 @@
 //! A task that has the database is waited for, because SQLite works in a thread of its own; every other task goes on only
 //! when its turn comes. Time passes only when nobody can do anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::checker::Checker;
+use super::outside::CANARY;
 use super::scenario::{REST, SECOND, Scenario};
+use super::shrink::Without;
 use super::world::{Happening, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
 use crate::clock::Clock;
@@ -38,8 +40,8 @@ const TRIES_MAX: u32 = 12;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     pub(super) seed: u64,
-    /// Faults that are left out.
-    pub(super) without: BTreeSet<u32>,
+    /// Faults and requests that are left out.
+    pub(super) without: Without,
     /// Whether to keep what happened as text.
     pub(super) told: bool,
 }
@@ -53,6 +55,8 @@ pub(super) struct Outcome {
     pub(super) steps: u64,
     pub(super) lines: Vec<String>,
     pub(super) pages: usize,
+    /// Requests, also those that were left out.
+    pub(super) asks: usize,
 }
 
 /// Wakes a task, as its own thread, or SQLite's.
@@ -95,8 +99,10 @@ impl Stage {
     pub(super) fn new() -> Self {
         // Without I/O: whoever waits for SQLite's thread is then woken in the quickest way.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let config =
-            SlackConfig { api_url: "http://127.0.0.1:9/api".into(), ..SlackConfig::new("xoxb-simulated".into()) };
+        let config = SlackConfig {
+            api_url: "http://127.0.0.1:9/api".into(),
+            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
+        };
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.expect("a folder");
@@ -142,6 +148,7 @@ impl Stage {
             steps: world.trace.steps,
             lines: world.trace.lines.unwrap_or_default(),
             pages: world.slack.ledger.len(),
+            asks: world.clients.len(),
         }
     }
 }
@@ -471,6 +478,9 @@ impl Driver {
         let asked = with(|world| {
             let now = world.wall(None);
             let repeat = world.faults.swarm.repeat;
+            if world.without.contains(&client) {
+                return None;
+            }
             let slots = world.slots.clone();
             let found = &mut world.clients[client];
             if (again && found.answer.is_some()) || found.tries >= TRIES_MAX {

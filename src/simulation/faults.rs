@@ -48,6 +48,25 @@ const CALL_FAULTS: [CallFault; 12] = [
     CallFault::Slow,
 ];
 
+/// What may go wrong with a message by another way than Slack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutsideFault {
+    Refused,
+    NotNow,
+    LostBefore,
+    /// Taken, and nobody says so.
+    LostAfter,
+    Slow,
+}
+
+const OUTSIDE_FAULTS: [OutsideFault; 5] = [
+    OutsideFault::Refused,
+    OutsideFault::NotNow,
+    OutsideFault::LostBefore,
+    OutsideFault::LostAfter,
+    OutsideFault::Slow,
+];
+
 /// How often what goes wrong, in ten thousand opportunities.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Swarm {
@@ -59,6 +78,7 @@ pub(super) struct Swarm {
     pub(super) unknown: u32,
     pub(super) call: u32,
     pub(super) calls: Vec<CallFault>,
+    pub(super) outside: u32,
     pub(super) repeat: u32,
 }
 
@@ -70,14 +90,15 @@ impl Swarm {
         }
         let mut weight = |chosen: u32, of: &[u32]| if dice.chance(chosen) { *dice.pick(of) } else { 0 };
         let mut swarm = Self {
-            crash: weight(4_500, &[15, 40, 120]),
-            pause: weight(3_000, &[10, 30, 80]),
+            crash: weight(4_500, &[20, 60, 160]),
+            pause: weight(3_000, &[20, 60, 160]),
             busy: weight(2_000, &[30, 120]),
             down: weight(1_000, &[5, 15]),
             full: weight(1_000, &[20, 80]),
             unknown: weight(3_000, &[100, 400]),
             call: weight(5_500, &[200, 600, 1_500]),
             calls: Vec::new(),
+            outside: weight(4_000, &[1_000, 3_000]),
             repeat: weight(6_000, &[1_500, 4_000]),
         };
         swarm.calls = CALL_FAULTS.into_iter().filter(|_| dice.chance(5_000)).collect();
@@ -106,9 +127,16 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    pub(super) fn new(seed: u64, muted: BTreeSet<u32>) -> Self {
+    /// With a Slack that is at times out of reach in any case, if `slack` asks for that.
+    pub(super) fn new(seed: u64, muted: BTreeSet<u32>, slack: bool) -> Self {
         let mut dice = Dice::new(seed, "faults");
-        let swarm = Swarm::of(&mut dice);
+        let mut swarm = Swarm::of(&mut dice);
+        if slack {
+            swarm.call = swarm.call.max(1_000);
+        }
+        if swarm.call > 0 && swarm.calls.is_empty() {
+            swarm.calls = CALL_FAULTS.to_vec();
+        }
         let left = u32::try_from(dice.between(1, 12)).unwrap_or(1);
         Self { swarm, dice, left, on: true, asked: 0, muted, happened: Vec::new() }
     }
@@ -126,6 +154,13 @@ impl Faults {
         self.left -= 1;
         self.happened.push((self.asked, kind));
         true
+    }
+
+    /// What goes wrong with a message by another way, if anything.
+    pub(super) fn of_outside(&mut self) -> Option<OutsideFault> {
+        let fault = *self.dice.pick(&OUTSIDE_FAULTS);
+        let weight = self.swarm.outside;
+        self.strikes("another way than Slack", weight).then_some(fault)
     }
 
     /// What goes wrong with a call, if anything.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::app::{Request, Target as About};
 use crate::domain::answer::Answer;
 use crate::domain::command::{Acknowledge, Alert, Command, Open, When};
+use crate::domain::contact::Contacts;
 use crate::domain::event::{Actor, NoteKind, Origin};
 use crate::domain::incident::Severity;
 use crate::domain::policy::{Mention, Policy, Target, Tier};
@@ -12,6 +13,7 @@ use crate::domain::roster::{Directory, Person, Roster, Route, Team, UserGroup};
 use crate::ids::{ChannelId, IncidentId, IntegrationKey, PageId, TeamKey, UserGroupId, UserId};
 
 use super::dice::Dice;
+use super::outside::CANARY;
 
 pub(super) const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -29,7 +31,7 @@ pub(super) enum Which {
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    Open { team: Option<String> },
+    Open { team: Option<String>, private: bool },
     Alert,
     AlertCleared,
     Escalate { team: String },
@@ -83,6 +85,9 @@ pub(super) struct Scenario {
     pub(super) steps: Vec<(i64, i64)>,
     /// Programs that are stopped in an orderly way, and when.
     pub(super) stops: Vec<i64>,
+    /// When Slack is out of reach, and when every other way is.
+    pub(super) slack_away: Option<(i64, i64)>,
+    pub(super) outside_away: Option<(i64, i64)>,
     /// Whether Slack takes its time.
     pub(super) slow_slack: bool,
 }
@@ -93,8 +98,8 @@ fn minutes(dice: &mut Dice) -> i64 {
 }
 
 /// What most runs may come to before they are brought to their end, and some. Few runs would else take most of the time.
-const STEPS_FEW: u64 = 900;
-const STEPS_MANY: u64 = 6_000;
+const STEPS_FEW: [u64; 4] = [250, 350, 450, 700];
+const STEPS_MANY: u64 = 4_000;
 
 const PEOPLE: [&str; 6] = ["UANA", "UBEN", "UCAT", "UDAN", "UELI", "UFAY"];
 const FALLBACK: &str = "UFALL";
@@ -122,15 +127,19 @@ impl Scenario {
                 slowest_s: *dice.pick(&[3, 20, 120]),
             },
             calm_at: length,
-            steps_max: if storm || dice.chance(100) { STEPS_MANY } else { STEPS_FEW },
+            steps_max: if storm || dice.chance(100) { STEPS_MANY } else { *dice.pick(&STEPS_FEW) },
             steps: Vec::new(),
             stops: Vec::new(),
+            slack_away: None,
+            outside_away: None,
             slow_slack: storm || dice.chance(1_000),
         };
-        if hosts == 1 && dice.chance(600) {
-            let by = *dice.pick(&[-3_600, -30, 45, 7_200]) * SECOND;
-            scenario.steps.push((dice.between(SECOND, length), by));
+        if hosts == 1 && dice.chance(800) {
+            let by = *dice.pick(&[-3_600, -30, 45, 7_200, 7_200]) * SECOND;
+            let latest = if dice.chance(5_000) { 20 * SECOND } else { length };
+            scenario.steps.push((dice.between(SECOND, latest), by));
         }
+        scenario.plan_outages(dice);
         if dice.chance(1_200) {
             scenario.stops.push(dice.between(SECOND, length));
         }
@@ -141,6 +150,18 @@ impl Scenario {
         }
         scenario.close(dice);
         scenario
+    }
+
+    /// Slack may be out of reach, for hours even, and with it the other ways.
+    fn plan_outages(&mut self, dice: &mut Dice) {
+        let from = dice.between(0, 30 * SECOND);
+        let span = *dice.pick(&[90, 90, 150, 150, 300, 4 * 3_600]) * SECOND;
+        if dice.chance(if self.roster.contacts.is_empty() { 300 } else { 2_000 }) {
+            self.slack_away = Some((from, from + span));
+            self.calm_at = self.calm_at.max(from + span);
+            let until = from + dice.between(SECOND, span);
+            self.outside_away = dice.chance(3_000).then_some((from, until));
+        }
     }
 
     fn ask(&mut self, at: i64, which: Which, by: &str, ask: Ask) {
@@ -155,7 +176,8 @@ impl Scenario {
             let at = dice.between(0, (20 * SECOND).min(length));
             let which = Which::Slot(slot);
             let team = dice.chance(8_000).then(|| self.some_team(dice));
-            let opening = if dice.chance(2_500) { Ask::Alert } else { Ask::Open { team } };
+            let private = dice.chance(2_500);
+            let opening = if dice.chance(2_500) { Ask::Alert } else { Ask::Open { team, private } };
             let by = *dice.pick(&PEOPLE);
             self.ask(at, which, by, opening);
             for _ in 0..*dice.pick(&[0, 0, 1, 1, 2, 3]) {
@@ -240,7 +262,20 @@ fn target(dice: &mut Dice) -> Target {
     }
 }
 
+/// Ways besides Slack, for some.
+fn contacts(dice: &mut Dice) -> Contacts {
+    Contacts {
+        email: dice.chance(6_000).then(|| format!("{CANARY}@mail.example")),
+        webhook: dice.chance(4_000).then(|| format!("https://hook.example/{CANARY}")),
+    }
+}
+
 fn roster(dice: &mut Dice) -> Roster {
+    let reachable = dice.chance(4_500);
+    let people = PEOPLE.iter().filter(|_| reachable && dice.chance(6_000)).collect::<Vec<_>>();
+    let people = people.into_iter().map(|user| (UserId::from(*user), contacts(dice)));
+    let of_people = people.filter(|(_, ways)| !ways.is_empty()).collect();
+    let fallback_contacts = if reachable && dice.chance(5_000) { contacts(dice) } else { Contacts::default() };
     let teams_count = usize::try_from(dice.between(1, 3)).unwrap_or(1);
     let teams = TEAMS[..teams_count].iter().enumerate().map(|(at, key)| {
         let tiers = (0..*dice.pick(&[1, 2, 2, 3, 4])).map(|_| Tier {
@@ -251,7 +286,7 @@ fn roster(dice: &mut Dice) -> Roster {
         let policy = Policy {
             tiers,
             rounds: *dice.pick(&[1, 1, 1, 2]),
-            ack_timeout_s: dice.chance(2_000).then(|| *dice.pick(&[30, 60, 120])),
+            ack_timeout_s: dice.chance(1_500).then(|| *dice.pick(&[30, 60, 120])),
             // Never back: a configuration in which teams hand off in a circle is refused.
             hand_off_to: TEAMS.get(at + 1).filter(|_| dice.chance(1_500)).map(|next| TeamKey::from(*next)),
         };
@@ -263,6 +298,8 @@ fn roster(dice: &mut Dice) -> Roster {
     Roster {
         teams,
         fallback: vec![Target::User { user: FALLBACK.into() }],
+        contacts: of_people,
+        fallback_contacts,
         announce_in: dice.chance(4_000).then(|| ChannelId::from("CALL")),
         zone: "Europe/Lisbon".to_owned(),
         channel_prefix: "inc-".to_owned(),
@@ -291,13 +328,13 @@ impl Client {
         let person = Actor::Person { user: UserId::from(self.by.as_str()) };
         let text = || Some(self.key.clone());
         let (actor, target, command) = match &self.ask {
-            Ask::Open { team } => (
+            Ask::Open { team, private } => (
                 person,
                 About::New,
                 Command::Open(Open {
                     title: self.key.clone(),
                     severity: None,
-                    private: slot % 3 == 2,
+                    private: *private,
                     zone: None,
                     origin: Origin::Command { channel: None },
                     retrospective: false,

@@ -12,6 +12,7 @@ pub(super) const BOT: &str = "UBOT";
 pub(super) struct Channel {
     pub(super) name: String,
     pub(super) created_s: i64,
+    pub(super) private: bool,
     messages: Vec<Post>,
 }
 
@@ -71,7 +72,10 @@ impl Workspace {
                 Some(_) => json!({ "ok": true, "channel": text("channel"), "ts": text("ts") }),
                 None => refused("message_not_found"),
             },
-            "conversations.create" => self.create(text("name"), now_us / 1_000_000),
+            "conversations.create" => {
+                let private = args.get("is_private").and_then(Value::as_bool).unwrap_or_default();
+                self.create(text("name"), now_us / 1_000_000, private)
+            }
             "conversations.open" => self
                 .direct(text("users"))
                 .map_or_else(|| refused("user_not_found"), |id| json!({ "ok": true, "channel": { "id": id } })),
@@ -129,13 +133,14 @@ impl Workspace {
         json!({ "ok": true, "channel": channel, "ts": ts })
     }
 
-    fn create(&mut self, name: &str, now_s: i64) -> Value {
+    fn create(&mut self, name: &str, now_s: i64, private: bool) -> Value {
         if self.channels.values().any(|channel| channel.name == name) {
             return refused("name_taken");
         }
         self.made += 1;
         let id = format!("CMADE{}", self.made);
-        self.channels.insert(id.clone(), Channel { name: name.to_owned(), created_s: now_s, messages: Vec::new() });
+        self.channels
+            .insert(id.clone(), Channel { name: name.to_owned(), created_s: now_s, private, messages: Vec::new() });
         let channel = self.shown(&id);
         json!({ "ok": true, "channel": channel })
     }

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::dice::Dice;
 use super::faults::{CallFault, Faults};
+use super::outside::Handed;
 use super::scenario::{Ask, Client, SECOND, Scenario, Which};
+use super::shrink::Without;
 use super::slack::{self, Workspace};
 use crate::domain::answer::Answer;
 use crate::ids::{IncidentId, PageId};
@@ -127,8 +129,12 @@ pub(super) struct World {
     pub(super) agenda: BTreeMap<(i64, u64), Happening>,
     pub(super) calls: BTreeMap<u64, Call>,
     pub(super) slack: Workspace,
+    /// What was taken by other ways.
+    pub(super) outside: Vec<Handed>,
     pub(super) faults: Faults,
     pub(super) clients: Vec<Client>,
+    /// Of these, who never asks.
+    pub(super) without: BTreeSet<usize>,
     pub(super) slots: BTreeMap<usize, IncidentId>,
     pub(super) scenario: Scenario,
     pub(super) dice: Dice,
@@ -178,7 +184,7 @@ impl Trace {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, scenario: Scenario, muted: BTreeSet<u32>, told: bool) -> Self {
+    pub(super) fn new(seed: u64, scenario: Scenario, without: Without, told: bool) -> Self {
         let mut world = Self {
             start: DateTime::from_timestamp(1_790_000_000, 0).expect("is a time"),
             now_us: 0,
@@ -192,8 +198,10 @@ impl World {
             agenda: BTreeMap::new(),
             calls: BTreeMap::new(),
             slack: Workspace::default(),
-            faults: Faults::new(seed, muted),
+            outside: Vec::new(),
+            faults: Faults::new(seed, without.faults, !scenario.steps.is_empty()),
             clients: Vec::new(),
+            without: without.asks,
             slots: BTreeMap::new(),
             dice: Dice::new(seed, "driver"),
             ids: Dice::new(seed, "ids"),
@@ -311,6 +319,8 @@ impl World {
         }
         self.tell("enough has happened");
         self.scenario.calm_at = self.now_us;
+        self.scenario.slack_away = None;
+        self.scenario.outside_away = None;
         let ends = |ask: &Ask| matches!(ask, Ask::Resolve);
         let clients = &self.clients;
         self.agenda.retain(|_, what| match what {
@@ -339,11 +349,15 @@ impl World {
 /// Calls to Slack.
 impl World {
     fn send(&mut self, method: String, args: Value) -> u64 {
+        self.look_at_words(&args);
         let id = self.number();
         let host = self.current.map_or(0, |who| who.host);
         let mut fault = self.faults.of_call();
         if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
             fault = None;
+        }
+        if self.scenario.slack_away.is_some_and(|(from, to)| (from..to).contains(&self.now_us)) {
+            fault = Some(*self.dice.pick(&[CallFault::LostBefore, CallFault::BrokenBefore, CallFault::Unavailable]));
         }
         let marks = slack::marks(&args);
         let said = fault.map_or_else(String::new, |fault| format!("{fault:?}"));
@@ -464,8 +478,12 @@ impl World {
     }
 
     /// Somebody got a page, and perhaps does something about it.
-    fn somebody_reads(&mut self, mark: &str, to: &str) {
+    pub(super) fn somebody_reads(&mut self, mark: &str, to: &str) {
         let (Some((incident, page)), true) = (page_of(mark), to.starts_with('U')) else { return };
+        // In the end nobody takes anything over that lapses and comes back, or there would be no rest.
+        if self.now_us >= self.scenario.calm_at {
+            return;
+        }
         let mood = self.scenario.mood;
         let ask = if self.dice.chance(mood.acknowledge) {
             Ask::Acknowledge { page: Some(PageId(page)) }

@@ -12,6 +12,7 @@ use crate::domain::policy::Target;
 use crate::domain::recipients;
 use crate::domain::roster::{Directory, Roster};
 use crate::ids::{ChannelId, EscalationId, UserId, WorkspaceId};
+use crate::planted::{self, Bug};
 
 /// An incident with the people around it, at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +51,8 @@ impl<'a> Scene<'a> {
 
     /// The title where outsiders may read it too: a private incident is only its number.
     pub fn discreet_title(&self) -> Mrkdwn {
-        if self.incident.private { mrkdwn!("{} (private)", self.number()) } else { self.title() }
+        let discreet = self.incident.private && !planted::active(Bug::TitleTold);
+        if discreet { mrkdwn!("{} (private)", self.number()) } else { self.title() }
     }
 
     pub fn name(&self, user: &UserId) -> Mrkdwn {

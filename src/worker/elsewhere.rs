@@ -10,6 +10,7 @@ use crate::domain::contact::ContactMethod;
 use crate::domain::event::PageResult;
 use crate::domain::incident::Page;
 use crate::elsewhere::{Failure, Notice};
+use crate::planted::{self, Bug};
 
 impl Worker {
     pub(super) async fn page_elsewhere(&self, work: &Work, page: &Page, by: ContactMethod, attempt: u32) -> Settled {
@@ -29,6 +30,12 @@ impl Worker {
         let sent = match roster.address(&page.to) {
             Some(address) => self.inner.elsewhere.send(by, address, &notice).await,
             None => Err(Failure::Refused("firebell.toml has no such way to them any more".to_owned())),
+        };
+        let sent = match (sent, roster.address(&page.to)) {
+            (Err(Failure::Unknown(error)), Some(to)) if planted::active(Bug::AddressTold) => {
+                Err(Failure::Unknown(format!("{error} ({to})")))
+            }
+            (sent, _) => sent,
         };
         let finished = |result| Finished::Page { page: page.id, attempt, result, fault: None };
         let at = self.now() + back_off(attempt);

@@ -33,6 +33,8 @@ impl Checker {
             }
         }
         with(|world| self.messages(world));
+        self.diversions();
+        self.secrets().await;
         self.promises().await;
         self.originals(db).await;
     }
@@ -56,6 +58,43 @@ impl Checker {
                 world.broken("V3", format!("{mark} went out {count} times, and the history does not say why"));
             }
         }
+    }
+
+    /// What Slack has not taken within a minute goes on by another way, where there is one.
+    fn diversions(&self) {
+        for (id, file) in &self.files {
+            for page in file.incident.pages.values().filter(|page| page.elsewhere_at.is_some()) {
+                let went_on = file.history.iter().any(|entry| {
+                    matches!(entry.occurrence.event, Event::PagedElsewhere { page: from, .. } if from == page.id)
+                });
+                with(|world| {
+                    let at = world.since_start(page.elsewhere_at.map_or(i64::MAX, |at| at.timestamp_micros()));
+                    if !went_on
+                        && world.scenario.steps.is_empty()
+                        && needed(&file.incident, page.id)
+                        && !reached_or_refused(&file.incident, page.id)
+                        && at < world.now_us
+                    {
+                        world.broken("G2", format!("page {} of incident {id} never took another way", page.id.0));
+                    }
+                });
+            }
+        }
+    }
+
+    /// No secret was written down.
+    async fn secrets(&mut self) {
+        let (kept,): (Option<String>,) = sqlx::query_as(
+            "SELECT group_concat(text, char(10)) FROM (
+                SELECT payload AS text FROM history UNION ALL SELECT state FROM incidents
+                UNION ALL SELECT search FROM incidents UNION ALL SELECT answer FROM inbox
+                UNION ALL SELECT key FROM inbox UNION ALL SELECT effect || coalesce(error, '') FROM outbox
+                UNION ALL SELECT value FROM settings UNION ALL SELECT timer FROM timers)",
+        )
+        .fetch_one(&mut self.conn)
+        .await
+        .expect("is readable");
+        with(|world| world.look_for_secrets("the database", kept.as_deref().unwrap_or_default()));
     }
 
     /// What people were told is kept, and nothing was done twice.

@@ -72,6 +72,16 @@ pub(super) fn read(file: &mut File, recorded: &Recorded) {
                 broken("G2", format!("the history says that page {} was sent, and Slack knows nothing of it", page.0));
             }
         }
+        Event::PageAttempted { page, result: PageResult::SentElsewhere, .. } => {
+            let wanted = (file.incident.id.0, page.0);
+            let taken = with(|world| world.outside.iter().any(|taken| page_of(&taken.mark) == Some(wanted)));
+            if taken != Some(true) {
+                broken(
+                    "G2",
+                    format!("the history says that page {} was sent besides Slack, and nobody got it", page.0),
+                );
+            }
+        }
         _ => {}
     }
 }
