@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::engine::DecidedBy;
 use super::event::{Actor, Event, Recorded, TeamRef};
 use super::incident::{Channel, FiringAlert, Incident, Status, Task};
 use crate::ids::{IncidentId, IntegrationKey, UserId, WorkspaceId};
@@ -55,6 +56,7 @@ impl Incident {
             announcement: None,
             postmortem_message: None,
             clock_sets: 0,
+            decided_by: DecidedBy,
         };
         incident.meet(&occurrence.actor);
         Some(incident)
