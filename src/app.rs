@@ -142,8 +142,8 @@ enum Job {
         limit: usize,
         reply: oneshot::Sender<Result<Vec<Work>, Error>>,
     },
-    Canary {
-        nonce: String,
+    Test {
+        effect: Effect,
         reply: oneshot::Sender<Result<(), Error>>,
     },
     Settle {
@@ -279,9 +279,9 @@ impl App {
         self.ask(|reply| Job::Settle { work, settled, reply }).await?
     }
 
-    /// Puts a page to nobody among the pages, for the self-test; it goes the way of every page.
-    pub async fn send_canary(&self, nonce: String) -> Result<(), Error> {
-        self.ask(|reply| Job::Canary { nonce, reply }).await?
+    /// Puts an effect of no incident among the others, to test their way: a page to nobody, or a test page.
+    pub async fn send_test(&self, effect: Effect) -> Result<(), Error> {
+        self.ask(|reply| Job::Test { effect, reply }).await?
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {

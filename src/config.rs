@@ -80,6 +80,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// `None`: nobody is told.
     pub heartbeat: Option<Heartbeat>,
+    /// How long after one test page the next is sent, if there is a channel for them.
+    pub test_page_every_s: u32,
     /// The mail server, if people are to be reached by e-mail.
     pub email: Option<Email>,
     pub webhooks: Webhooks,
@@ -185,6 +187,7 @@ pub struct Plan {
     pub fallback_contacts: Contacts,
     pub permissions: PermissionsPlan,
     pub announce_in: Option<Placed<ChannelName>>,
+    pub test_page_in: Option<Placed<ChannelName>>,
     pub zone: String,
     pub channel_prefix: String,
     pub severity_default: Severity,

@@ -81,7 +81,7 @@ points! {
     /// An exported document lies beside the one that it is to replace.
     ExportWritten = "export.before_rename",
     ExportReplaced = "export.after_rename",
-    /// The page to nobody, by which the program tests itself, is kept.
+    /// A page by which the program tests itself is kept.
     SelfTestKept = "self_test.after_commit",
     /// The database was found sound; its schema is not the newest yet.
     MigrationNext = "migration.before",
@@ -168,6 +168,10 @@ fn points_of(effect: &Effect) -> Option<(Point, Point)> {
         | Effect::UpdateEscalation { .. }
         | Effect::UpdatePostmortem => (Point::Editing, Point::Edited),
         Effect::SendDocument { .. } => (Point::SendingDocument, Point::SentDocument),
-        Effect::Canary { .. } | Effect::Capture { .. } | Effect::Mark { .. } | Effect::Export => return None,
+        Effect::Canary { .. }
+        | Effect::TestPage { .. }
+        | Effect::Capture { .. }
+        | Effect::Mark { .. }
+        | Effect::Export => return None,
     })
 }

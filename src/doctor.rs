@@ -166,6 +166,9 @@ impl Uses {
         if let Some(channel) = &roster.announce_in {
             uses.channels.entry(channel.clone()).or_default().insert("announcements".to_owned());
         }
+        if let Some(channel) = &roster.test_page_in {
+            uses.channels.entry(channel.clone()).or_default().insert("test pages".to_owned());
+        }
         for action in Action::ALL {
             uses.permission(action, &roster.permissions);
         }

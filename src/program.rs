@@ -3,7 +3,7 @@
 
 mod acquaintance;
 mod intake;
-mod timekeeping;
+pub(crate) mod timekeeping;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
 use crate::slack::{Slack, SlackConfig, http};
 use crate::store::{Db, Engine, settings};
-use crate::watch::{DeadMan, Heartbeat, Watch};
+use crate::watch::{DeadMan, Heartbeat, TestPages, Watch};
 use crate::worker::{Documents, Worker};
 use crate::{alerts, scheduler, web};
 
@@ -164,6 +164,9 @@ impl Program {
         let every_s = self.config.settings.heartbeat.as_ref().map_or(SELF_TEST_EVERY_S, |heartbeat| heartbeat.every_s);
         let heart = self.heartbeat()?.run(Duration::from_secs(every_s.into()));
         parts.spawn(heart.map(|()| Err(anyhow!("the heartbeat ended"))));
+        let every = TimeDelta::seconds(self.config.settings.test_page_every_s.into());
+        let test_pages = TestPages::new(self.watch.clone(), every).run();
+        parts.spawn(test_pages.map(|()| Err(anyhow!("the test pages ended"))));
         parts.spawn(self.watch.clone().run().map(|()| Err(anyhow!("the watch ended"))));
         let mode = self.config.settings.slack.mode;
         parts.spawn(acquaintance::keep_up(app.clone(), self.slack.clone(), self.config, self.from_memory));

@@ -7,6 +7,7 @@
 mod audit;
 mod deadman;
 mod heartbeat;
+mod test_page;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -14,18 +15,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::clock::{lock, real_sleep};
+use crate::crash::{self, Point};
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::incident::Incident;
 use crate::domain::still_wanted;
 use crate::ids::IncidentId;
 use crate::metrics::{State, unix_seconds};
-use crate::store::{self, audit as overdue, incidents, outbox, timers};
+use crate::store::audit::{self as overdue, Passage};
+use crate::store::{self, incidents, outbox, timers};
 
 pub use audit::Findings;
 pub use deadman::DeadMan;
 pub use heartbeat::{Beat, Heartbeat};
+pub use test_page::TestPages;
 
 /// A page that nobody has tried to send for so long is a broken promise: a replica's lease and its successor's tick.
 pub const UNATTEMPTED_MAX: TimeDelta = TimeDelta::seconds(10);
@@ -63,6 +67,8 @@ pub enum Trouble {
     Token,
     /// A page to nobody did not go through.
     SelfTest,
+    /// A test page did not go through Slack.
+    TestPage,
 }
 
 impl fmt::Display for Trouble {
@@ -80,6 +86,7 @@ impl fmt::Display for Trouble {
             }
             Self::Audit(findings) => write!(f, "The auditor found {findings}."),
             Self::Token => write!(f, "Slack refuses the bot's token. `firebell doctor` says what to do."),
+            Self::TestPage => write!(f, "The last test page did not go through Slack. The log says why."),
             Self::SelfTest => write!(f, "A page to nobody, sent as a test, did not go through in time."),
         }
     }
@@ -169,6 +176,9 @@ impl Watch {
         if *lock(&self.inner.self_test_failed) {
             troubles.push(Trouble::SelfTest);
         }
+        if metrics.test_page_failed.get() > 0.0 {
+            troubles.push(Trouble::TestPage);
+        }
         troubles
     }
 
@@ -199,6 +209,38 @@ impl Watch {
                 false
             }
         }
+    }
+
+    /// Sends a test on its way and waits until it has come through, but no longer than `patience`, looking every so often.
+    /// What does not come through is taken out, so that a standstill does not pile them up.
+    async fn send_test(&self, test: &Effect, patience: Duration, look_every: Duration) -> Result<Passage, app::Error> {
+        let app = self.app();
+        let watched = async {
+            app.send_test(test.clone()).await?;
+            crash::at(Point::SelfTestKept);
+            loop {
+                let mut tx = app.db().read().await?;
+                match overdue::passage(&mut tx, test).await? {
+                    Passage::Waiting => drop(tx),
+                    ended => return Ok::<_, app::Error>(ended),
+                }
+                real_sleep(look_every).await;
+            }
+        };
+        let passage = tokio::time::timeout(patience, watched).await.unwrap_or(Ok(Passage::Waiting));
+        if !matches!(passage, Ok(Passage::Through)) {
+            let forget = async {
+                let mut tx = app.db().write().await?;
+                overdue::drop_test(&mut tx, test).await?;
+                tx.commit().await
+            };
+            match tokio::time::timeout(patience, forget).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a test that did not come through stays in the outbox"),
+                Err(_) => tracing::warn!("a test that did not come through stays in the outbox"),
+            }
+        }
+        passage
     }
 
     /// Takes the figures that must be asked for; whether that went well and in time.

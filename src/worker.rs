@@ -10,6 +10,7 @@ mod elsewhere;
 mod messages;
 mod outcome;
 mod page;
+mod test_page;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -289,6 +290,7 @@ impl Worker {
             Effect::Page { page } => self.page(work, *page).await,
             // It has been claimed, and will be settled: that is all it is for.
             Effect::Canary { .. } => Self::done(),
+            Effect::TestPage { .. } => self.test_page(work).await,
             Effect::UpdatePage { page } => self.update_page(work, *page).await,
             Effect::CreateChannel => self.create_channel(work).await,
             Effect::SetTopic => self.set_topic(work).await,
@@ -321,6 +323,7 @@ impl Worker {
             // None for a page that takes another way.
             Effect::Page { page } => (Method::ChatPostMessage, Some(page::recipient(incident, *page)?)),
             Effect::Announce => (Method::ChatPostMessage, self.inner.app.roster().announce_in.clone()),
+            Effect::TestPage { .. } => (Method::ChatPostMessage, self.inner.app.roster().test_page_in.clone()),
             Effect::PostCard
             | Effect::PostEscalation { .. }
             | Effect::Post { .. }

@@ -138,7 +138,7 @@ impl<'a> Desk<'a> {
                     let (id, attempt, incident) = **work;
                     Reply::Settled(desk.settle(id, attempt, incident, settled).await?)
                 }
-                Job::Canary { nonce, .. } => desk.canary(nonce),
+                Job::Test { effect, .. } => desk.test(effect),
                 // Claims come last, so that they see what this batch has queued.
                 Job::Claim { .. } => Reply::Works(Vec::new()),
             });
@@ -184,7 +184,7 @@ impl<'a> Desk<'a> {
                     }
                 }
                 Job::Settle { work, .. } => ids.push(work.2),
-                Job::Canary { .. } => {}
+                Job::Test { .. } => {}
                 Job::Claim { lanes, limit, .. } => {
                     ids.extend(outbox::ready(&mut self.tx, self.now, lanes, limit_of(*limit)).await?);
                 }
@@ -371,11 +371,11 @@ impl<'a> Desk<'a> {
     }
 
     /// An effect of no incident, which is done when somebody has claimed it and said so.
-    fn canary(&mut self, nonce: &str) -> Reply {
+    fn test(&mut self, effect: &Effect) -> Reply {
         self.effects.push(outbox::New {
             workspace: self.inner.workspace.clone(),
             incident: None,
-            effect: Effect::Canary { nonce: nonce.to_owned() },
+            effect: effect.clone(),
             not_before: self.now,
             created_at: self.now,
             due_at: Some(self.now),
@@ -522,7 +522,7 @@ impl<'a> Desk<'a> {
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
             self.tally.takeovers += u64::from(row.lapsed);
-            if let (None, Effect::Canary { .. }) = (row.incident, &row.effect) {
+            if let (None, Effect::Canary { .. } | Effect::TestPage { .. }) = (row.incident, &row.effect) {
                 let incident = Arc::new(nobodys(&self.inner.workspace, self.now));
                 works.push(work_of(row, incident, lease_until));
                 continue;
@@ -556,7 +556,7 @@ impl Done {
                 (Job::Handle { reply, .. }, Reply::Answer(answered)) => drop(reply.send(Ok(answered))),
                 (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
                 (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
-                (Job::Canary { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
+                (Job::Test { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
                 _ => unreachable!("work() makes each reply for its own job"),
             }
         }
@@ -621,7 +621,10 @@ fn places_of(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
             _ => None,
         },
         (Job::Claim { .. }, Reply::Works(works)) => {
-            let lane = works.iter().map(|work| &work.effect).find(|effect| !matches!(effect, Effect::Canary { .. }))?;
+            let lane = works
+                .iter()
+                .map(|work| &work.effect)
+                .find(|effect| !matches!(effect, Effect::Canary { .. } | Effect::TestPage { .. }))?;
             match lane.lane() {
                 Lane::Page => Some((Point::PageClaiming, Point::PageClaimed)),
                 _ => Some((Point::Claiming, Point::Claimed)),

@@ -81,7 +81,7 @@ fn refuse(one: Vec<Job>, error: Error) {
             Job::Handle { reply, .. } => drop(reply.send(Err(error))),
             Job::Claim { reply, .. } => drop(reply.send(Err(error))),
             Job::Settle { reply, .. } => drop(reply.send(Err(error))),
-            Job::Canary { reply, .. } => drop(reply.send(Err(error))),
+            Job::Test { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }

@@ -34,6 +34,9 @@ pub fn describe(config: &Config, secrets: &Result<Secrets, Vec<Problem>>) -> Str
         let host = heartbeat.url.host_str().unwrap_or_default();
         line("Heartbeat", &format!("every {}, heard by {host}", in_words(heartbeat.every_s)));
     }
+    if let Some(channel) = &config.plan.test_page_in {
+        line("Test pages", &format!("in {}, every {}", channel.value, in_words(settings.test_page_every_s)));
+    }
     if let Some(email) = &settings.email {
         line("E-mail", &mail(email));
     }

@@ -40,6 +40,7 @@ const SECTIONS: &[&str] = &[
     "integrations",
     "metrics",
     "heartbeat",
+    "test_page",
 ];
 
 /// Reads the whole file.
@@ -73,6 +74,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
 
     let metrics = watch::metrics(&mut reader, &root);
     let heartbeat = watch::heartbeat(&mut reader, &root);
+    let (test_page_in, test_page_every_s) = watch::test_page(&mut reader, &root);
 
     reader.problems.retain(|problem| problem.span.as_ref().is_none_or(|span| !blots.cover(span)));
     reader.problems.extend(secrets);
@@ -89,6 +91,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
             integrations,
             metrics,
             heartbeat,
+            test_page_every_s,
             email: ways.email,
             webhooks: ways.webhooks,
         },
@@ -99,6 +102,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
             fallback_contacts: ways.fallback,
             permissions,
             announce_in: incidents.announce_in,
+            test_page_in,
             zone: incidents.zone,
             channel_prefix: incidents.channel_prefix,
             severity_default: incidents.severity_default,
@@ -205,6 +209,17 @@ fn database(reader: &mut Reader, root: &Section<'_, '_>, folder: &Path) -> Datab
     database
 }
 
+/// The channel that a text names.
+pub(super) fn channel(reader: &mut Reader, text: &Spanned<String>) -> Option<Placed<ChannelName>> {
+    match ChannelName::parse(text.get_ref()) {
+        Ok(value) => Some(Placed { value, span: text.span() }),
+        Err((sentence, hint)) => {
+            reader.wrong_with_hint(sentence, text.span(), "this channel", hint);
+            None
+        }
+    }
+}
+
 const CLOCKS: &[(&str, ClockStyle)] =
     &[("auto", ClockStyle::Auto), ("12", ClockStyle::Twelve), ("24", ClockStyle::TwentyFour)];
 
@@ -227,10 +242,7 @@ fn incidents(reader: &mut Reader, root: &Section<'_, '_>) -> Incidents {
     let Some(section) = reader.table(root, "incidents", "[incidents]") else { return incidents };
     reader.only(&section, &["announce_in", "channel_prefix", "severity_default", "time_zone", "clock"]);
     if let Some(text) = reader.text(&section, "announce_in") {
-        match ChannelName::parse(text.get_ref()) {
-            Ok(value) => incidents.announce_in = Some(Placed { value, span: text.span() }),
-            Err((sentence, hint)) => reader.wrong_with_hint(sentence, text.span(), "this channel", hint),
-        }
+        incidents.announce_in = channel(reader, &text);
     }
     if let Some(text) = reader.text(&section, "channel_prefix") {
         let prefix = text.get_ref();

@@ -64,6 +64,7 @@ impl Config {
         let fallback = resolver.targets(&plan.fallback);
         let contacts = resolver.contacts(&plan.people);
         let announce_in = plan.announce_in.as_ref().and_then(|channel| resolver.channel(&channel.value, channel));
+        let test_page_in = plan.test_page_in.as_ref().and_then(|channel| resolver.channel(&channel.value, channel));
         let permissions = resolver.permissions(&plan.permissions);
         let unknown = (!resolver.problems.is_empty())
             .then(|| Mistakes::new(&self.path, &self.source, std::mem::take(&mut resolver.problems)));
@@ -74,6 +75,7 @@ impl Config {
             fallback_contacts: plan.fallback_contacts.clone(),
             permissions,
             announce_in,
+            test_page_in,
             zone: plan.zone.clone(),
             channel_prefix: plan.channel_prefix.clone(),
             severity_default: plan.severity_default,

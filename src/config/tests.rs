@@ -373,6 +373,26 @@ fn a_heartbeat_that_anybody_could_fake_or_that_beats_too_often_is_refused() {
 }
 
 #[test]
+fn test_pages_need_a_channel_and_are_not_sent_too_often() {
+    let read =
+        |text: &str| Config::parse(&format!("{text}\n[fallback]\ntargets = [\"@ana\"]\n"), Path::new("firebell.toml"));
+    let config = read("[test_page]\nchannel = \"#firebell-test\"").expect("is in order");
+    assert_eq!(config.plan.test_page_in.map(|channel| channel.value.to_string()).as_deref(), Some("#firebell-test"));
+    assert_eq!(config.settings.test_page_every_s, 21_600);
+    assert!(read("[test_page]\nevery = \"1h\"").expect("is in order").plan.test_page_in.is_none());
+    let told = |text: &str| {
+        read(text)
+            .expect_err("is refused")
+            .problems()
+            .iter()
+            .map(|problem| problem.sentence.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told("[test_page]\nevery = \"1m\""), ["\"every\" must be from 10 min to 7 d."]);
+    assert_eq!(told("[test_page]\nchannel = \"\"").len(), 1);
+}
+
+#[test]
 fn a_heartbeat_without_an_address_is_none() {
     let parsed = |text: &str| {
         let text = format!("{text}\n[fallback]\ntargets = [\"@ana\"]\n");

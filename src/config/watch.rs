@@ -1,14 +1,19 @@
-//! The sections about watching Firebell itself: `[metrics]` and `[heartbeat]`.
+//! The sections about watching Firebell itself: `[metrics]`, `[heartbeat]`, `[test_page]`.
 
 use std::net::SocketAddr;
 
 use url::Url;
 
+use super::read::channel;
 use super::reader::{Reader, Section};
+use super::targets::{ChannelName, Placed};
 use crate::slack::is_loopback;
 
 /// How often the heart beats unless said, seconds.
 const EVERY_S: u32 = 30;
+
+/// How long after one test page the next is sent unless said, seconds: six hours.
+const TEST_PAGE_EVERY_S: u32 = 6 * 3_600;
 
 /// Where the figures are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,4 +79,12 @@ pub(super) fn heartbeat(reader: &mut Reader, root: &Section<'_, '_>) -> Option<H
             None
         }
     }
+}
+
+pub(super) fn test_page(reader: &mut Reader, root: &Section<'_, '_>) -> (Option<Placed<ChannelName>>, u32) {
+    let Some(section) = reader.table(root, "test_page", "[test_page]") else { return (None, TEST_PAGE_EVERY_S) };
+    reader.only(&section, &["channel", "every"]);
+    let every_s = reader.seconds(&section, "every", 600..=604_800).unwrap_or(TEST_PAGE_EVERY_S);
+    let to = reader.text(&section, "channel").and_then(|text| channel(reader, &text));
+    (to, every_s)
 }

@@ -21,6 +21,10 @@ pub enum Effect {
     Canary {
         nonce: String,
     },
+    /// A message into the channel for tests, of no incident, which proves that Slack takes and keeps what pages need.
+    TestPage {
+        nonce: String,
+    },
     /// Edit a page's message to show who has it, or that it is over.
     UpdatePage {
         page: PageId,
@@ -100,7 +104,7 @@ impl Effect {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Page { .. } if planted::active(Bug::OneQueue) => Lane::Channel,
-            Self::Page { .. } | Self::Canary { .. } => Lane::Page,
+            Self::Page { .. } | Self::Canary { .. } | Self::TestPage { .. } => Lane::Page,
             Self::UpdatePage { .. } | Self::PostEscalation { .. } | Self::UpdateEscalation { .. } => Lane::Answer,
             Self::PostCard | Self::UpdateCard | Self::Announce | Self::UpdateAnnouncement => Lane::Card,
             Self::CreateChannel | Self::SetTopic | Self::Invite { .. } | Self::PinCard => Lane::Channel,
@@ -138,7 +142,11 @@ impl Effect {
             Self::CatchUp => Some("catch-up".into()),
             Self::PostAside { seq } => Some(format!("aside:{seq}")),
             Self::Tell { user, seq } => Some(format!("tell:{user}:{seq}")),
-            Self::Canary { .. } | Self::Invite { .. } | Self::Post { .. } | Self::Capture { .. } => None,
+            Self::Canary { .. }
+            | Self::TestPage { .. }
+            | Self::Invite { .. }
+            | Self::Post { .. }
+            | Self::Capture { .. } => None,
         }
     }
 }

@@ -373,6 +373,7 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
         Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } | Effect::CatchUp => in_channel,
         Effect::Canary { .. }
+        | Effect::TestPage { .. }
         | Effect::Tell { .. }
         | Effect::Capture { .. }
         | Effect::Mark { .. }

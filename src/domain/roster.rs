@@ -24,6 +24,8 @@ pub struct Roster {
     pub permissions: Permissions,
     /// The channel in which incidents are announced, if any.
     pub announce_in: Option<ChannelId>,
+    /// Where test pages go.
+    pub test_page_in: Option<ChannelId>,
     /// IANA zone of an incident whose opener's zone is unknown, and of alerts.
     pub zone: String,
     /// What a channel name starts with, such as `inc-`.

@@ -123,6 +123,8 @@ registry! {
 
     self_test_last_ok: () => Gauge, "self_test_last_ok_timestamp_seconds", "When a page to nobody last went through the whole path.";
     self_test: () => Histogram<Work>, "self_test_seconds", "How long a page to nobody took through the whole path.";
+    test_page_failed: () => Gauge, "test_page_failed", "1 while the last test page in Slack did not go through.";
+    test_page_last_ok: () => Gauge, "test_page_last_ok_timestamp_seconds", "When a test page last went through Slack.";
     heartbeats: (Pulse,) => Counter, "heartbeats_total", "What became of the heartbeats.";
     heartbeat_last_ok: () => Gauge, "heartbeat_last_ok_timestamp_seconds", "When the heartbeat's address last took one.";
 }

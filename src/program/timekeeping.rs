@@ -57,7 +57,7 @@ pub async fn agree(app: &App) -> Result<TimeDelta, store::Error> {
 }
 
 /// Watches until the task is dropped.
-pub(super) async fn run(app: App) {
+pub(crate) async fn run(app: App) {
     if !matches!(app.clock(), Clock::System | Clock::Corrected(_)) {
         std::future::pending::<()>().await;
     }

@@ -6,10 +6,8 @@ mod end;
 mod story;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::scenario::SECOND;
 use super::world::{World, with};
@@ -55,17 +53,17 @@ pub(super) struct Checker {
 }
 
 type Changed = (i64, i64, String, String);
-type OutboxRow = (i64, Option<i64>, String, i64, i64, String, Option<i64>, i64);
+/// The effect is read when its row is seen for the first time.
+type OutboxRow = (i64, Option<i64>, String, i64, i64, Option<String>, Option<i64>, i64);
 
 impl Checker {
-    pub(super) async fn open(file: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(file).disable_statement_logging();
-        let conn = options.connect().await.expect("the file is there");
+    /// With a connection to an empty database.
+    pub(super) fn new(conn: SqliteConnection) -> Self {
         Self { conn, version: -1, files: BTreeMap::new(), rows: BTreeMap::new() }
     }
 
-    pub(super) async fn close(self) {
-        let _ = self.conn.close().await;
+    pub(super) fn into_connection(self) -> SqliteConnection {
+        self.conn
     }
 
     /// The marks of what this machine is performing.
@@ -201,9 +199,12 @@ impl Checker {
 
     /// Who took and gave back what.
     async fn look_at_outbox(&mut self, host: usize) {
+        let newest = self.rows.last_key_value().map_or(0, |(id, _)| *id);
         let rows: Vec<OutboxRow> = sqlx::query_as(
-            "SELECT id, incident_id, state, attempt, ready_at, effect, due_at, lane FROM outbox ORDER BY id",
+            "SELECT id, incident_id, state, attempt, ready_at, CASE WHEN id > $1 THEN effect END, due_at, lane
+             FROM outbox ORDER BY id",
         )
+        .bind(newest)
         .fetch_all(&mut self.conn)
         .await
         .expect("is readable");
@@ -213,7 +214,7 @@ impl Checker {
             let before = self.rows.get(&id);
             let (page, mark) = match before {
                 Some(before) => (before.page, before.mark.clone()),
-                None => identify(id, incident.unwrap_or_default(), &effect),
+                None => identify(id, incident.unwrap_or_default(), &effect.unwrap_or_default()),
             };
             if page.is_some() {
                 pages = pages.max(Some(lane));

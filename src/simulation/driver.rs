@@ -11,6 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
 
 use futures_util::task::AtomicWaker;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::checker::Checker;
 use super::scenario::{REST, SECOND, Scenario};
@@ -20,6 +22,7 @@ use crate::clock::Clock;
 use crate::elsewhere::Elsewhere;
 use crate::ids::WorkspaceId;
 use crate::metrics::Metrics;
+use crate::program::timekeeping;
 use crate::slack::{Slack, SlackConfig};
 use crate::store::Db;
 use crate::worker::{Documents, Worker};
@@ -79,49 +82,58 @@ struct Task {
     bell: Arc<Bell>,
 }
 
-/// What a thread needs for any number of runs.
+/// What a thread needs for any number of runs: one database, emptied before each, so that every statement is prepared once.
 pub(super) struct Stage {
     runtime: tokio::runtime::Runtime,
     slack: Slack,
-    folder: tempfile::TempDir,
+    db: Db,
+    checking: Option<SqliteConnection>,
+    _folder: tempfile::TempDir,
 }
 
 impl Stage {
     pub(super) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        // Without I/O: whoever waits for SQLite's thread is then woken in the quickest way.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let config =
             SlackConfig { api_url: "http://127.0.0.1:9/api".into(), ..SlackConfig::new("xoxb-simulated".into()) };
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self { runtime, slack: Slack::new(config).expect("a client"), folder: folder.expect("a folder") }
+        let folder = folder.expect("a folder");
+        let file = folder.path().join("run.db");
+        let (db, checking) = runtime.block_on(async {
+            template().await;
+            std::fs::write(&file, TEMPLATE.get().expect("was just made")).expect("there is room");
+            let db = Db::open_unsynced(file.clone(), &Clock::System).await.expect("opens");
+            let options = SqliteConnectOptions::new().filename(&file).foreign_keys(false).disable_statement_logging();
+            let mut checking = options.connect().await.expect("the file is there");
+            // What empties it between two runs; within a run an entry that disappears breaks V7.
+            sqlx::query("DROP TRIGGER history_keeps_every_entry").execute(&mut checking).await.expect("is there");
+            (db, Some(checking))
+        });
+        Self { runtime, slack: Slack::new(config).expect("a client"), db, checking, _folder: folder }
     }
 
     /// Runs a seed from its first moment to its last.
-    pub(super) fn run(&self, plan: &Plan) -> Outcome {
-        self.runtime.block_on(template());
-        let file = self.folder.path().join("run.db");
-        for end in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{end}", file.display()));
-        }
-        std::fs::write(&file, TEMPLATE.get().expect("was just made")).expect("there is room");
+    pub(super) fn run(&mut self, plan: &Plan) -> Outcome {
+        let mut checking = self.checking.take().expect("the last run gave it back");
+        self.runtime.block_on(empty(&mut checking));
         let world = World::new(plan.seed, Scenario::of(plan.seed), plan.without.clone(), plan.told);
         put(Some(world));
-        self.runtime.block_on(tokio::task::unconstrained(async {
-            let db = Db::open_unsynced(file.clone(), &Clock::System).await.expect("opens");
-            let checker = Checker::open(&file).await;
+        let checking = self.runtime.block_on(tokio::task::unconstrained(async {
             let mut driver = Driver {
-                db: db.clone(),
+                db: self.db.clone(),
                 slack: self.slack.clone(),
                 tasks: BTreeMap::new(),
                 apps: BTreeMap::new(),
-                checker,
+                checker: Checker::new(checking),
             };
             driver.run().await;
             driver.tasks.clear();
             driver.apps.clear();
-            driver.checker.close().await;
-            db.close().await;
+            driver.checker.into_connection()
         }));
+        self.checking = Some(checking);
         let world = put(None).expect("was put there");
         Outcome {
             violation: world.violation,
@@ -132,6 +144,22 @@ impl Stage {
             pages: world.slack.ledger.len(),
         }
     }
+}
+
+/// Takes everything out of the database, also the numbers that were given away.
+async fn empty(conn: &mut SqliteConnection) {
+    let tables: Vec<(String,)> = sqlx::query_as(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations' ORDER BY name",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .expect("is readable");
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.expect("nobody else writes");
+    for (table,) in tables {
+        let sql = format!("DELETE FROM {table}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.expect("can be emptied");
+    }
+    tx.commit().await.expect("there is room");
 }
 
 static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
@@ -173,6 +201,7 @@ impl Driver {
                 with(|world| world.broken("V12", "the run does not come to rest"));
                 return;
             }
+            with(World::end_soon);
             match self.next() {
                 Some(Next::Task(id)) => self.step(id).await,
                 Some(Next::Happening(key)) => {
@@ -244,14 +273,14 @@ impl Driver {
             let standing = world.tasks.entry(id).or_default();
             let gate = std::mem::take(&mut standing.parked).then_some(standing.at);
             let gate = gate?;
-            let swarm = world.faults.swarm.clone();
+            let (crash, pause) = (world.faults.swarm.crash, world.faults.swarm.pause);
             world.current = Some(Who { task: id, host });
             world.tell(format!("{id} goes through {gate}"));
             world.current = None;
-            if world.faults.strikes("a crash", swarm.crash) {
+            if world.faults.strikes("a crash", crash) {
                 return Some(true);
             }
-            world.faults.strikes("a pause", swarm.pause).then_some(false)
+            world.faults.strikes("a pause", pause).then_some(false)
         });
         match struck.flatten() {
             Some(true) => return self.crash(host),
@@ -328,10 +357,11 @@ impl Driver {
 
     fn happen(&mut self, what: Happening) {
         with(|world| {
+            // Calls and requests can give nobody else work before something is committed.
             if !matches!(what, Happening::Accept(_) | Happening::Answer(_) | Happening::Ask { .. }) {
                 world.tell(format!("{what:?}"));
+                world.stir();
             }
-            world.stir();
         });
         match what {
             Happening::Ask { client, again } => self.ask(client, again),
@@ -384,9 +414,10 @@ impl Driver {
                 world.scenario.roster.clone(),
                 world.scenario.directory.clone(),
                 world.hosts.len() > 1 && world.dice.chance(3_000),
+                !world.scenario.steps.is_empty(),
             )
         });
-        let Some((roster, directory, hears)) = around else { return };
+        let Some((roster, directory, hears, watches)) = around else { return };
         let parts = Self::on(host, || {
             let app = App::start(
                 self.db.clone(),
@@ -401,6 +432,9 @@ impl Driver {
             let (pages, others, db, woken) = (worker.clone(), worker.clone(), self.db.clone(), app.clone());
             task::spawn(async move { pages.serve_pages().await });
             task::spawn(async move { others.serve_others().await });
+            if watches {
+                task::spawn(timekeeping::run(app.clone()));
+            }
             if hears {
                 // Other replicas' work is heard of, as on PostgreSQL; else it is found by looking.
                 task::spawn(async move {

@@ -77,6 +77,8 @@ pub(super) struct Scenario {
     pub(super) mood: Mood,
     /// When nothing new happens any more.
     pub(super) calm_at: i64,
+    /// Nothing new happens either once so much has.
+    pub(super) steps_max: u64,
     /// Steps of the machine's clock: when, and by how much.
     pub(super) steps: Vec<(i64, i64)>,
     /// Programs that are stopped in an orderly way, and when.
@@ -85,6 +87,15 @@ pub(super) struct Scenario {
     pub(super) slow_slack: bool,
 }
 
+/// How long a run is: most mistakes show within few minutes, some take long.
+fn minutes(dice: &mut Dice) -> i64 {
+    if dice.chance(150) { 40 } else { *dice.pick(&[2, 2, 2, 2, 2, 2, 3, 3, 5, 8]) }
+}
+
+/// What most runs may come to before they are brought to their end, and some. Few runs would else take most of the time.
+const STEPS_FEW: u64 = 900;
+const STEPS_MANY: u64 = 6_000;
+
 const PEOPLE: [&str; 6] = ["UANA", "UBEN", "UCAT", "UDAN", "UELI", "UFAY"];
 const FALLBACK: &str = "UFALL";
 const TEAMS: [&str; 3] = ["db", "web", "net"];
@@ -92,11 +103,11 @@ const TEAMS: [&str; 3] = ["db", "web", "net"];
 impl Scenario {
     pub(super) fn of(seed: u64) -> Self {
         let dice = &mut Dice::new(seed, "scenario");
-        let hosts = *dice.pick(&[1, 1, 1, 1, 1, 2, 2, 2, 2, 3]);
+        let hosts = *dice.pick(&[1, 1, 1, 1, 1, 1, 2, 2, 2, 3]);
         let directory = directory();
         let roster = roster(dice);
-        let storm = dice.chance(150);
-        let length = *dice.pick(&[2, 2, 2, 2, 3, 3, 5, 8, 15, 40]) * MINUTE;
+        let storm = dice.chance(100);
+        let length = minutes(dice) * MINUTE;
         let length = if storm { length.min(3 * MINUTE) } else { length };
         let mut scenario = Self {
             hosts,
@@ -111,6 +122,7 @@ impl Scenario {
                 slowest_s: *dice.pick(&[3, 20, 120]),
             },
             calm_at: length,
+            steps_max: if storm || dice.chance(100) { STEPS_MANY } else { STEPS_FEW },
             steps: Vec::new(),
             stops: Vec::new(),
             slow_slack: storm || dice.chance(1_000),
@@ -138,7 +150,7 @@ impl Scenario {
     }
 
     fn fill(&mut self, dice: &mut Dice, length: i64) {
-        let incidents = *dice.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 5]);
+        let incidents = if dice.chance(500) { *dice.pick(&[3, 4, 5]) } else { *dice.pick(&[1, 1, 1, 1, 2]) };
         for slot in 0..incidents {
             let at = dice.between(0, (20 * SECOND).min(length));
             let which = Which::Slot(slot);
@@ -146,7 +158,7 @@ impl Scenario {
             let opening = if dice.chance(2_500) { Ask::Alert } else { Ask::Open { team } };
             let by = *dice.pick(&PEOPLE);
             self.ask(at, which, by, opening);
-            for _ in 0..*dice.pick(&[0, 0, 1, 1, 2, 3, 5]) {
+            for _ in 0..*dice.pick(&[0, 0, 1, 1, 2, 3]) {
                 let later = dice.between(at, length);
                 let by = *dice.pick(&PEOPLE);
                 let ask = match dice.below(14) {
@@ -180,7 +192,7 @@ impl Scenario {
 
     /// Many alerts in the same seconds.
     fn fill_with_storm(&mut self, dice: &mut Dice) {
-        let incidents = usize::try_from(dice.between(20, 30)).unwrap_or(20);
+        let incidents = usize::try_from(dice.between(12, 24)).unwrap_or(12);
         for slot in 0..incidents {
             let at = SECOND + dice.between(0, 3 * SECOND);
             self.ask(at, Which::Slot(slot), "", Ask::Alert);

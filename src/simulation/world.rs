@@ -304,6 +304,27 @@ impl World {
         }
     }
 
+    /// Lets nothing new happen, if enough has: who wanted something later does without, and who ends things does so now.
+    pub(super) fn end_soon(&mut self) {
+        if self.trace.steps < self.scenario.steps_max || self.now_us >= self.scenario.calm_at {
+            return;
+        }
+        self.tell("enough has happened");
+        self.scenario.calm_at = self.now_us;
+        let ends = |ask: &Ask| matches!(ask, Ask::Resolve);
+        let clients = &self.clients;
+        self.agenda.retain(|_, what| match what {
+            Happening::Ask { client, again } => *again || !ends(&clients[*client].ask) && clients[*client].tries > 0,
+            Happening::Edit | Happening::Step(_) | Happening::Stop | Happening::Calm => false,
+            _ => true,
+        });
+        let closing: Vec<usize> = (0..self.clients.len()).filter(|at| ends(&self.clients[*at].ask)).collect();
+        for client in closing {
+            self.plan_in(SECOND, Happening::Ask { client, again: false });
+        }
+        self.plan_in(0, Happening::Calm);
+    }
+
     /// Nobody needs this page any more; or somebody does again.
     pub(super) fn set_over(&mut self, page: (i64, u32), over: bool) {
         if over {
@@ -326,7 +347,6 @@ impl World {
         }
         let mark = slack::mark(&args).unwrap_or_default().to_owned();
         self.tell(format!("calls {method} {mark} {}", fault.map_or_else(String::new, |fault| format!("{fault:?}"))));
-        self.stir();
         self.look_at_page(&mark);
         let slow = self.scenario.slow_slack;
         let there = self.dice.between(5_000, if slow { 900_000 } else { 120_000 });
@@ -397,7 +417,6 @@ impl World {
         let mark = slack::mark(&args).unwrap_or_default().to_owned();
         let ok = reply["ok"] == json!(true);
         self.tell(format!("Slack takes {method} of {host} {mark} {}", if ok { "" } else { "not" }));
-        self.stir();
         if self.slack.ledger.len() > taken && ok {
             self.somebody_reads(&mark, args["channel"].as_str().unwrap_or_default());
         }
@@ -435,7 +454,6 @@ impl World {
         if let Some(waker) = call.waker.take() {
             waker.wake();
         }
-        self.stir();
     }
 
     /// Somebody got a page, and perhaps does something about it.
@@ -461,7 +479,6 @@ impl World {
     pub(super) fn answered(&mut self, client: usize, answer: Result<Answer, String>) {
         let said = format!("{answer:?}");
         self.tell(format!("client {client} hears {said}"));
-        self.stir();
         let found = &mut self.clients[client];
         let Ok(answer) = answer else { return };
         if let (Ask::Open { .. } | Ask::Alert, Which::Slot(slot), Some(incident)) =

@@ -1,6 +1,6 @@
 //! What the incident's channel is told of an event, of what it missed, and of the postmortem.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::actions::ButtonAction;
 use super::blocks::{self, Button};
@@ -327,6 +327,17 @@ fn document_not_sent(scene: &Scene<'_>, format: Format, error: &str) -> Message 
         scene.incident.number,
         format.word()
     ))
+}
+
+/// A test page while it is on its way.
+pub fn test_page() -> Message {
+    Message::sentence("A test page from Firebell. Nobody has to do anything.".into())
+}
+
+/// A test page that Slack has taken and kept, after this time.
+pub fn test_page_came_through(after: TimeDelta) -> Message {
+    let after = escape::name(&format!("{:.1}", after.max(TimeDelta::zero()).as_seconds_f64()));
+    Message::sentence(mrkdwn!("A test page from Firebell came through in {} s. Nobody has to do anything.", after))
 }
 
 /// Told to the opener and to those who were called when the channel could not be made.

@@ -80,29 +80,42 @@ pub async fn follow_clock_back(tx: &mut Tx, now: DateTime<Utc>, step: TimeDelta)
     )
 }
 
-/// Whether the self-test with this nonce has not come through: it is on its way, or was set aside.
-pub async fn canary_waits(tx: &mut Tx, nonce: &str) -> Result<bool, Error> {
-    let effect = to_json(&Effect::Canary { nonce: nonce.to_owned() });
-    let row: Option<(i64,)> = fetch_optional!(
+/// How far a test has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passage {
+    Through,
+    Waiting,
+    /// It was set aside: the reason.
+    GivenUp(String),
+}
+
+/// How far this effect of no incident has come, which was sent as a test.
+pub async fn passage(tx: &mut Tx, test: &Effect) -> Result<Passage, Error> {
+    let effect = to_json(test);
+    let row: Option<(String, Option<String>)> = fetch_optional!(
         tx,
-        (i64,),
-        "SELECT id FROM outbox WHERE lane = $1 AND state <> 'dead' AND incident_id IS NULL AND effect = $2
+        (String, Option<String>),
+        "SELECT state, error FROM outbox WHERE lane = $1 AND state <> 'dead' AND incident_id IS NULL AND effect = $2
          UNION ALL
-         SELECT id FROM outbox WHERE state = 'dead' AND incident_id IS NULL AND effect = $3",
+         SELECT state, error FROM outbox WHERE state = 'dead' AND incident_id IS NULL AND effect = $3",
         Lane::Page as i64,
         effect.as_str(),
         effect.as_str(),
     )?;
-    Ok(row.is_some())
+    Ok(match row {
+        None => Passage::Through,
+        Some((state, error)) if state == "dead" => Passage::GivenUp(error.unwrap_or_default()),
+        Some(_) => Passage::Waiting,
+    })
 }
 
-/// Takes a self-test out that nobody has begun.
-pub async fn drop_canary(tx: &mut Tx, nonce: &str) -> Result<u64, Error> {
+/// Takes a test out that is not under way.
+pub async fn drop_test(tx: &mut Tx, test: &Effect) -> Result<u64, Error> {
     execute!(
         tx,
-        "DELETE FROM outbox WHERE lane = $1 AND state = 'pending' AND incident_id IS NULL AND effect = $2",
+        "DELETE FROM outbox WHERE lane = $1 AND state <> 'sending' AND incident_id IS NULL AND effect = $2",
         Lane::Page as i64,
-        to_json(&Effect::Canary { nonce: nonce.to_owned() }),
+        to_json(test),
     )
 }
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use super::deadman::DeadMan;
 use super::{Trouble, Watch};
 use crate::clock::{instant_now, lock, real_sleep};
-use crate::crash::{self, Point};
+use crate::domain::effect::Effect;
 use crate::ids::random_id;
 use crate::metrics::{Pulse, unix_seconds};
-use crate::store::audit;
+use crate::store::audit::Passage;
 
 /// How long the test may take; a replica that takes over needs a lease's time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -108,42 +108,18 @@ impl Heartbeat {
     /// Sends a page to nobody; whether it came through in time.
     async fn self_test(&self) -> bool {
         let app = self.watch.app();
-        let nonce = random_id();
+        let test = Effect::Canary { nonce: random_id() };
         let began = instant_now();
-        let through = async {
-            app.send_canary(nonce.clone()).await?;
-            crash::at(Point::SelfTestKept);
-            loop {
-                let mut tx = app.db().read().await?;
-                if !audit::canary_waits(&mut tx, &nonce).await? {
-                    return Ok::<(), crate::app::Error>(());
-                }
-                drop(tx);
-                real_sleep(LOOK_EVERY).await;
-            }
-        };
-        match tokio::time::timeout(self.patience, through).await {
-            Ok(Ok(())) => {
+        match self.watch.send_test(&test, self.patience, LOOK_EVERY).await {
+            Ok(Passage::Through) => {
                 app.metrics().self_test.observe_real(began.elapsed());
                 app.metrics().self_test_last_ok.set(unix_seconds(app.clock().now()));
                 return true;
             }
-            Ok(Err(error)) => tracing::error!(%error, "a page to nobody could not be sent"),
-            Err(_) => tracing::error!("a page to nobody did not come through in time"),
-        }
-        if let Err(error) = self.forget(&nonce).await {
-            tracing::warn!(%error, "a self-test that did not come through stays in the outbox");
+            Ok(Passage::Waiting) => tracing::error!("a page to nobody did not come through in time"),
+            Ok(Passage::GivenUp(why)) => tracing::error!(why, "a page to nobody was given up"),
+            Err(error) => tracing::error!(%error, "a page to nobody could not be sent"),
         }
         false
-    }
-
-    /// Takes out what did not come through, so that a standstill does not pile them up.
-    async fn forget(&self, nonce: &str) -> Result<(), crate::store::Error> {
-        let forget = async {
-            let mut tx = self.watch.app().db().write().await?;
-            audit::drop_canary(&mut tx, nonce).await?;
-            tx.commit().await
-        };
-        tokio::time::timeout(self.patience, forget).await.unwrap_or(Err(crate::store::Error::Busy))
     }
 }

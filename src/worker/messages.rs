@@ -111,6 +111,7 @@ impl Worker {
             )),
             Effect::Page { .. }
             | Effect::Canary { .. }
+            | Effect::TestPage { .. }
             | Effect::UpdatePage { .. }
             | Effect::CreateChannel
             | Effect::SetTopic

@@ -197,6 +197,34 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_test_that_the_table_of_failures_names_exists() {
+    fn sources(folder: &Path, to: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path, to);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                to.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut code = String::new();
+    sources(&path("src"), &mut code);
+    sources(&path("tests"), &mut code);
+    let table = read("docs/COVERAGE.md");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    for (row, number) in rows.iter().zip(1..) {
+        assert!(row.starts_with(&format!("| {number} |")), "row {number}: {row}");
+        let tests = row.split(" | ").last().unwrap();
+        assert!(tests.contains('`') || tests.contains("the same") || tests.contains("see below"), "{row}");
+    }
+    let names: Vec<&str> = table.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2).collect();
+    assert!(names.len() > rows.len());
+    let missing: Vec<&str> = names.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert_eq!(missing, [""; 0], "docs/COVERAGE.md names tests that there are not");
+}
+
+#[test]
 fn the_settings_that_documents_show_are_understood() {
     let mut count = 0;
     for name in ["README.md", "docs/ALERTS.md", "docs/METRICS.md", "docs/WEBHOOKS.md"] {

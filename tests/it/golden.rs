@@ -33,8 +33,8 @@ fn what_is_decoded_is_stored_again_without_loss() {
 #[test]
 fn every_kind_of_event_has_a_line() {
     let lined: BTreeSet<String> = stored()
-        .map(|(_, line)| serde_json::from_str::<Recorded>(line).expect("decodes"))
-        .map(|recorded| firebell::store::history::kind(&recorded.occurrence.event))
+        .map(|(_, line)| serde_json::from_str::<serde_json::Value>(line).expect("is JSON"))
+        .map(|recorded| recorded["event"]["type"].as_str().expect("a type").to_owned())
         .collect();
     let known: BTreeSet<String> = kinds().into_iter().map(ToOwned::to_owned).collect();
     assert_eq!(lined, known);

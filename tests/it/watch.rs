@@ -5,6 +5,7 @@ mod clock;
 mod figures;
 mod health;
 mod heartbeat;
+mod test_page;
 
 use chrono::TimeDelta;
 use firebell::sandbox::{Act, ApiFault, Fault, Workspace};
@@ -23,7 +24,7 @@ struct House {
     _folder: TempDir,
 }
 
-/// With these lines instead of what the example says of metrics and the heartbeat.
+/// With these lines instead of what the example says of metrics, heartbeat and test pages.
 async fn house(watching: &str) -> House {
     let folder = tempfile::tempdir().expect("a folder");
     let url = sqlite_in(folder.path());
@@ -39,7 +40,7 @@ async fn house_on_postgres(watching: &str) -> Option<House> {
 
 async fn house_at(watching: &str, folder: TempDir, database_url: String) -> House {
     let (before, rest) = CONFIG.split_once("[metrics]").expect("the example has metrics");
-    let (_, after) = rest.split_once("tell_failure = true").expect("the example has a heartbeat");
+    let (_, after) = rest.split_once("every = \"6h\"").expect("the example has test pages");
     let stage = Stage::set(Set {
         start_at: three_pm(),
         config: format!("{before}{watching}{after}"),

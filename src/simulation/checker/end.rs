@@ -19,7 +19,7 @@ impl Checker {
         self.look_at_outbox(0).await;
         self.look_at_timers();
         for (id, row) in self.rows.iter().filter(|(_, row)| row.state != "dead") {
-            broken("V12", format!("{} (row {id}) still waits, try {}", row.mark, row.attempt));
+            broken("V12", format!("{} (row {id}) is still {}, try {}", row.mark, row.state, row.attempt));
         }
         for (id, file) in &self.files {
             for page in file.incident.pages.keys() {

@@ -51,6 +51,11 @@ pub(super) fn read(file: &mut File, recorded: &Recorded) {
             }
             run.step = *step;
         }
+        Event::ClockSet { deadlines_ms, .. } => {
+            for run in file.runs.values_mut() {
+                run.due_at += TimeDelta::milliseconds(*deadlines_ms);
+            }
+        }
         Event::Acknowledged { escalation: Some(id), .. } => {
             let phase = file.incident.escalations.get(id).map(|found| &found.phase);
             if !matches!(phase, Some(Phase::Active { .. } | Phase::Exhausted)) {

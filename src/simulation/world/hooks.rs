@@ -150,8 +150,8 @@ pub(crate) async fn turn(access: Access) -> Result<Option<Turn>, store::Error> {
     let Some(who) = with(|world| world.current).flatten() else { return Ok(None) };
     Gate(if access == Access::Write { "begin" } else { "read" }, false).await;
     let refused = with(|world| {
-        let swarm = world.faults.swarm.clone();
-        if !world.database_down && world.faults.strikes("the database goes away", swarm.down) {
+        let (down, busy) = (world.faults.swarm.down, world.faults.swarm.busy);
+        if !world.database_down && world.faults.strikes("the database goes away", down) {
             world.database_down = true;
             let span = world.faults.dice.between(SECOND / 10, 20 * SECOND);
             world.plan_in(span, Happening::DatabaseBack);
@@ -161,7 +161,7 @@ pub(crate) async fn turn(access: Access) -> Result<Option<Turn>, store::Error> {
             world.trouble();
             return Some(lost_connection());
         }
-        if world.faults.strikes("the database is busy", swarm.busy) {
+        if world.faults.strikes("the database is busy", busy) {
             world.tell("finds the database busy");
             world.trouble();
             return Some(store::Error::Busy);
@@ -189,17 +189,20 @@ pub(crate) enum Fate {
 pub(crate) async fn commit_begins(turn: Option<&Turn>) -> Result<Fate, store::Error> {
     let Some(Turn(who)) = turn else { return Ok(Fate::Ordinary) };
     let fate = with(|world| {
-        let swarm = world.faults.swarm.clone();
-        if world.faults.strikes("a crash in a transaction", swarm.crash) {
+        let (crash, full, unknown) = {
+            let swarm = &world.faults.swarm;
+            (swarm.crash, swarm.full, swarm.unknown)
+        };
+        if world.faults.strikes("a crash in a transaction", crash) {
             world.crashed = Some(who.host);
             return None;
         }
-        if world.faults.strikes("the disk is full", swarm.full) {
+        if world.faults.strikes("the disk is full", full) {
             world.tell("finds the disk full");
             world.trouble();
             return Some(Err(store::Error::Full));
         }
-        if world.faults.strikes("nobody knows of a commit", swarm.unknown) {
+        if world.faults.strikes("nobody knows of a commit", unknown) {
             let committed = world.faults.dice.chance(6_000);
             world.tell(format!(
                 "loses the connection in a commit that {}",
