@@ -1,4 +1,5 @@
-//! Lets the linker keep one copy of functions that came out the same, where it knows how: a twentieth of the binary.
+//! Lets the linker keep one copy of functions that came out the same, where it knows how: a twentieth of the binary. And has
+//! only builds that are not for people know the places in which tests have the program die (`src/crash.rs`).
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,6 +10,10 @@ const FOLD: &str = "-Wl,--icf=all";
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
+    println!("cargo:rustc-check-cfg=cfg(crash_points)");
+    if env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
+        println!("cargo:rustc-cfg=crash_points");
+    }
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") && linker_folds() {
         println!("cargo:rustc-link-arg-bins={FOLD}");
     }

@@ -1,7 +1,7 @@
 //! Places in which the program can be told to die, to prove that it survives dying there.
 //!
-//! `FIREBELL_CRASH=<name>:<nth>` has a program die by SIGKILL when it comes to that place for the nth time. Only builds with
-//! debug assertions know the variable; in a release [`at`] is nothing at compile time. `tests/killed/crash_points.rs` has a
+//! `FIREBELL_CRASH=<name>:<nth>` has a program die by SIGKILL when it comes to that place for the nth time. Only builds of
+//! the profile `dev` and those made from it know the variable (`build.rs`); in a release [`at`] is nothing at compile time. `tests/killed/crash_points.rs` has a
 //! story for every place, and fails for one that is never reached.
 
 use crate::domain::effect::Effect;
@@ -97,7 +97,7 @@ points! {
 }
 
 /// Dies here if this is the place.
-#[cfg(debug_assertions)]
+#[cfg(crash_points)]
 pub fn at(point: Point) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -130,7 +130,7 @@ pub fn at(point: Point) {
 }
 
 /// Nothing.
-#[cfg(not(debug_assertions))]
+#[cfg(not(crash_points))]
 pub const fn at(_: Point) {}
 
 /// Makes the call of an effect, between the places before and after it.
