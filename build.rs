@@ -1,5 +1,5 @@
-//! Lets the linker keep one copy of functions that came out the same, where it knows how: a twentieth of the binary. And has
-//! only builds that are not for people know the places in which tests have the program die (`src/crash.rs`).
+//! What a release has and a build for tests has not, and the other way round: a linker that keeps one copy of functions that
+//! came out the same, where it knows how (a twentieth of the binary), and places to die in (`src/crash.rs`).
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,8 +13,7 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(crash_points)");
     if env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
         println!("cargo:rustc-cfg=crash_points");
-    }
-    if env::var("PROFILE").is_ok_and(|profile| profile == "release") && linker_folds() {
+    } else if linker_folds() {
         println!("cargo:rustc-link-arg-bins={FOLD}");
     }
 }

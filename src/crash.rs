@@ -1,7 +1,7 @@
 //! Places in which the program can be told to die, to prove that it survives dying there.
 //!
-//! `FIREBELL_CRASH=<name>:<nth>` has a program die by SIGKILL when it comes to that place for the nth time. Only builds of
-//! the profile `dev` and those made from it know the variable (`build.rs`); in a release [`at`] is nothing at compile time. `tests/killed/crash_points.rs` has a
+//! `FIREBELL_CRASH=<name>:<nth>` has a program die by SIGKILL when it comes to that place for the nth time. A release
+//! does not know the variable (`build.rs`): there [`at`] is nothing at compile time. `tests/killed/crash_points.rs` has a
 //! story for every place, and fails for one that is never reached.
 
 use crate::domain::effect::Effect;
@@ -81,7 +81,7 @@ points! {
     /// An exported document lies beside the one that it is to replace.
     ExportWritten = "export.before_rename",
     ExportReplaced = "export.after_rename",
-    /// A page by which the program tests itself is kept.
+    /// The page to nobody, by which the program tests itself, is kept.
     SelfTestKept = "self_test.after_commit",
     /// The database was found sound; its schema is not the newest yet.
     MigrationNext = "migration.before",
@@ -161,17 +161,14 @@ fn points_of(effect: &Effect) -> Option<(Point, Point)> {
         | Effect::PostPostmortem
         | Effect::CatchUp
         | Effect::PostAside { .. }
-        | Effect::Tell { .. } => (Point::Posting, Point::Posted),
+        | Effect::Tell { .. }
+        | Effect::TestPage { .. } => (Point::Posting, Point::Posted),
         Effect::UpdatePage { .. }
         | Effect::UpdateCard
         | Effect::UpdateAnnouncement
         | Effect::UpdateEscalation { .. }
         | Effect::UpdatePostmortem => (Point::Editing, Point::Edited),
         Effect::SendDocument { .. } => (Point::SendingDocument, Point::SentDocument),
-        Effect::Canary { .. }
-        | Effect::TestPage { .. }
-        | Effect::Capture { .. }
-        | Effect::Mark { .. }
-        | Effect::Export => return None,
+        Effect::Canary { .. } | Effect::Capture { .. } | Effect::Mark { .. } | Effect::Export => return None,
     })
 }
