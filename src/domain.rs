@@ -10,6 +10,7 @@ pub mod command;
 pub mod contact;
 mod decide;
 pub mod effect;
+pub mod engine;
 pub mod escalation;
 pub mod event;
 mod evolve;

@@ -73,8 +73,17 @@ async fn fire(app: &App) -> Result<Option<DateTime<Utc>>, Error> {
                 inside: true,
             })
         });
+        let mut left = false;
         for outcome in join_all(fired).await {
-            outcome?;
+            match outcome {
+                Ok(_) => {}
+                // They stay due until the newer program fires them.
+                Err(Error::Store(error)) if error.is_left_to_newer() => left = true,
+                Err(error) => return Err(error),
+            }
+        }
+        if left {
+            return Ok(None);
         }
     }
 }

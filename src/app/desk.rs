@@ -296,6 +296,9 @@ impl<'a> Desk<'a> {
         {
             return Err(error);
         }
+        if let Some(left) = self.left_to_newer(request) {
+            return Err(left);
+        }
         let answer = match self.target(request) {
             Some(id) => self.change(id, request),
             None if request.command.opens() => self.open(request).await?,
@@ -315,6 +318,12 @@ impl<'a> Desk<'a> {
             });
         }
         Ok(answer)
+    }
+
+    /// Why the incident of an alert is another program's to decide about, so that it is not opened twice.
+    fn left_to_newer(&mut self, request: &Request) -> Option<store::Error> {
+        let id = self.alerting.get(&alert_key(&request.command)?)?;
+        self.damaged.get(id).is_some_and(store::Error::is_left_to_newer).then(|| self.damaged.remove(id))?
     }
 
     /// The incident that a request is about, in hand; `None` if there is none (yet). An alert has none either if that
@@ -526,6 +535,12 @@ impl<'a> Desk<'a> {
         id: IncidentId,
         settled: &Settled,
     ) -> Result<bool, store::Error> {
+        // The lease runs out, and who may decide about it looks what became of this attempt.
+        if self.damaged.get(&id).is_some_and(store::Error::is_left_to_newer)
+            && let Some(left) = self.damaged.remove(&id)
+        {
+            return Err(left);
+        }
         let (ours, finished) = match settled {
             Settled::Done(finished) => {
                 let ours = outbox::finish(&mut self.tx, &[(row, attempt)]).await?;
@@ -711,7 +726,10 @@ fn places_of(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
             _ => None,
         },
         (Job::Claim { .. }, Reply::Works(works)) => {
-            let lane = works.iter().map(|work| &work.effect).find(|effect| !matches!(effect, Effect::Canary { .. }))?;
+            let lane = works
+                .iter()
+                .map(|work| &work.effect)
+                .find(|effect| !matches!(effect, Effect::Canary { .. } | Effect::TestPage { .. }))?;
             match lane.lane() {
                 Lane::Page => Some((Point::PageClaiming, Point::PageClaimed)),
                 _ => Some((Point::Claiming, Point::Claimed)),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::engine::DecidedBy;
 use super::event::{Actor, Event, Recorded, TeamRef};
 use super::incident::{Channel, FiringAlert, Incident, Status, Task};
 use super::storm::{Counting, Storm};
@@ -57,6 +58,7 @@ impl Incident {
             announcement: None,
             postmortem_message: None,
             clock_sets: 0,
+            decided_by: DecidedBy,
         };
         incident.meet(&occurrence.actor);
         Some(incident)

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::command::Timer;
+use super::engine::DecidedBy;
 use super::escalation::{Escalation, Phase};
 use super::event::{Actor, Origin, PageResult, Recipient, TeamRef, is_once, once};
 use super::storm::{Counting, Storm};
@@ -299,6 +300,8 @@ pub struct Incident {
     /// How often its history says that the machine's clock was set.
     #[serde(default)]
     pub clock_sets: u32,
+    #[serde(default, rename = "engine")]
+    pub decided_by: DecidedBy,
 }
 
 impl Incident {

@@ -331,6 +331,15 @@ pub fn disk_full(reference: &str) -> Message {
     ))
 }
 
+/// A newer program looks after that incident.
+pub fn left_to_newer(number: i64) -> Message {
+    Message::sentence(mrkdwn!(
+        "That was not written down: a newer version of Firebell looks after INC-{}, and this older one leaves it to that. \
+         Try again; whoever runs Firebell should start the newer version everywhere.",
+        number
+    ))
+}
+
 /// Firebell itself failed: what still works, and the reference under which it is logged.
 pub fn failure(still_works: &'static str, reference: &str) -> Message {
     let reference = escape::name(reference);

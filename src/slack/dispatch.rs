@@ -218,6 +218,10 @@ impl Dispatch {
         if let Error::Broken { reference } = error {
             return answers::breakdown(reference);
         }
+        if let Error::Store(store::Error::NewerEngine { number, .. }) = error {
+            tracing::error!(%error, "a command was not kept");
+            return answers::left_to_newer(*number);
+        }
         let reference = random_id()[..8].to_owned();
         tracing::error!(%error, reference, "a command was not kept");
         if matches!(error, Error::Store(store::Error::Full)) {
@@ -227,6 +231,10 @@ impl Dispatch {
     }
 
     fn unreadable(error: &store::Error) -> Message {
+        if let store::Error::NewerEngine { number, .. } = error {
+            tracing::error!(%error, "the incident is not read");
+            return answers::left_to_newer(*number);
+        }
         let reference = random_id()[..8].to_owned();
         tracing::error!(%error, reference, "the database could not be read");
         answers::failure("Pages that are on their way still go out.", &reference)

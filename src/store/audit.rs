@@ -5,7 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::tx::{execute, fetch_all, fetch_optional, from_json, instant, to_json, us};
-use super::{Db, Error, Place, Tx};
+use super::{Db, Error, Place, Tx, incidents};
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::incident::Incident;
 use crate::ids::IncidentId;
@@ -42,7 +42,8 @@ pub async fn waiting_pages(tx: &mut Tx, limit: u32) -> Result<Vec<WaitingPage>, 
     Ok(rows.into_iter().filter_map(waiting).collect())
 }
 
-/// The open incidents in which somebody is being called or was called in vain, oldest first.
+/// The open incidents in which somebody is being called or was called in vain, oldest first, without those
+/// that are left to a newer program.
 pub async fn calling(tx: &mut Tx, limit: u32) -> Result<Vec<Incident>, Error> {
     let rows: Vec<(i64, String)> = fetch_all!(
         tx,
@@ -52,7 +53,7 @@ pub async fn calling(tx: &mut Tx, limit: u32) -> Result<Vec<Incident>, Error> {
          ORDER BY id LIMIT $1",
         i64::from(limit),
     )?;
-    rows.into_iter().map(|(id, state)| from_json("incidents", id, &state)).collect()
+    rows.into_iter().map(|(id, state)| incidents::read(id, &state)).filter_map(incidents::ours).collect()
 }
 
 /// The incidents that must be told of a clock that was set: all that have a timer, and the newest `limit` of the other

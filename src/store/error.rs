@@ -85,6 +85,11 @@ pub enum Error {
 
     #[error("row {row} of {table} cannot be understood: {why}. Run `firebell verify`, and restore a backup.")]
     DamagedRow { table: &'static str, row: String, why: String },
+    #[error(
+        "INC-{number} was last changed by a newer Firebell (engine {found}, this one has {known}) and is left to that one. \
+         Start the newer version here too."
+    )]
+    NewerEngine { number: i64, found: u32, known: u32 },
     #[error("another replica has just done the same")]
     Raced,
     #[error("there is no incident with the id {0}")]
@@ -139,8 +144,14 @@ impl Error {
             | Self::ForeignSchema { .. }
             | Self::Migration(_)
             | Self::DamagedRow { .. }
+            | Self::NewerEngine { .. }
             | Self::NoSuchIncident(_) => Retry::Never,
         }
+    }
+
+    /// Whether a newer program looks after it.
+    pub fn is_left_to_newer(&self) -> bool {
+        matches!(self, Self::NewerEngine { .. })
     }
 
     /// Whether somebody else wrote the same unique thing first: the same open alert, the same waiting effect.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::tx::{Bulk, Conn, clean, fetch_all, fetch_in, fetch_optional, from_json, insert, json_list, to_json, us};
 use super::{Error, Tx};
+use crate::domain::engine::{ENGINE, Mark};
 use crate::domain::incident::Incident;
 use crate::ids::{ChannelId, IncidentId, WorkspaceId};
 
@@ -165,7 +166,23 @@ async fn select_rows(
 }
 
 pub(super) fn stored((id, state, head): (i64, String, String)) -> Result<Stored, Error> {
-    Ok(Stored { incident: from_json("incidents", id, &state)?, head })
+    Ok(Stored { incident: read(id, &state)?, head })
+}
+
+/// An incident's state; what a newer engine wrote is told apart from what is damaged.
+pub(super) fn read(id: i64, state: &str) -> Result<Incident, Error> {
+    from_json("incidents", id, state).map_err(|damaged| match serde_json::from_str::<Mark>(state) {
+        Ok(mark) if mark.is_newer() => Error::NewerEngine { number: mark.number, found: mark.engine, known: ENGINE },
+        _ => damaged,
+    })
+}
+
+/// Without what is left to a newer program.
+pub(super) fn ours<T>(read: Result<T, Error>) -> Option<Result<T, Error>> {
+    match read {
+        Err(error) if error.is_left_to_newer() => None,
+        read => Some(read),
+    }
 }
 
 /// Loads one incident, which must exist, without locking it.
@@ -180,12 +197,13 @@ pub async fn find(tx: &mut Tx, id: IncidentId) -> Result<Option<Stored>, Error> 
     row.map(stored).transpose()
 }
 
-/// Loads incidents without locking them, in order of their ids; unknown ids are left out.
+/// Loads incidents without locking them, in order of their ids; unknown ids are left out, and what is left to a newer
+/// program.
 pub async fn load_many(tx: &mut Tx, ids: &[IncidentId]) -> Result<Vec<Stored>, Error> {
     let list: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let rows: Vec<(i64, String, String)> =
         fetch_in!(tx, (i64, String, String), "SELECT id, state, head FROM incidents WHERE id", &list, "ORDER BY id",)?;
-    rows.into_iter().map(stored).collect()
+    rows.into_iter().map(stored).filter_map(ours).collect()
 }
 
 /// The incident that has this Slack channel; the newest, if a channel was ever used twice.
@@ -216,7 +234,7 @@ pub async fn find_by_number(tx: &mut Tx, workspace: &WorkspaceId, number: i64) -
     Ok(row.map(|(id,)| IncidentId(id)))
 }
 
-/// The workspace's incidents, newest number first.
+/// The workspace's incidents, newest number first, without those that are left to a newer program.
 pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Result<Vec<Incident>, Error> {
     let pattern = filter.text.as_deref().map_or_else(|| "%".to_owned(), pattern);
     let before = filter.before.unwrap_or(i64::MAX);
@@ -248,7 +266,7 @@ pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Resu
             limit,
         )?
     };
-    rows.into_iter().map(|(id, state)| from_json("incidents", id, &state)).collect()
+    rows.into_iter().map(|(id, state)| read(id, &state)).filter_map(ours).collect()
 }
 
 /// A pattern for `LIKE` that finds texts with these words in this order.

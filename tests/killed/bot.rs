@@ -171,7 +171,14 @@ impl Bot {
     }
 
     pub async fn db(&self) -> Db {
-        Db::open(&self.database, &Clock::System).await.unwrap()
+        let begun = Instant::now();
+        loop {
+            match Db::open(&self.database, &Clock::System).await {
+                Ok(db) => return db,
+                // Many programs at once on a busy machine.
+                Err(error) => assert!(begun.elapsed() < Duration::from_mins(1), "{error}"),
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod people;
 mod postgres;
 mod replicas;
 mod slack;
+mod upgrade;
 mod wait;
 mod watched;
 

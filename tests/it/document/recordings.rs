@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::domain::engine::DecidedBy;
 use firebell::domain::event::{Actor, Event, NoteKind, Occurrence, Origin, Recorded, TeamRef};
 use firebell::domain::incident::{Channel, Field, Incident, Severity, Status, Task};
 use firebell::domain::postmortem::{Options, Postmortem};
@@ -154,6 +155,7 @@ fn read(path: &PathBuf) -> Recording {
         announcement: None,
         postmortem_message: None,
         clock_sets: 0,
+        decided_by: DecidedBy,
     };
     Recording { name: path.file_stem().unwrap().to_string_lossy().into_owned(), json, incident, history }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::domain::answer::{Answer, Said};
+use firebell::domain::engine::DecidedBy;
 use firebell::domain::event::{Actor, Event, NoteKind, Occurrence, Origin, Recorded};
 use firebell::domain::incident::{Channel, Incident, Severity, Status};
 use firebell::ids::{IncidentId, Seq, UserId, WorkspaceId};
@@ -57,6 +58,7 @@ pub(crate) fn incident(id: IncidentId, number: i64) -> Incident {
         announcement: None,
         postmortem_message: None,
         clock_sets: 0,
+        decided_by: DecidedBy,
     }
 }
 
