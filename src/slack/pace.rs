@@ -46,8 +46,8 @@ pub enum Urgency {
 pub struct Pace {
     methods: HashMap<Method, Bucket>,
     channels: HashMap<ChannelId, Bucket>,
-    /// For messages that are edited again and again: when all their edits will be earned.
-    edits: HashMap<MessageRef, DateTime<Utc>>,
+    /// For messages that are edited again and again: when all their edits will be earned, and when the last was made.
+    edits: HashMap<MessageRef, (DateTime<Utc>, DateTime<Utc>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,17 +125,18 @@ impl Pace {
 
     /// Edits a message that many changes concern, or says when it may be edited next: what changes meanwhile is one edit.
     pub fn take_edit(&mut self, message: &MessageRef, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
-        let emptiest = now + EDIT_EVERY * EDITS_AT_ONCE;
-        let full_at = self.edits.get(message).copied().unwrap_or(now).clamp(now, emptiest);
+        // What was made before the clock was set back is forgotten.
+        let before = self.edits.get(message).filter(|(_, last)| *last <= now);
+        let full_at = before.map_or(now, |(full_at, _)| (*full_at).max(now));
         let next = full_at - EDIT_EVERY * (EDITS_AT_ONCE - 1);
         if next > now {
             return Err(next);
         }
         self.take(Method::ChatUpdate, None, Urgency::Ordinary, now)?;
         if self.edits.len() >= CHANNELS_MAX && !self.edits.contains_key(message) {
-            self.edits.retain(|_, full_at| *full_at > now);
+            self.edits.retain(|_, (full_at, _)| *full_at > now);
         }
-        self.edits.insert(message.clone(), full_at + EDIT_EVERY);
+        self.edits.insert(message.clone(), (full_at + EDIT_EVERY, now));
         Ok(())
     }
 
