@@ -1,13 +1,19 @@
 //! One transaction's work: incidents are read once, decided in memory, and written together.
 
+mod alerting;
+mod done;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub(super) use self::done::Done;
+
+use self::alerting::{AlertChange, AlertKey, alert_key};
+use self::done::{Reply, announce, places};
 use super::{Answered, Inner, Job, Request, Settled, Target, Work};
-use crate::clock::lock;
-use crate::crash::{self, Point};
+use crate::crash;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
 use crate::domain::effect::{Effect, Lane};
@@ -15,9 +21,9 @@ use crate::domain::event::{Actor, Event, Occurrence, Origin, Recorded, Source};
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::roster::{Directory, Roster};
-use crate::domain::storm::{self, Alerts, Fired};
+use crate::domain::storm::Fired;
 use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted, team_of};
-use crate::ids::{IncidentId, IntegrationKey, TeamKey, WorkspaceId};
+use crate::ids::{IncidentId, TeamKey, WorkspaceId};
 use crate::metrics::Tally;
 use crate::planted::{self, Bug};
 use crate::store::{self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, timers};
@@ -87,32 +93,6 @@ pub(super) struct Desk<'a> {
     /// The teams of the incidents that alerts have opened in this batch.
     opened: Vec<Option<TeamKey>>,
     tally: Tally,
-}
-
-type AlertKey = (IntegrationKey, String);
-
-/// A change to the table that says which incident an alert belongs to, in the order of the events.
-enum AlertChange {
-    Fired(alerts::Fired),
-    Cleared { integration: IntegrationKey, dedup_key: String },
-    AllCleared { incident: IncidentId },
-}
-
-/// What each job of a committed batch is told.
-pub(super) struct Done {
-    replies: Vec<Reply>,
-    timers: bool,
-    outbox: bool,
-    opened: Vec<Option<TeamKey>>,
-    now: DateTime<Utc>,
-    tally: Tally,
-}
-
-enum Reply {
-    Answer(Answered),
-    Works(Vec<Work>),
-    Settled(bool),
-    Sent,
 }
 
 impl<'a> Desk<'a> {
@@ -225,62 +205,6 @@ impl<'a> Desk<'a> {
             );
         }
         self.count_fired(batch).await
-    }
-
-    /// Where the table of alerts keeps the storm that this alert may belong to.
-    fn storm_place(&self, command: &Command) -> Option<AlertKey> {
-        match command {
-            Command::AlertFired(alert) if self.roster.storm.incidents > 0 => {
-                Some(storm::place(team_of(alert, &self.roster).as_ref()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Reads how often alerts fired, of the few incidents for which that is about to be told.
-    async fn count_fired(&mut self, batch: &[Job]) -> Result<(), store::Error> {
-        let is_quiet = |id: &IncidentId| {
-            batch.iter().any(|job| match job {
-                Job::Handle { request, .. } => {
-                    request.target == Target::Incident(*id) && request.command == Command::TimerDue(Timer::StormQuiet)
-                }
-                Job::Claim { .. } | Job::Test { .. } | Job::Settle { .. } => false,
-            })
-        };
-        let counting = |incident: &Incident| incident.alerts.iter().any(|alert| alert.counting.is_some());
-        let wanted: Vec<IncidentId> = self
-            .sheets
-            .values()
-            .map(|sheet| &*sheet.incident)
-            .filter(|found| counting(found) || is_quiet(&found.id))
-            .map(|found| found.id)
-            .collect();
-        for id in wanted {
-            let alerts = alerts::of(&mut self.tx, id).await?.into_iter();
-            let of_monitors = alerts.filter(|alert| !alert.integration.as_str().is_empty());
-            let fired = of_monitors.map(|alert| {
-                ((alert.integration, alert.dedup_key), Fired { count: alert.count, last_at: alert.last_at })
-            });
-            self.fired.insert(id, fired.collect());
-        }
-        Ok(())
-    }
-
-    /// What the decision over a command may know of alerts besides the incident.
-    fn alerts_around(&self, id: Option<IncidentId>, command: &Command) -> Alerts {
-        let key = alert_key(command);
-        let is_known = id.is_some() && key.is_some_and(|key| self.alerting.get(&key).copied() == id);
-        let openings = match command {
-            Command::AlertFired(alert) if id.is_none() => {
-                let team = team_of(alert, &self.roster);
-                let here = self.opened.iter().filter(|opened| **opened == team).count();
-                let before = lock(&self.inner.openings).recent(team.as_ref(), self.now);
-                before.saturating_add(u32::try_from(here).unwrap_or(u32::MAX))
-            }
-            _ => 0,
-        };
-        let fired = id.and_then(|id| self.fired.get(&id)).cloned().unwrap_or_default();
-        Alerts { openings, is_known, fired }
     }
 
     /// One command. A refusal is an answer like any other; it is remembered under the delivery's key too.
@@ -432,27 +356,6 @@ impl<'a> Desk<'a> {
         sheet.incident = Arc::new(after);
     }
 
-    /// Counts an alert that came again, whether or not the history tells of it now.
-    fn count_again(&mut self, id: IncidentId, command: &Command, decided: &Decided) {
-        let Command::AlertFired(alert) = command else { return };
-        let is_new = |recorded: &Recorded| {
-            matches!(recorded.occurrence.event, Event::AlertFiring { .. } | Event::AlertJoined { .. })
-        };
-        if decided.events.iter().any(is_new) {
-            return;
-        }
-        let key = (alert.integration.clone(), alert.dedup_key.clone());
-        let fired = self.fired.get_mut(&id).and_then(|fired| fired.get_mut(&key));
-        if let Some(fired) = fired {
-            *fired = Fired { count: fired.count + 1, last_at: self.now };
-        }
-        self.fire(id, key);
-    }
-
-    fn fire(&mut self, incident: IncidentId, (integration, dedup_key): AlertKey) {
-        self.alerts.push(AlertChange::Fired(alerts::Fired { integration, dedup_key, incident, at: self.now }));
-    }
-
     fn queue(&mut self, incident: &Incident, effect: Effect) {
         let due_at = match &effect {
             Effect::Page { page } => incident.pages.get(page).map(|page| page.due_at),
@@ -483,47 +386,16 @@ impl<'a> Desk<'a> {
 
     /// Keeps the look-up tables beside the history: which message made which entry, which alert fires where.
     fn index(&mut self, id: IncidentId, recorded: &Recorded) {
-        let workspace = self.inner.workspace.clone();
         match (&recorded.occurrence.event, &recorded.occurrence.source) {
             (Event::Noted { .. } | Event::Detected { .. }, Some(Source::Message { message, .. })) => {
                 self.captures.push(captures::Capture {
-                    workspace: workspace.clone(),
+                    workspace: self.inner.workspace.clone(),
                     message: message.clone(),
                     incident: id,
                     seq: recorded.seq,
                 });
             }
-            (Event::AlertFiring { integration, dedup_key } | Event::AlertJoined { integration, dedup_key, .. }, _) => {
-                let key = (integration.clone(), dedup_key.clone());
-                let elsewhere = self.alerting.insert(key.clone(), id);
-                if elsewhere.is_some_and(|other| other != id) {
-                    // Its sender wants it in another incident now.
-                    self.alerts
-                        .push(AlertChange::Cleared { integration: integration.clone(), dedup_key: dedup_key.clone() });
-                }
-                self.fire(id, key);
-            }
-            (Event::StormBegan { team, .. }, _) => {
-                let place = storm::place(team.as_ref());
-                self.alerting.insert(place.clone(), id);
-                self.fire(id, place);
-            }
-            (Event::StormEnded { .. }, _) => {
-                let team = self.sheets.get(&id).and_then(|sheet| sheet.incident.storm.as_ref()?.team.clone());
-                let (integration, dedup_key) = storm::place(team.as_ref());
-                self.alerting.remove(&(integration.clone(), dedup_key.clone()));
-                self.alerts.push(AlertChange::Cleared { integration, dedup_key });
-            }
-            (Event::AlertCleared { integration, dedup_key, .. }, _) => {
-                self.alerting.remove(&(integration.clone(), dedup_key.clone()));
-                self.alerts
-                    .push(AlertChange::Cleared { integration: integration.clone(), dedup_key: dedup_key.clone() });
-            }
-            (Event::Resolved { .. } | Event::Canceled { .. }, _) => {
-                self.alerting.retain(|_, incident| *incident != id);
-                self.alerts.push(AlertChange::AllCleared { incident: id });
-            }
-            _ => {}
+            (event, _) => self.index_alert(id, event),
         }
     }
 
@@ -598,19 +470,7 @@ impl<'a> Desk<'a> {
         tx.send_held().await?;
         timers::replace(tx, &timers).await?;
         outbox::enqueue(tx, &self.effects).await?;
-        for change in &self.alerts {
-            match change {
-                AlertChange::Fired(fired) => {
-                    alerts::upsert(tx, &self.inner.workspace, std::slice::from_ref(fired)).await?;
-                }
-                AlertChange::Cleared { integration, dedup_key } => {
-                    alerts::close(tx, &self.inner.workspace, integration, dedup_key).await?;
-                }
-                AlertChange::AllCleared { incident } => {
-                    alerts::close_all_of(tx, *incident).await?;
-                }
-            }
-        }
+        self.write_alerts().await?;
         Ok((!timers.is_empty(), !self.effects.is_empty()))
     }
 
@@ -640,43 +500,6 @@ impl<'a> Desk<'a> {
         }
         outbox::finish(&mut self.tx, &unwanted).await?;
         Ok(works)
-    }
-}
-
-impl Done {
-    /// Answers every caller, now that the commit is safe, and wakes who waits for work.
-    pub(super) fn deliver(self, inner: &Inner, batch: Vec<Job>) {
-        self.tally.count(&inner.metrics);
-        for team in self.opened {
-            lock(&inner.openings).note(team, self.now);
-        }
-        if self.timers {
-            inner.timers.notify_one();
-        }
-        if self.outbox {
-            inner.outbox.send_replace(());
-        }
-        for (job, reply) in batch.into_iter().zip(self.replies) {
-            match (job, reply) {
-                (Job::Handle { reply, .. }, Reply::Answer(answered)) => drop(reply.send(Ok(answered))),
-                (Job::Claim { reply, .. }, Reply::Works(works)) => drop(reply.send(Ok(works))),
-                (Job::Settle { reply, .. }, Reply::Settled(ours)) => drop(reply.send(Ok(ours))),
-                (Job::Test { reply, .. }, Reply::Sent) => drop(reply.send(Ok(()))),
-                _ => unreachable!("work() makes each reply for its own job"),
-            }
-        }
-    }
-}
-
-/// Shows the answers to those who want to put them into words before they are safe.
-fn announce(batch: &mut [Job], replies: &[Reply]) {
-    for (job, reply) in batch.iter_mut().zip(replies) {
-        if let (Job::Handle { decided, .. }, Reply::Answer(answered)) = (job, reply)
-            && let Some(decided) = decided.take()
-        {
-            // Who no longer waits needs no words.
-            let _ = decided.send(answered.clone());
-        }
     }
 }
 
@@ -712,50 +535,8 @@ fn nobodys(workspace: &WorkspaceId, now: DateTime<Utc>) -> Incident {
     Incident::begin(NOBODYS, workspace.clone(), &opened).expect("it begins with its opening")
 }
 
-/// The places before and after a batch's commit in which tests have the program die.
-fn places(batch: &[Job], replies: &[Reply]) -> impl Iterator<Item = (Point, Point)> {
-    batch.iter().zip(replies).filter_map(|(job, reply)| places_of(job, reply))
-}
-
-fn places_of(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
-    match (job, reply) {
-        (Job::Handle { request, .. }, _) => match (&request.actor, &request.command) {
-            (Actor::Person { .. }, _) => Some((Point::CommandDecided, Point::CommandKept)),
-            (Actor::Integration { .. }, _) => Some((Point::AlertDecided, Point::AlertKept)),
-            (_, Command::TimerDue(_)) => Some((Point::TimerDecided, Point::TimerKept)),
-            _ => None,
-        },
-        (Job::Claim { .. }, Reply::Works(works)) => {
-            let lane = works
-                .iter()
-                .map(|work| &work.effect)
-                .find(|effect| !matches!(effect, Effect::Canary { .. } | Effect::TestPage { .. }))?;
-            match lane.lane() {
-                Lane::Page => Some((Point::PageClaiming, Point::PageClaimed)),
-                _ => Some((Point::Claiming, Point::Claimed)),
-            }
-        }
-        (Job::Settle { settled: Settled::Done(Finished::Page { .. }), .. }, _) => {
-            Some((Point::PageRecording, Point::PageRecorded))
-        }
-        (Job::Settle { work, settled: Settled::Done(_), .. }, _) if work.2 != NOBODYS => {
-            Some((Point::Recording, Point::Recorded))
-        }
-        _ => None,
-    }
-}
-
 fn limit_of(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
-}
-
-/// What tells the alert of this command from others.
-fn alert_key(command: &Command) -> Option<AlertKey> {
-    match command {
-        Command::AlertFired(alert) => Some((alert.integration.clone(), alert.dedup_key.clone())),
-        Command::AlertCleared { integration, dedup_key, .. } => Some((integration.clone(), dedup_key.clone())),
-        _ => None,
-    }
 }
 
 fn refused(incident: Option<(IncidentId, i64)>, rejection: Rejection) -> Answer {
