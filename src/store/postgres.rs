@@ -21,6 +21,10 @@ const CONNECTIONS_MAX: u32 = 10;
 /// How often the clocks are compared at a time; the quickest answer is the most exact.
 const CLOCK_SAMPLES: u32 = 3;
 
+/// A replica that stands still within a transaction loses it after this, so that another one is not held up by its locks for
+/// longer than a lease.
+const STANDSTILL_MAX: &str = "5s";
+
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     name: String,
@@ -54,6 +58,7 @@ impl Server {
                 error => Error::BadUrl { why: error.to_string() },
             })?
             .application_name("firebell")
+            .options([("idle_in_transaction_session_timeout", STANDSTILL_MAX)])
             .statement_cache_capacity(256)
             .disable_statement_logging();
         let name = name(&options);

@@ -1,6 +1,6 @@
 //! Compares what the workspace holds with what the database says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use firebell::domain::event::{Event, PageResult, Recorded};
@@ -84,7 +84,12 @@ async fn marked(slack: &Slack, kinds: &str) -> BTreeMap<String, Vec<f64>> {
         let id = conversation["id"].as_str().unwrap();
         let arguments = [("channel", id), ("include_all_metadata", "true")];
         for message in slack.list("conversations.history", &arguments, "messages").await {
-            if let Some(mark) = message.pointer("/metadata/event_payload/effect").and_then(|mark| mark.as_str()) {
+            let text =
+                |key: &str| message.pointer(&format!("/metadata/event_payload/{key}")).and_then(|text| text.as_str());
+            // A digest stands for all the pages that it names, its own among them.
+            let marks: BTreeSet<&str> =
+                text("effect").into_iter().chain(text("pages").unwrap_or_default().split(' ')).collect();
+            for mark in marks.into_iter().filter(|mark| !mark.is_empty()) {
                 let at = message["ts"].as_str().unwrap().parse().unwrap();
                 arrived.entry(mark.to_owned()).or_default().push(at);
             }

@@ -16,6 +16,9 @@ const STANDSTILL: Duration = Duration::from_secs(12);
 /// A replica is hit at most this long after it confirmed, milliseconds: while it claims and sends.
 const HIT_WITHIN_MS: u64 = 30;
 
+/// Who is called more often at once gets the rest as a digest, later.
+const ROUNDS_MAX: u64 = 4;
+
 struct House {
     slack: Slack,
     bots: [Bot; 2],
@@ -83,7 +86,7 @@ async fn hit(rounds: u64, mut hit: impl AsyncFnMut(&Bot, Life) -> Life, what: &s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_replica_left_is_done_by_the_other_within_ten_seconds() {
-    let rounds = number("FIREBELL_KILLS").map_or(2, |kills| (kills / 20).max(1));
+    let rounds = number("FIREBELL_KILLS").map_or(2, |kills| (kills / 20).clamp(1, ROUNDS_MAX));
     let kill = async |bot: &Bot, mut life: Life| {
         life.kill();
         bot.start().await
@@ -93,7 +96,7 @@ async fn what_a_killed_replica_left_is_done_by_the_other_within_ten_seconds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_stopped_replica_left_is_done_by_the_other_within_ten_seconds() {
-    let rounds = number("FIREBELL_KILLS").map_or(1, |kills| (kills / 50).max(1));
+    let rounds = number("FIREBELL_KILLS").map_or(1, |kills| (kills / 50).clamp(1, ROUNDS_MAX));
     let freeze = async |_: &Bot, life: Life| {
         life.freeze();
         tokio::time::sleep(STANDSTILL).await;
