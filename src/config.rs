@@ -24,7 +24,7 @@ use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
 use crate::domain::roster::Route;
 use crate::domain::storm::StormRule;
-use crate::ids::{IntegrationKey, TeamKey, WorkspaceId};
+use crate::ids::{IntegrationKey, TeamKey, UserId, WorkspaceId};
 
 pub use crate::domain::postmortem::Format;
 pub use mistakes::{Mistakes, Problem};
@@ -94,6 +94,8 @@ pub struct Slack {
     pub mode: Mode,
     /// The workspace the token must belong to, if one is set.
     pub workspace: Option<WorkspaceId>,
+    /// The bot's user that the token must belong to, if one is set; also takes the database over from another app.
+    pub bot: Option<UserId>,
     pub bot_token_file: Option<PathBuf>,
     pub app_token_file: Option<PathBuf>,
     pub signing_secret_file: Option<PathBuf>,

@@ -79,7 +79,7 @@ pub const SHORTCUTS: &[Shortcut] = &[
 /// The bot's permissions, each with what it is for.
 pub const BOT_SCOPES: &[(&str, &str)] = &[
     ("app_mentions:read", "hear @Firebell in threads, where slash commands do not work"),
-    ("channels:history", "follow edits of messages that were taken into a timeline"),
+    ("channels:history", "follow messages that were taken into a timeline, and find those marked in an outage"),
     ("channels:manage", "create incident channels, set their topic, invite responders"),
     ("channels:read", "find channels that the configuration names"),
     ("chat:write", "post pages, cards and answers"),
@@ -110,6 +110,7 @@ pub const BOT_EVENTS: &[&str] = &[
     "message.channels",
     "message.groups",
     "reaction_added",
+    "reaction_removed",
     "subteam_created",
     "subteam_members_changed",
     "subteam_updated",

@@ -3,6 +3,7 @@
 
 mod acquaintance;
 mod intake;
+mod listening;
 pub(crate) mod timekeeping;
 
 use std::collections::BTreeMap;
@@ -28,12 +29,13 @@ use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
 use crate::slack::{Slack, SlackConfig, http};
 use crate::store::{Db, Engine, settings};
-use crate::watch::{DeadMan, Heartbeat, TestPages, Watch};
+use crate::watch::{Alarm, DeadMan, Heartbeat, TestPages, Watch};
 use crate::worker::{Documents, Worker};
 use crate::{alerts, scheduler, web};
 
 pub(crate) use acquaintance::fetch;
-pub use acquaintance::{CHANNELS_KEY, WORKSPACE_KEY};
+pub use acquaintance::{BOT_KEY, CHANNELS_KEY, WORKSPACE_KEY};
+pub use listening::Listening;
 pub use timekeeping::{agree, clock_was_set};
 
 /// Where the key is kept that signs the links to answer; made at the first start.
@@ -67,6 +69,7 @@ pub struct Program {
     pub slack: Slack,
     config: Config,
     dispatch: Dispatch,
+    listening: Listening,
     documents: Documents,
     router: Router,
     watch: Watch,
@@ -106,7 +109,8 @@ impl Program {
             router = router.merge(metrics_router(watch.clone()));
         }
         let from_memory = known.from_memory;
-        Ok(Self { app, worker, slack, config, dispatch, documents, router, watch, from_memory })
+        let listening = Listening::new(app.clone(), dispatch.clone(), worker.clone());
+        Ok(Self { app, worker, slack, config, dispatch, listening, documents, router, watch, from_memory })
     }
 
     /// Everything that answers HTTP.
@@ -139,6 +143,11 @@ impl Program {
         &self.dispatch
     }
 
+    /// Whether Slack can reach it, and what is done about the times in which it could not.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
     /// Serves until one of the parts ends, which none does by itself.
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
         let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -167,20 +176,31 @@ impl Program {
         let every = TimeDelta::seconds(self.config.settings.test_page_every_s.into());
         let test_pages = TestPages::new(self.watch.clone(), every).run();
         parts.spawn(test_pages.map(|()| Err(anyhow!("the test pages ended"))));
+        let alarm = Alarm::new(self.watch.clone(), self.slack.clone()).run();
+        parts.spawn(alarm.map(|()| Err(anyhow!("the alarm ended"))));
         parts.spawn(self.watch.clone().run().map(|()| Err(anyhow!("the watch ended"))));
         let mode = self.config.settings.slack.mode;
         parts.spawn(acquaintance::keep_up(app.clone(), self.slack.clone(), self.config, self.from_memory));
         parts.spawn(tidy(app.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
         parts.spawn(timekeeping::run(app.clone()).map(|()| Err(anyhow!("the timekeeping ended"))));
+        let listening = self.listening.clone();
+        listening.hears(mode == Mode::Http);
+        parts.spawn(listening.clone().run().map(|()| Err(anyhow!("the ear for Slack ended"))));
         parts.spawn(listen(app).map(|()| Err(anyhow!("the connection to the other replicas ended"))));
         if mode == Mode::Socket {
             let (slack, receive) = (self.slack.clone(), self.dispatch.receiver());
             let (clock, metrics) = (self.app.clock().clone(), self.app.metrics().clone());
+            // Replicas on one PostgreSQL use one token.
+            let alone = self.app.db().engine() == Engine::Sqlite;
             parts.spawn(async move {
-                let connections = SocketMode::start(slack, clock, receive, SocketConfig::default());
+                let config = SocketConfig { alone, ..SocketConfig::default() };
+                let connections = SocketMode::start(slack, clock, receive, config);
                 let mut status = connections.status();
                 loop {
-                    metrics.slack_connections.set_count(status.borrow_and_update().connected as u64);
+                    let now = status.borrow_and_update().clone();
+                    metrics.slack_connections.set_count(now.connected as u64);
+                    metrics.slack_foreign_connections.set_count(now.strangers);
+                    listening.hears(now.connected > 0);
                     if status.changed().await.is_err() {
                         return Err(anyhow!("the connections to Slack ended"));
                     }

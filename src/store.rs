@@ -87,6 +87,15 @@ impl Db {
         Ok(Self { place, clock: clock.clone(), wake: Arc::new(watch::Sender::new(0)) })
     }
 
+    /// As a full disk: what needs more room is refused, once.
+    #[cfg(test)]
+    pub(crate) async fn leave_no_room(&self) {
+        match &self.place {
+            Place::Sqlite(files) => files.leave_no_room().await,
+            Place::Postgres(_) => unimplemented!("a full server is tested elsewhere"),
+        }
+    }
+
     /// Opens the database at `url` for reading alone: no schema is brought up to date, no file made, and no permission to
     /// write is needed.
     ///

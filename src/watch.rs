@@ -4,6 +4,7 @@
 //! The judgement ([`Watch::troubles`]) is the same for `/readyz` and for the heartbeat. Nothing here repairs anything: a
 //! watch that mends what it finds hides it.
 
+mod alarm;
 mod audit;
 mod deadman;
 mod heartbeat;
@@ -26,6 +27,7 @@ use crate::metrics::{State, unix_seconds};
 use crate::store::audit::{self as overdue, Passage};
 use crate::store::{self, incidents, outbox, timers};
 
+pub use alarm::Alarm;
 pub use audit::Findings;
 pub use deadman::DeadMan;
 pub use heartbeat::{Beat, Heartbeat};
@@ -51,6 +53,8 @@ const PAGES_LOOKED_AT: u32 = 32;
 pub enum Trouble {
     /// The database does not take a transaction.
     Database,
+    /// The disk of the database is full.
+    Disk,
     /// The timers have not been looked through for so long.
     Scheduler {
         idle_s: i64,
@@ -69,12 +73,21 @@ pub enum Trouble {
     SelfTest,
     /// A test page did not go through Slack.
     TestPage,
+    /// Another program receives part of what Slack delivers.
+    OtherProgram {
+        connections: u32,
+    },
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Database => write!(f, "The database does not take a transaction. The log says why."),
+            Self::Disk => write!(
+                f,
+                "The disk of the database is full: commands and alerts are refused, and pages that are due cannot go \
+                 out. Make room there; Firebell then goes on by itself."
+            ),
             Self::Scheduler { idle_s } => {
                 write!(f, "The timers have not been looked through for {idle_s} s.")
             }
@@ -87,6 +100,11 @@ impl fmt::Display for Trouble {
             Self::Audit(findings) => write!(f, "The auditor found {findings}."),
             Self::Token => write!(f, "Slack refuses the bot's token. `firebell doctor` says what to do."),
             Self::TestPage => write!(f, "The last test page did not go through Slack. The log says why."),
+            Self::OtherProgram { connections } => write!(
+                f,
+                "Another program uses the same app-level token: Slack counts {connections} connections that are not ours, \
+                 and part of all commands and buttons goes there. Stop the other one, or give it an app of its own."
+            ),
             Self::SelfTest => write!(f, "A page to nobody, sent as a test, did not go through in time."),
         }
     }
@@ -151,6 +169,7 @@ impl Watch {
         if !self.database_takes_transactions().await || !self.sample_in_time().await {
             troubles.push(Trouble::Database);
         }
+        troubles.extend(self.mendable());
         let idle = self.scheduler_idle();
         if idle > app.clock().stretched(TICK_MAX) {
             troubles.push(Trouble::Scheduler { idle_s: idle.num_seconds() });
@@ -178,6 +197,22 @@ impl Watch {
         }
         if metrics.test_page_failed.get() > 0.0 {
             troubles.push(Trouble::TestPage);
+        }
+        troubles
+    }
+
+    /// The troubles that only people can mend and that are known without asking anybody.
+    fn mendable(&self) -> Vec<Trouble> {
+        let metrics = self.app().metrics();
+        let mut troubles = Vec::new();
+        if metrics.db_full.get() > 0.0 {
+            troubles.push(Trouble::Disk);
+        }
+        let others = metrics.slack_foreign_connections.get();
+        if others > 0.0 {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "Slack allows ten connections")]
+            let connections = others as u32;
+            troubles.push(Trouble::OtherProgram { connections });
         }
         troubles
     }

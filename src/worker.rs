@@ -198,6 +198,17 @@ impl Worker {
         }
     }
 
+    /// Waits until this method may be called for something that nobody waits for; pages keep their share.
+    pub async fn wait_for_turn(&self, method: Method) {
+        loop {
+            let taken = lock(&self.inner.pace).take(method, None, Urgency::Ordinary, self.now());
+            match taken {
+                Ok(()) => return,
+                Err(at) => self.inner.app.clock().sleep_until(at).await,
+            }
+        }
+    }
+
     /// The first instant after now at which a waiting effect becomes ready.
     pub async fn next_wake(&self) -> Result<Option<DateTime<Utc>>, Error> {
         let app = &self.inner.app;
@@ -335,7 +346,10 @@ impl Worker {
             | Effect::UpdateAnnouncement
             | Effect::UpdateEscalation { .. }
             | Effect::UpdatePostmortem => self.update(work).await,
-            Effect::Capture { message, kind, by } => self.capture(work, message, *kind, by).await,
+            Effect::Capture { message, kind, by, late } => {
+                let marked = messages::Marked { message, kind: *kind, by, late: *late };
+                self.capture(work, &marked).await
+            }
             Effect::Mark { seq } => self.mark(work, *seq).await,
             Effect::SendDocument { to, format } => self.send_document(work, to, *format).await,
             Effect::Export => self.export(work).await,

@@ -26,6 +26,8 @@ const AT_ONCE_MAX: usize = 256;
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a sender should wait when we are busy, in seconds.
 const RETRY_AFTER_S: u32 = 5;
+/// How long a sender should wait while the disk is full, in seconds: somebody has to make room first.
+const FULL_RETRY_AFTER_S: u32 = 30;
 /// The header for the key, besides `Authorization: Bearer`.
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-firebell-key");
 const IDEMPOTENCY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -40,9 +42,15 @@ pub struct Accepted {
 /// Why signals were not stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// Too much at once, or the database is away: come again.
+    /// Too much at once: come again.
     #[error("busy, retry after {retry_after_s} s")]
     Busy { retry_after_s: u32 },
+    /// The database is away, or another process holds it: come again. What happened is in the log under this reference.
+    #[error("the database takes nothing at the moment, reference {reference}")]
+    Away { reference: String },
+    /// The disk of the database is full: come again.
+    #[error("the disk is full, reference {reference}")]
+    Full { reference: String },
     /// A rule refused it, such as an incident to join that does not exist.
     #[error("{}", .0.sentence)]
     Refused(Rejection),
@@ -191,7 +199,29 @@ impl Refusal {
                 let error = json!({ "code": bad.code(), "pointer": bad.pointer, "message": bad.sentence });
                 answer(status, &json!({ "error": error }))
             }
-            Self::Submit(SubmitError::Busy { retry_after_s }) => busy(retry_after_s),
+            Self::Submit(SubmitError::Busy { retry_after_s }) => again(
+                "busy",
+                retry_after_s,
+                &format!("Firebell cannot take the alert at the moment; send it again in {retry_after_s} seconds."),
+            ),
+            Self::Submit(SubmitError::Away { reference }) => again(
+                "database_away",
+                RETRY_AFTER_S,
+                &format!(
+                    "Firebell's database takes nothing at the moment, so the alert was not stored; send it again in \
+                     {RETRY_AFTER_S} seconds. The log of Firebell has more under {reference}."
+                ),
+            ),
+            // 507 would name it, but many senders repeat only what they know, and all know 503.
+            Self::Submit(SubmitError::Full { reference }) => again(
+                "disk_full",
+                FULL_RETRY_AFTER_S,
+                &format!(
+                    "The disk of Firebell's database is full, so the alert was not stored; send it again in \
+                     {FULL_RETRY_AFTER_S} seconds. Whoever runs Firebell has to make room; its log has more under \
+                     {reference}."
+                ),
+            ),
             Self::Submit(SubmitError::Refused(rejection)) => {
                 let status = match rejection.kind {
                     RejectionKind::NotAllowed => StatusCode::FORBIDDEN,
@@ -213,9 +243,9 @@ impl Refusal {
     }
 }
 
-fn busy(retry_after_s: u32) -> Response {
-    let sentence = format!("Firebell cannot take the alert at the moment; send it again in {retry_after_s} seconds.");
-    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", &sentence);
+/// Nothing is wrong with the alert, and it may be taken later: every sender knows to repeat this.
+fn again(code: &str, retry_after_s: u32, sentence: &str) -> Response {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, code, sentence);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
     response
 }

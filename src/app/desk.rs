@@ -34,6 +34,13 @@ pub(super) const LEASE: TimeDelta = TimeDelta::seconds(8);
 /// Events and deliveries that go to SQLite together with everything else, at most.
 const FEW: usize = 2;
 
+/// What a batch has added to or changed in the tables.
+struct Written {
+    anything: bool,
+    timers: bool,
+    outbox: bool,
+}
+
 /// An incident that this transaction has in hand.
 struct Sheet {
     incident: Arc<Incident>,
@@ -133,7 +140,7 @@ impl<'a> Desk<'a> {
                 Job::Claim { .. } => Reply::Works(Vec::new()),
             });
         }
-        let (timers, outbox) = desk.write().await?;
+        let Written { anything: wrote, timers, outbox } = desk.write().await?;
         for (job, reply) in batch.iter().zip(&mut replies) {
             if let (Job::Claim { lanes, limit, .. }, Reply::Works(works)) = (job, reply) {
                 *works = desk.claim(lanes, *limit).await?;
@@ -155,7 +162,7 @@ impl<'a> Desk<'a> {
         for (_, after) in places(batch, &replies) {
             crash::at(after);
         }
-        Ok(Done { replies, timers, outbox, opened, now, tally })
+        Ok(Done { replies, wrote, timers, outbox, opened, now, tally })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -447,8 +454,8 @@ impl<'a> Desk<'a> {
         Ok(ours)
     }
 
-    /// Writes everything; says whether timers and outbox have changed.
-    async fn write(&mut self) -> Result<(bool, bool), store::Error> {
+    /// Writes everything; says what has changed.
+    async fn write(&mut self) -> Result<Written, store::Error> {
         let changed: Vec<incidents::Row<'_>> =
             self.sheets.values().filter(|sheet| sheet.has_changed()).map(|sheet| sheet.row(self.now)).collect();
         let timers: Vec<timers::TimerSet> = self
@@ -471,7 +478,8 @@ impl<'a> Desk<'a> {
         timers::replace(tx, &timers).await?;
         outbox::enqueue(tx, &self.effects).await?;
         self.write_alerts().await?;
-        Ok((!timers.is_empty(), !self.effects.is_empty()))
+        let (timers, outbox) = (!timers.is_empty(), !self.effects.is_empty());
+        Ok(Written { anything: outbox || !self.events.is_empty() || !self.seen.is_empty(), timers, outbox })
     }
 
     /// Leases due effects to the caller; drops those that the incident no longer wants.

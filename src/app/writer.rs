@@ -56,11 +56,18 @@ async fn work(inner: &Inner, batch: &mut [Job]) -> Result<Done, Error> {
         let began = instant_now();
         let worked = guarded("deciding and writing commands", Desk::work(inner, batch)).await;
         if let Ok(Err(error)) = &worked {
-            inner.metrics.db_missed.of((Missed::of(error),)).count();
+            let missed = Missed::of(error);
+            inner.metrics.db_missed.of((missed,)).count();
+            if missed == Missed::Full {
+                inner.metrics.db_full.set_count(1);
+            }
         }
         match worked {
             Ok(Ok(done)) => {
                 inner.metrics.db_tx.observe_real(began.elapsed());
+                if done.wrote {
+                    inner.metrics.db_full.set_count(0);
+                }
                 return Ok(done);
             }
             Ok(Err(error)) if error.retry() == Retry::Now && races < RACES_MAX => {

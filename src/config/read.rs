@@ -16,7 +16,7 @@ use super::{secrets, teams, watch, ways};
 use crate::domain::civil;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
-use crate::ids::WorkspaceId;
+use crate::ids::{UserId, WorkspaceId};
 
 /// Longest start of a channel's name; Slack allows 80 characters for the whole.
 const CHANNEL_PREFIX_CHARS_MAX: usize = 20;
@@ -131,14 +131,16 @@ fn slack(reader: &mut Reader, root: &Section<'_, '_>, folder: &Path) -> Slack {
     let mut slack = Slack {
         mode: Mode::default(),
         workspace: None,
+        bot: None,
         bot_token_file: None,
         app_token_file: None,
         signing_secret_file: None,
     };
     let Some(section) = reader.table(root, "slack", "[slack]") else { return slack };
-    reader.only(&section, &["mode", "workspace", "bot_token_file", "app_token_file", "signing_secret_file"]);
+    reader.only(&section, &["mode", "workspace", "bot", "bot_token_file", "app_token_file", "signing_secret_file"]);
     slack.mode = reader.choice(&section, "mode", &[("socket", Mode::Socket), ("http", Mode::Http)], Mode::default());
     slack.workspace = reader.text(&section, "workspace").and_then(|text| workspace(reader, &text));
+    slack.bot = reader.text(&section, "bot").and_then(|text| bot(reader, &text));
     slack.bot_token_file = file(reader, &section, "bot_token_file", folder);
     slack.app_token_file = file(reader, &section, "app_token_file", folder);
     slack.signing_secret_file = file(reader, &section, "signing_secret_file", folder);
@@ -157,6 +159,20 @@ fn workspace(reader: &mut Reader, text: &Spanned<String>) -> Option<WorkspaceId>
         );
     }
     is_id.then(|| WorkspaceId::new(id.as_str()))
+}
+
+fn bot(reader: &mut Reader, text: &Spanned<String>) -> Option<UserId> {
+    let id = text.get_ref();
+    let is_id = id.starts_with(['U', 'W']) && id.len() > 1 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_id {
+        reader.wrong_with_hint(
+            format!("\"{id}\" is no user's id."),
+            text.span(),
+            "such as \"U0123ABCD\"",
+            "Firebell says the id of the bot where it refuses another app's token.",
+        );
+    }
+    is_id.then(|| UserId::new(id.as_str()))
 }
 
 fn server(reader: &mut Reader, root: &Section<'_, '_>) -> Server {

@@ -14,6 +14,9 @@ pub struct Figures {
     pub chain_ok_at_s: f64,
     pub self_test_ok_at_s: f64,
     pub clock_jumps: f64,
+    /// Connections of Socket Mode that another program holds with the same token.
+    pub foreign_connections: f64,
+    pub disk_full: bool,
 }
 
 impl Figures {
@@ -44,6 +47,8 @@ impl Figures {
             chain_ok_at_s: sum("firebell_chain_verify_last_ok_timestamp_seconds"),
             self_test_ok_at_s: sum("firebell_self_test_last_ok_timestamp_seconds"),
             clock_jumps: sum("firebell_clock_jumps_total"),
+            foreign_connections: sum("firebell_slack_foreign_connections"),
+            disk_full: sum("firebell_db_full") > 0.0,
         })
     }
 }

@@ -74,6 +74,20 @@ fn running(facts: &Facts, figures: &Figures, paper: &mut Paper) {
             "`/readyz` and the log of the running program say why.",
         );
     }
+    if figures.foreign_connections > 0.0 {
+        paper.problem(
+            area,
+            "Another program uses the same app-level token, and part of all commands and buttons goes there.",
+            "Stop the other one, or give it a Slack app of its own (`firebell manifest`).",
+        );
+    }
+    if figures.disk_full {
+        paper.problem(
+            area,
+            "The disk of the database is full: commands and alerts are refused, and pages that are due cannot go out.",
+            "Make room; Firebell then goes on by itself.",
+        );
+    }
     if figures.audit_findings > 0.0 {
         paper.problem(area, "The auditor found calls that nobody takes further.", "Restart Firebell, and report this.");
     }

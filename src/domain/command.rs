@@ -85,6 +85,8 @@ pub enum Command {
     RequestCapture {
         message: MessageRef,
         kind: NoteKind,
+        /// Found afterwards: Slack had not delivered the mark.
+        late: bool,
     },
     /// The message that this entry was taken from was edited or deleted in Slack.
     FollowMessage {

@@ -171,7 +171,7 @@ impl Draft<'_> {
             Command::PostUpdate { text } => self.post_update(text),
             Command::Note { when, kind, team, text } => self.note(*when, *kind, team.as_deref(), text),
             Command::Capture { at, kind, text, source } => self.capture(*at, *kind, text, source),
-            Command::RequestCapture { message, kind } => Ok(self.request_capture(message, *kind)),
+            Command::RequestCapture { message, kind, late } => Ok(self.request_capture(message, *kind, *late)),
             Command::FollowMessage { target, change } => self.follow_message(*target, change),
             Command::EditEntry { target, text } => self.edit_entry(*target, text),
             Command::RemoveEntry { target } => self.remove_entry(*target),

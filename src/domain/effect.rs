@@ -55,6 +55,9 @@ pub enum Effect {
         message: MessageRef,
         kind: NoteKind,
         by: UserId,
+        /// Found afterwards, so that nobody waits for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
     },
     /// The sign on a message that was taken into the timeline as the entry with this number: there while the entry
     /// stands, gone when it was removed.
@@ -108,8 +111,9 @@ impl Effect {
             Self::UpdatePage { .. } | Self::PostEscalation { .. } | Self::UpdateEscalation { .. } => Lane::Answer,
             Self::PostCard | Self::UpdateCard | Self::Announce | Self::UpdateAnnouncement => Lane::Card,
             Self::CreateChannel | Self::SetTopic | Self::Invite { .. } | Self::PinCard => Lane::Channel,
+            Self::Capture { late: true, .. } => Lane::Document,
             Self::Post { .. }
-            | Self::Capture { .. }
+            | Self::Capture { late: false, .. }
             | Self::Mark { .. }
             | Self::CatchUp
             | Self::PostAside { .. }

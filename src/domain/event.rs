@@ -59,7 +59,15 @@ pub enum Actor {
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Source {
     /// A Slack message that was taken into the timeline.
-    Message { message: MessageRef, author: Option<UserId>, permalink: Option<String>, files: Vec<File> },
+    Message {
+        message: MessageRef,
+        author: Option<UserId>,
+        permalink: Option<String>,
+        files: Vec<File>,
+        /// Taken afterwards: Slack had not delivered that somebody marked it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
+    },
     /// A link that a monitoring system gave.
     Link { url: String },
 }
@@ -465,6 +473,9 @@ pub enum Event {
     CaptureRequested {
         message: MessageRef,
         kind: NoteKind,
+        /// Found afterwards: Slack had not delivered the mark.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
     },
     /// A person wants the document as a file. Firebell's own entry, because asking makes nobody a responder.
     DocumentRequested {

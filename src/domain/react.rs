@@ -193,10 +193,10 @@ impl Effects<'_> {
             }
             Event::Noted { .. } | Event::Detected { .. } => self.mark(recorded),
             Event::EntryRemoved { target, .. } => self.out.push(Effect::Mark { seq: *target }),
-            Event::CaptureRequested { message, kind } => {
+            Event::CaptureRequested { message, kind, late } => {
                 if let Actor::Person { user } = &recorded.occurrence.actor {
                     let (message, by) = (message.clone(), user.clone());
-                    self.out.push(Effect::Capture { message, kind: *kind, by });
+                    self.out.push(Effect::Capture { message, kind: *kind, by, late: *late });
                 }
             }
             Event::DocumentRequested { by, format } => {

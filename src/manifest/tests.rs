@@ -56,7 +56,7 @@ fn every_event_has_a_scope_that_lets_it_through() {
             "app_mention" => "app_mentions:read",
             "message.channels" => "channels:history",
             "message.groups" => "groups:history",
-            "reaction_added" => "reactions:read",
+            "reaction_added" | "reaction_removed" => "reactions:read",
             "user_change" | "team_join" => "users:read",
             event if event.starts_with("channel_") => "channels:read",
             event if event.starts_with("group_") => "groups:read",

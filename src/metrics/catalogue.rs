@@ -104,6 +104,8 @@ registry! {
     slack_token_refused: () => Gauge, "slack_token_refused", "1 while Slack refuses the bot's token.";
     slack_last_received: () => Gauge, "slack_events_last_received_timestamp_seconds", "When Slack last delivered something.";
     slack_connections: () => Gauge, "slack_connections", "Open connections of Socket Mode; 0 over HTTP.";
+    slack_foreign_connections: () => Gauge, "slack_foreign_connections",
+        "Connections of Socket Mode that another program holds with the same app-level token; 0 over HTTP and with PostgreSQL.";
     ingress: (Delivery,) => Histogram<Work>, "ingress_handle_seconds", "How long a delivery took until it was kept and answered; Slack waits 3 s.";
     ingress_repeated: (Sender,) => Counter, "ingress_dedup_hits_total", "Deliveries that had come before and changed nothing.";
     signature_failures: (Turned,) => Counter, "signature_failures_total", "Requests that were not taken for Slack's.";
@@ -111,6 +113,7 @@ registry! {
     db_up: () => Gauge, "db_up", "Whether the database answered when these figures were last taken.";
     db_tx: () => Histogram<Work>, "db_tx_seconds", "How long a writing transaction took, from its begin to its commit.";
     db_missed: (Missed,) => Counter, "db_failures_total", "Writing transactions that came to nothing; raced ones were begun anew.";
+    db_full: () => Gauge, "db_full", "1 while the disk of the database is full: commands and alerts are refused, and pages that are due cannot be claimed.";
     db_size: () => Gauge, "db_size_bytes", "How large the database's file is; 0 with PostgreSQL.";
     wal_size: () => Gauge, "wal_bytes", "How large SQLite's write-ahead log is.";
     disk_free: () => Gauge, "disk_free_bytes", "Free space where the database's file is; 0 with PostgreSQL.";

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crash::{self, Point};
 use crate::domain::roster::{Directory, Roster};
-use crate::ids::{ChannelId, WorkspaceId};
+use crate::ids::{ChannelId, UserId, WorkspaceId};
 use crate::slack::{Class, Slack};
 use crate::store::{self, Db, people, settings};
 
@@ -31,6 +31,8 @@ const NOT_MET: &str = "Slack was not reached, and this database has not met it b
 
 /// Where the workspace that this database belongs to is remembered.
 pub const WORKSPACE_KEY: &str = "workspace";
+/// Where the bot's user is remembered: messages and buttons belong to the app that made them.
+pub const BOT_KEY: &str = "bot_user";
 const WORKSPACE_URL_KEY: &str = "workspace_url";
 /// Where the ids of channels are remembered by name, as JSON.
 pub const CHANNELS_KEY: &str = "channels";
@@ -142,7 +144,7 @@ async fn introduce(
     Ok((workspace, memory.workspace_url.clone()))
 }
 
-/// Remembers the workspace that the token belongs to, unless it is another than before.
+/// Remembers the workspace and the bot that the token belongs to, unless they are others than before.
 async fn ours(
     db: &Db,
     config: &Config,
@@ -162,10 +164,29 @@ async fn ours(
         ));
     }
     let mut tx = db.write().await?;
+    let bot = settings::get(&mut tx, BOT_KEY).await?.map(UserId::new);
+    same_bot(config.settings.slack.bot.as_ref(), bot.as_ref(), &identity.user)?;
+    settings::set(&mut tx, BOT_KEY, identity.user.as_str()).await?;
     settings::set(&mut tx, WORKSPACE_KEY, workspace.as_str()).await?;
     settings::set(&mut tx, WORKSPACE_URL_KEY, &identity.url).await?;
     tx.commit().await?;
     Ok((workspace, Some(identity.url)))
+}
+
+/// Refuses the token of another app, unless the configuration names that very one.
+fn same_bot(configured: Option<&UserId>, before: Option<&UserId>, bot: &UserId) -> anyhow::Result<()> {
+    match (configured, before) {
+        (Some(wanted), _) if wanted != bot => Err(anyhow!(
+            "The token belongs to another app: its bot is {bot}, but slack.bot in firebell.toml says {wanted}. Use the \
+             token of {wanted}, or correct slack.bot."
+        )),
+        (None, Some(before)) if before != bot => Err(anyhow!(
+            "The token belongs to another app: its bot is {bot}, but this database was used with the app whose bot is \
+             {before}, and only that one can edit its messages and hear its buttons. Use the token of {before}, or \
+             another database. To go on with the new app all the same, set slack.bot = \"{bot}\" in firebell.toml."
+        )),
+        (Some(_) | None, _) => Ok(()),
+    }
 }
 
 /// People, groups and channels as Slack knows them now.

@@ -17,6 +17,7 @@ use crate::domain::incident::Incident;
 use crate::domain::rejection::RejectionKind;
 use crate::ids::{IntegrationKey, random_id};
 use crate::metrics::Delivery;
+use crate::store::{self, Retry};
 
 /// Who may send alerts: what the configuration names, with the sums of the secrets.
 pub(super) fn keys(config: &Config, mut sums: BTreeMap<IntegrationKey, Vec<[u8; 32]>>) -> Arc<alerts::Keys> {
@@ -67,7 +68,11 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
         Error::Store(error) => {
             let reference = random_id()[..8].to_owned();
             tracing::error!(%error, reference, "an alert was not kept");
-            alerts::SubmitError::Failed { reference }
+            match error.retry() {
+                _ if matches!(error, store::Error::Full) => alerts::SubmitError::Full { reference },
+                Retry::Now | Retry::After(_) => alerts::SubmitError::Away { reference },
+                Retry::Never => alerts::SubmitError::Failed { reference },
+            }
         }
     };
     // An incident that is gone or closed cannot be joined; the alert is then treated like any other.

@@ -8,6 +8,7 @@ mod buttons;
 mod commands;
 mod events;
 mod forms;
+mod missed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
 use self::afterwards::Afterwards;
+pub use self::missed::{Found, Turn, Unread};
 use super::actions::Carried;
 use super::answers::{self, Reader};
 use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};

@@ -4,24 +4,30 @@
 //! replaced first and closed after, and what it still owes is acknowledged before. An envelope is acknowledged when the
 //! receiver has it and not before; whatever is lost in between Slack delivers again, and the inbox knows it.
 //!
+//! Slack gives each delivery to any one connection of the app, so that a second program with the same token takes part of
+//! them away. Each greeting says how many connections there are; where there can be no second program of ours, those that
+//! stay too many are told (`company`).
+//!
 //! slack-morphism's own manager waits for each handler in its read loop and offers no other way to acknowledge, so the
 //! connections are ours. Nothing is decided here, and no payload is logged.
 
 mod backoff;
+mod company;
 mod connection;
 mod envelope;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::backoff::{Backoff, Why};
+use self::company::Company;
 use self::connection::{Asked, Connection, Live};
 use super::client::Slack;
 use super::inbound::Receive;
-use crate::clock::{Clock, instant_now, real_sleep};
+use crate::clock::{Clock, instant_now, lock, real_sleep};
 
 /// How long things take on the wire, real time whatever the clock shows.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +68,13 @@ pub struct SocketConfig {
     /// Slack allows ten for all instances of an app together.
     pub connections: usize,
     pub timing: Timing,
+    /// Whether no other program may use the same app-level token; replicas do.
+    pub alone: bool,
 }
 
 impl Default for SocketConfig {
     fn default() -> Self {
-        Self { connections: 2, timing: Timing::default() }
+        Self { connections: 2, timing: Timing::default(), alone: true }
     }
 }
 
@@ -75,6 +83,10 @@ impl Default for SocketConfig {
 pub struct Status {
     /// Connections that Slack has greeted and that are open now.
     pub connected: usize,
+    /// How often Slack has greeted a connection since the start.
+    pub greetings: u64,
+    /// Connections of another program with the same token, once that is sure; always 0 where others may use it.
+    pub strangers: u64,
     /// Why the last attempt or connection failed; cleared by the next greeting.
     pub trouble: Option<String>,
 }
@@ -94,6 +106,10 @@ struct Shared {
     receive: Receive,
     timing: Timing,
     status: watch::Sender<Status>,
+    alone: bool,
+    company: Mutex<Company>,
+    /// Asks one line to renew its connection, because a greeting tells how many there are.
+    renew: Notify,
 }
 
 impl SocketMode {
@@ -101,8 +117,20 @@ impl SocketMode {
     pub fn start(slack: Slack, clock: Clock, receive: Receive, config: SocketConfig) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (status_sender, status) = watch::channel(Status::default());
-        let shared = Arc::new(Shared { slack, clock, receive, timing: config.timing, status: status_sender });
+        let shared = Arc::new(Shared {
+            slack,
+            clock,
+            receive,
+            timing: config.timing,
+            status: status_sender,
+            alone: config.alone,
+            company: Mutex::default(),
+            renew: Notify::new(),
+        });
         let mut lines = JoinSet::new();
+        if config.alone {
+            lines.spawn(look_again(Arc::clone(&shared), stopped.clone()));
+        }
         for index in 0..config.connections {
             lines.spawn(line(Arc::clone(&shared), index, stopped.clone()));
         }
@@ -124,6 +152,29 @@ impl SocketMode {
 async fn is_stopped(stopped: &mut watch::Receiver<bool>) {
     // An error means that the handle is gone, which means the same.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Has a connection renewed now and then while Slack counts more than ours.
+async fn look_again(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut status = shared.status.subscribe();
+    loop {
+        let next_at = lock(&shared.company).ask_at();
+        let next = async {
+            match next_at {
+                Some(at) => shared.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = is_stopped(&mut stopped) => return,
+            // Another greeting may have answered the question, or raised it.
+            changed = status.changed() => if changed.is_err() { return },
+            () = next => {
+                lock(&shared.company).asked(shared.clock.now());
+                shared.renew.notify_one();
+            }
+        }
+    }
 }
 
 /// Keeps one connection open, for ever.
@@ -162,6 +213,11 @@ async fn line(shared: Arc<Shared>, index: usize, mut stopped: watch::Receiver<bo
                 break;
             }
             asked = asked.recv() => asked,
+            () = shared.renew.notified() => {
+                leaving = Some(live);
+                wait = Duration::ZERO;
+                continue;
+            }
         };
         let held = greeted_at.elapsed() >= timing.backoff_max;
         if held {

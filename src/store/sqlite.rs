@@ -96,6 +96,13 @@ impl Files {
         Ok(Self { path, writer, readers })
     }
 
+    /// Lets the file grow no further until SQLite has said once that it is full.
+    #[cfg(test)]
+    pub(super) async fn leave_no_room(&self) {
+        let mut writer = self.writer.acquire().await.expect("it is free");
+        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(&mut *writer).await.expect("is set to what there is");
+    }
+
     /// Changes nothing that the next program could not read, and leaves no files of this user behind.
     pub(super) async fn open_to_read(path: PathBuf) -> Result<Self, Error> {
         refuse_directory(&path)?;

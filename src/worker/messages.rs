@@ -21,6 +21,15 @@ const TAKEN_EMOJI: &str = "pencil2";
 /// Names of messages in Slack's eyes; any fixed value will do.
 pub(super) const MARK_NAMESPACE: Uuid = Uuid::from_u128(0x0f1e_bde1_1c0f_4d5e_9c1d_7a6b_3e0d_2b41);
 
+/// A message that somebody marked.
+pub(super) struct Marked<'a> {
+    pub(super) message: &'a MessageRef,
+    pub(super) kind: NoteKind,
+    pub(super) by: &'a UserId,
+    /// Found afterwards.
+    pub(super) late: bool,
+}
+
 impl Worker {
     /// Posts a message with the mark of its effect.
     pub(super) async fn send(&self, work: &Work, to: &ChannelId, message: Message) -> Result<MessageRef, slack::Error> {
@@ -142,7 +151,8 @@ impl Worker {
     }
 
     /// Fetches a message that somebody marked.
-    pub(super) async fn capture(&self, work: &Work, message: &MessageRef, kind: NoteKind, by: &UserId) -> Settled {
+    pub(super) async fn capture(&self, work: &Work, marked: &Marked<'_>) -> Settled {
+        let Marked { message, kind, by, late } = *marked;
         let seen = match self.inner.slack.message(message).await {
             Ok(Some(seen)) => seen,
             Ok(None) => return Self::done(),
@@ -158,6 +168,7 @@ impl Worker {
             author: seen.user.clone(),
             permalink: seen.permalink.clone(),
             files: files.collect(),
+            late,
         };
         let text = crate::slack::plain::readable(&seen.text, &self.inner.app.directory());
         Settled::Done(Finished::Captured { by: by.clone(), kind, at, text, source })

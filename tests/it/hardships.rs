@@ -169,8 +169,14 @@ impl House {
     }
 
     async fn program_at(&self, api_url: &str) -> anyhow::Result<Program> {
+        self.program_with("", api_url).await
+    }
+
+    /// With another line under `[slack]`.
+    async fn program_with(&self, line: &str, api_url: &str) -> anyhow::Result<Program> {
         let sum = |key| hex::encode(monitoring::keys::digest(key));
         let text = CONFIG.replace("SCRIPT", &sum(SCRIPT_KEY)).replace("PROMETHEUS", &sum(PROMETHEUS_KEY));
+        let text = text.replacen("mode = \"http\"", &format!("mode = \"http\"\n{line}"), 1);
         let config = Config::parse(&text, &self.folder.path().join("firebell.toml")).expect("a configuration");
         let key = |name: &str, secret| (IntegrationKey::from(name), vec![monitoring::keys::digest(secret)]);
         Program::assemble(Parts {

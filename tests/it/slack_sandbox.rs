@@ -69,12 +69,23 @@ impl Shop {
         });
     }
 
-    async fn by_socket(&self) -> SocketMode {
-        self.sandbox.set_delivery(Delivery::SocketMode);
+    /// As another program with the same tokens.
+    fn joins(&self) -> SocketMode {
         let timing = Timing { stagger: std::time::Duration::from_millis(1), ..Timing::default() };
         let config = SocketConfig { timing, ..SocketConfig::default() };
-        let mode =
-            SocketMode::start(self.slack.clone(), self.sandbox.clock().clone(), Arc::clone(&self.receive), config);
+        SocketMode::start(self.slack.clone(), self.sandbox.clock().clone(), Arc::clone(&self.receive), config)
+    }
+
+    /// Returns when Slack counts so many connections.
+    async fn has_sockets(&self, count: usize) {
+        while self.sandbox.sockets() != count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn by_socket(&self) -> SocketMode {
+        self.sandbox.set_delivery(Delivery::SocketMode);
+        let mode = self.joins();
         mode.status().wait_for(|status| status.connected == 2).await.expect("alive");
         mode
     }
@@ -340,6 +351,47 @@ async fn nothing_is_lost_while_slack_renews_the_connections() {
         .collect();
     assert_eq!(texts.len(), 15, "{texts:?}");
     mode.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_program_with_the_same_token_is_told_until_it_has_gone() {
+    let shop = Shop::open(false).await;
+    shop.sandbox.set_delivery(Delivery::SocketMode);
+    let first = shop.joins();
+    first.status().wait_for(|status| status.connected == 2).await.expect("alive");
+    let second = shop.joins();
+    let mut seen = second.status();
+    seen.wait_for(|status| status.greetings == 2).await.expect("alive");
+    assert_eq!(seen.borrow().strangers, 0, "a program that was just killed leaves connections too");
+    for greetings in [3, 4] {
+        shop.sandbox.clock().set(shop.sandbox.clock().now() + TimeDelta::minutes(1));
+        seen.wait_for(|status| status.greetings == greetings).await.expect("alive");
+    }
+    assert_eq!(seen.borrow().strangers, 2);
+    assert_eq!(first.status().borrow().strangers, 0, "its connections stand; it hears when one is renewed");
+    first.stop().await;
+    shop.has_sockets(2).await;
+    shop.sandbox.clock().set(shop.sandbox.clock().now() + TimeDelta::minutes(10));
+    seen.wait_for(|status| status.greetings == 5).await.expect("alive");
+    assert_eq!(seen.borrow().strangers, 0);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_killed_and_started_again_is_not_its_own_rival() {
+    let shop = Shop::open(false).await;
+    shop.sandbox.set_delivery(Delivery::SocketMode);
+    let before = shop.joins();
+    before.status().wait_for(|status| status.connected == 2).await.expect("alive");
+    let after = shop.joins();
+    let mut seen = after.status();
+    seen.wait_for(|status| status.greetings == 2).await.expect("alive");
+    before.stop().await;
+    shop.has_sockets(2).await;
+    shop.sandbox.clock().set(shop.sandbox.clock().now() + TimeDelta::minutes(1));
+    seen.wait_for(|status| status.greetings == 3).await.expect("alive");
+    assert_eq!(seen.borrow().strangers, 0);
+    after.stop().await;
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ impl Server {
 
     fn start(&self, receive: Receive, connections: usize, timing: Timing) -> SocketMode {
         let clock = Clock::manual(DateTime::from_timestamp(1_700_000_000, 0).expect("in range"));
-        SocketMode::start(self.slack.clone(), clock, receive, SocketConfig { connections, timing })
+        SocketMode::start(self.slack.clone(), clock, receive, SocketConfig { connections, timing, alone: true })
     }
 }
 

@@ -5,6 +5,7 @@ mod captures;
 mod documents;
 mod ending;
 mod limits;
+mod missed;
 mod opening;
 mod paging;
 mod record;

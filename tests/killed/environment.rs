@@ -14,7 +14,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use crate::bot::{Bot, Life};
 use crate::judge;
 use crate::people::People;
-use crate::slack::{Slack, sha256};
+use crate::slack::{Slack, sha256, text_of};
 use crate::wait::{is_ready, now, page, until};
 
 /// Set to 1 where libfaketime must be there.
@@ -30,6 +30,7 @@ const BUSY_S: f64 = 60.0;
 const HELD: Duration = Duration::from_secs(10);
 const DISK_BYTES: u32 = 6 << 20;
 const ALERT_KEY: &str = "killed-alert-key";
+const TOLD_OF_DISK: &str = "The disk of the database is full";
 
 /// A program on SQLite in a folder, with its people.
 struct House {
@@ -72,10 +73,29 @@ impl House {
 
     /// Sends an alert; the status of the answer.
     async fn alert(&self, key: &str) -> u16 {
+        self.answered(key).await.0
+    }
+
+    /// Sends an alert; the answer's status, when it says to come again, and why.
+    async fn answered(&self, key: &str) -> (u16, Option<String>, String) {
         let alert = json!({ "title": key, "dedup_key": key, "status": "firing" });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://127.0.0.1:{}/alerts/generic", self.bot.port());
-        http.post(url).bearer_auth(ALERT_KEY).json(&alert).send().await.unwrap().status().as_u16()
+        let sent = http.post(url).bearer_auth(ALERT_KEY).json(&alert).send().await.unwrap();
+        let status = sent.status().as_u16();
+        let after = sent.headers().get("retry-after").and_then(|after| Some(after.to_str().ok()?.to_owned()));
+        (status, after, sent.text().await.unwrap_or_default())
+    }
+
+    /// How many direct messages say this.
+    async fn told(&self, words: &str) -> usize {
+        let mut told = 0;
+        for conversation in self.slack.list("conversations.list", &[("types", "im")], "channels").await {
+            let arguments = [("channel", conversation["id"].as_str().unwrap())];
+            let messages = self.slack.list("conversations.history", &arguments, "messages").await;
+            told += messages.iter().filter(|message| text_of(&message["text"]).contains(words)).count();
+        }
+        told
     }
 
     /// Which steps of the clock the newest incident tells of, seconds.
@@ -251,22 +271,25 @@ async fn a_full_disk_is_said_and_survived_without_a_restart() {
     drop(file);
     let mut keys = (0..).map(|nth| format!("disk-{nth}"));
     // There may be room left in the log that is written over.
-    let refused = loop {
+    let (refused, answer) = loop {
         let key = keys.next().expect("never ends");
-        let status = house.alert(&key).await;
-        if status != 202 {
-            break (key, status);
+        let answer = house.answered(&key).await;
+        if answer.0 != 202 {
+            break (key, answer);
         }
     };
-    assert!(refused.1 >= 500, "a monitoring system tries again: {refused:?}");
+    assert_eq!((answer.0, answer.1.as_deref()), (503, Some("30")), "a monitoring system tries again: {answer:?}");
+    assert!(answer.2.contains("disk_full") && answer.2.contains("has to make room"), "{answer:?}");
     until("it says so", async || !is_ready(&house.bot).await).await;
+    until("the fallback is told", async || house.told(TOLD_OF_DISK).await > 0).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let shown = http.get(format!("http://127.0.0.1:{}/incidents/{number}", house.bot.port())).send().await.unwrap();
     assert!(shown.status().is_success(), "what is there can be read");
     std::fs::remove_file(&filler).unwrap();
-    until("the alert is taken", async || house.alert(&refused.0).await == 202).await;
+    until("the alert is taken", async || house.alert(&refused).await == 202).await;
     until("it is ready again", async || is_ready(&house.bot).await).await;
     assert!(!life.has_ended(), "the same process");
+    assert_eq!(house.told(TOLD_OF_DISK).await, 1, "once");
     house.people.confirmed.opened.truncate(1);
     house.end("a full disk").await;
     drop(life);
@@ -290,7 +313,7 @@ async fn a_file_that_another_process_holds_for_ten_seconds_is_waited_for() {
             statuses.push(status);
         }
     }
-    assert!(statuses.iter().all(|status| *status >= 500), "{statuses:?}");
+    assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     holder.close().await.unwrap();
     until("alerts are taken again", async || house.alert("held-0").await == 202).await;

@@ -150,6 +150,19 @@ async fn busy_says_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn what_the_database_cannot_take_now_is_to_come_again_and_a_full_disk_is_named() {
+    let reference = "r-18".to_owned();
+    let away = SubmitError::Away { reference: reference.clone() };
+    for (error, code, after) in [(away, "database_away", "5"), (SubmitError::Full { reference }, "disk_full", "30")] {
+        let server = Server::start(Err(error)).await;
+        let (status, answer, headers) = server.post(&format!("/alerts/generic/{KEY}"), &[], r#"{"title":"x"}"#).await;
+        assert_eq!((status, answer["error"]["code"].as_str()), (503, Some(code)));
+        assert_eq!(headers["retry-after"], after);
+        assert!(answer["error"]["message"].as_str().is_some_and(|message| message.contains("r-18")));
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_by_the_rules_carries_their_sentence() {
     let rejection = Rejection::new(RejectionKind::NotFound, "There is no INC-99.").hint("Leave `incident` out.");
     let server = Server::start(Err(SubmitError::Refused(rejection))).await;

@@ -14,6 +14,8 @@ use crate::metrics::Tally;
 /// What each job of a committed batch is told.
 pub(in crate::app) struct Done {
     pub(super) replies: Vec<Reply>,
+    /// Whether rows were added, so that the disk has room.
+    pub(in crate::app) wrote: bool,
     pub(super) timers: bool,
     pub(super) outbox: bool,
     pub(super) opened: Vec<Option<TeamKey>>,

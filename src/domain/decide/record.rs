@@ -79,8 +79,8 @@ impl Draft<'_> {
         Ok(self.noted(seq, kind.unwrap_or(NoteKind::Key), text))
     }
 
-    pub(super) fn request_capture(&mut self, message: &MessageRef, kind: NoteKind) -> Said {
-        self.push(Event::CaptureRequested { message: message.clone(), kind });
+    pub(super) fn request_capture(&mut self, message: &MessageRef, kind: NoteKind, late: bool) -> Said {
+        self.push(Event::CaptureRequested { message: message.clone(), kind, late });
         Said::Done
     }
 

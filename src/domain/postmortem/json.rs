@@ -118,6 +118,8 @@ struct SourceOut<'a> {
     message: Option<&'a crate::ids::MessageRef>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     files: &'a [crate::domain::event::File],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
 }
 
 #[derive(Serialize)]
@@ -254,10 +256,10 @@ fn entry_out<'a>(entry: &'a Entry, postmortem: &'a Postmortem) -> EntryOut<'a> {
         key: entry.is_key(),
         actor: postmortem.actors.get(&entry.seq).map_or("", String::as_str),
         source: entry.source.as_ref().map(|source| match source {
-            Source::Message { message, permalink, files, .. } => {
-                SourceOut { link: permalink.as_deref(), message: Some(message), files }
+            Source::Message { message, permalink, files, late, .. } => {
+                SourceOut { link: permalink.as_deref(), message: Some(message), files, late: *late }
             }
-            Source::Link { url } => SourceOut { link: Some(url), message: None, files: &[] },
+            Source::Link { url } => SourceOut { link: Some(url), message: None, files: &[], late: false },
         }),
         edits: entry.edits.iter().map(|edit| EditOut { from: &edit.from, at: zone.rfc3339(edit.at) }).collect(),
         escalation: entry.escalation.map(|escalation| escalation.0),

@@ -1,5 +1,6 @@
 //! Events: reactions, edits and deletions of messages, people, channels, the App Home.
 
+use super::missed::Known;
 use super::{Asking, Dispatch, Way};
 use crate::app::{Request, Target};
 use crate::domain::command::{Command, MessageChange};
@@ -10,7 +11,7 @@ use crate::slack::{help, home, plain, story};
 use crate::store::captures;
 
 /// Reactions that take a message into the timeline.
-const MARKS: [(&str, NoteKind); 2] = [("memo", NoteKind::Note), ("pushpin", NoteKind::Key)];
+pub(super) const MARKS: [(&str, NoteKind); 2] = [("memo", NoteKind::Note), ("pushpin", NoteKind::Key)];
 /// Incidents considered for an App Home.
 const HOME_INCIDENTS_MAX: u32 = 200;
 
@@ -113,6 +114,10 @@ impl Dispatch {
         let captured = captures::find(&mut tx, self.app.workspace(), &message).await?;
         drop(tx);
         for (part, (id, target)) in captured.into_iter().enumerate() {
+            // It may have been found out already, after a gap.
+            if !Known::of(&self.app.history(id).await?).is_news(target, &change) {
+                continue;
+            }
             let request = Request {
                 key: Some(format!("{}#{part}", meta.delivery_key)),
                 actor: by.clone().map_or(Actor::Firebell, |user| Actor::Person { user }),
@@ -137,9 +142,13 @@ impl Dispatch {
         if !self.entries_of(id, &message).await?.is_empty() {
             return Ok(());
         }
+        let now = self.app.clock().now();
+        if Known::of(&self.app.history(id).await?).is_coming(&message, now) {
+            return Ok(());
+        }
         self.meet(user).await;
         let asking = Asking { user: user.clone(), key: meta.delivery_key.clone(), inside: true };
-        let command = Command::RequestCapture { message: message.clone(), kind: *kind };
+        let command = Command::RequestCapture { message: message.clone(), kind: *kind, late: false };
         match self.ask(&asking, Target::Incident(id), command).await {
             Ok(answer) => {
                 if let Some(message_to) = self.words(user, &answer).await {

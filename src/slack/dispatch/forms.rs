@@ -189,6 +189,7 @@ impl Dispatch {
                 author: carried.author.clone(),
                 permalink: self.permalink(message),
                 files: Vec::new(),
+                late: false,
             }),
         });
         let plain = detected.is_none().then(|| opened.description.clone()).flatten();
@@ -228,8 +229,8 @@ impl Dispatch {
             (None, written) => written.unwrap_or_else(|| self.app.clock().now()),
         };
         let permalink = self.permalink(&message);
-        let source =
-            Source::Message { message, author: carried.author.clone(), permalink, files: carried.files.clone() };
+        let (author, files) = (carried.author.clone(), carried.files.clone());
+        let source = Source::Message { message, author, permalink, files, late: false };
         let command = Command::Capture { at, kind: captured.kind, text: captured.text, source };
         Ok(Some(Wish { target: Target::Incident(id), commands: vec![command], field: field::TEXT }))
     }

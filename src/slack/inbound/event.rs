@@ -35,7 +35,7 @@ pub enum Event {
     MessageChanged {
         channel: ChannelId,
         message: SeenMessage,
-        previous: Option<SeenMessage>,
+        previous: Option<Box<SeenMessage>>,
     },
     MessageDeleted {
         channel: ChannelId,
@@ -212,7 +212,7 @@ impl Event {
         let nested = |key| event.get(key).filter(|message| message.is_object()).map(SeenMessage::read);
         match (fields::text(event, "subtype").as_deref(), nested("message")) {
             (Some("message_changed"), Some(message)) => {
-                Self::MessageChanged { channel, message, previous: nested("previous_message") }
+                Self::MessageChanged { channel, message, previous: nested("previous_message").map(Box::new) }
             }
             (Some("message_deleted"), _) => {
                 let previous = nested("previous_message");

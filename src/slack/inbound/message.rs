@@ -12,6 +12,8 @@ pub struct SeenMessage {
     pub ts: MessageTs,
     /// Set in threads, also on the message that started one.
     pub thread_ts: Option<MessageTs>,
+    /// The newest message of its thread, on the message that started one; only where the history shows it.
+    pub latest_reply: Option<MessageTs>,
     /// None for what an app or Slack itself posted.
     pub user: Option<UserId>,
     pub bot_id: Option<String>,
@@ -21,9 +23,22 @@ pub struct SeenMessage {
     pub text: String,
     pub files: Vec<File>,
     pub edited: bool,
+    /// When it was last edited.
+    pub edited_ts: Option<MessageTs>,
+    /// In the order in which they were first used; only where the history shows it.
+    pub reactions: Vec<Reaction>,
     pub permalink: Option<String>,
     /// What a program put into it: the event type and its texts.
     pub metadata_type: Option<String>,
+}
+
+/// An emoji on a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// Without colons.
+    pub name: String,
+    /// Some of those who used it; of many, Slack leaves some out.
+    pub users: Vec<UserId>,
 }
 
 /// A file shared with a message.
@@ -43,12 +58,15 @@ impl SeenMessage {
         Self {
             ts: MessageTs(fields::text_or_empty(value, "ts")),
             thread_ts: fields::text(value, "thread_ts").map(MessageTs),
+            latest_reply: fields::text(value, "latest_reply").map(MessageTs),
             user: fields::id(value, "user").map(UserId),
             bot_id: fields::text(value, "bot_id"),
             subtype: fields::text(value, "subtype"),
             text: fields::text(value, "text").unwrap_or_else(|| text_of_attachments(value)),
             files: fields::list(value, "files").iter().map(file).collect(),
             edited: value.get("edited").is_some_and(Value::is_object),
+            edited_ts: fields::text_at(value, "/edited/ts").map(MessageTs),
+            reactions: fields::list(value, "reactions").iter().map(reaction).collect(),
             permalink: fields::text(value, "permalink"),
             metadata_type: fields::text_at(value, "/metadata/event_type"),
         }
@@ -66,6 +84,11 @@ fn text_of_attachments(message: &Value) -> String {
         ["text", "fallback", "title", "pretext"].iter().find_map(|key| fields::text(attachment, key))
     });
     texts.collect::<Vec<_>>().join("\n")
+}
+
+fn reaction(value: &Value) -> Reaction {
+    let users = fields::list(value, "users").iter().filter_map(Value::as_str).map(UserId::from).collect();
+    Reaction { name: fields::text_or_empty(value, "name"), users }
 }
 
 fn file(value: &Value) -> File {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::malformed;
+use super::{malformed, next_cursor};
 use crate::ids::{ChannelId, MessageRef, MessageTs, UserId};
 use crate::planted::{self, Bug};
 use crate::slack::client::{Args, Slack};
@@ -227,6 +227,38 @@ impl Slack {
         })
         .await?;
         Ok(found)
+    }
+
+    /// One page of what was said in a channel since then, newest first, without the replies in threads; and where the next
+    /// page begins, if there is one.
+    pub async fn said_since(
+        &self,
+        channel: &ChannelId,
+        since: DateTime<Utc>,
+        cursor: Option<String>,
+    ) -> Result<(Vec<SeenMessage>, Option<String>), Error> {
+        let args = Args::new()
+            .with("channel", channel.as_str())
+            .with("oldest", format!("{}.000000", since.timestamp()))
+            .with("inclusive", true)
+            .with("limit", HISTORY_PAGE_SIZE)
+            .maybe("cursor", cursor);
+        let answer = self.get(Method::ConversationsHistory, args).await?;
+        let messages = fields::list(&answer, "messages").iter().map(SeenMessage::read).collect();
+        Ok((messages, next_cursor(&answer)))
+    }
+
+    /// What was said in a thread since then, the first page of it, without the message that began it.
+    pub async fn replied_since(&self, parent: &MessageRef, since: DateTime<Utc>) -> Result<Vec<SeenMessage>, Error> {
+        let args = Args::new()
+            .with("channel", parent.channel.as_str())
+            .with("ts", parent.ts.as_str())
+            .with("oldest", format!("{}.000000", since.timestamp()))
+            .with("inclusive", true)
+            .with("limit", HISTORY_PAGE_SIZE);
+        let answer = self.get(Method::ConversationsReplies, args).await?;
+        let thread = fields::list(&answer, "messages").iter().map(SeenMessage::read);
+        Ok(thread.filter(|message| message.ts != parent.ts).collect())
     }
 
     /// Fetches one message, also one of a thread, with its address; `None` if there is none or it was deleted.

@@ -17,7 +17,7 @@ use url::Url;
 use super::Shared;
 use super::backoff::Why;
 use super::envelope::{Envelope, Frame, acknowledge};
-use crate::clock::{instant_now, real_sleep};
+use crate::clock::{instant_now, lock, real_sleep};
 use crate::slack::client::is_loopback;
 use crate::slack::inbound::{Ack, Inbound, Meta, Transport, delivery_key, hand_on};
 
@@ -43,6 +43,8 @@ pub(super) enum Asked {
 /// Greeted, not yet read.
 pub(super) struct Connection {
     socket: Socket,
+    /// How many connections Slack counted when it greeted this one.
+    pub(super) counted: Option<u64>,
     /// Something other than the greeting came first.
     early: Option<String>,
 }
@@ -88,10 +90,12 @@ impl Connection {
                     socket.next().await.and_then(Result::ok).ok_or(Why::Lost("it closed before its greeting"))?;
                 let Message::Text(text) = message else { continue };
                 match Frame::read(&text) {
-                    Frame::Hello => return Ok(Self { socket, early: None }),
+                    Frame::Hello { connections } => return Ok(Self { socket, counted: connections, early: None }),
                     Frame::Refused(why) => return Err(why),
                     Frame::Refresh => return Err(Why::Lost("it was closed instead of a greeting")),
-                    Frame::Envelope(_) => return Ok(Self { socket, early: Some(text.to_string()) }),
+                    Frame::Envelope(_) => {
+                        return Ok(Self { socket, counted: None, early: Some(text.to_string()) });
+                    }
                     Frame::Other(_) => {}
                 }
             }
@@ -103,10 +107,11 @@ impl Connection {
 
     pub(super) fn go_live(self, shared: Arc<Shared>, asked: mpsc::Sender<Asked>) -> Live {
         let leave = Arc::new(Notify::new());
+        // Before its task begins, so that the next greeting finds it among ours.
+        let counted = Counted::new(Arc::clone(&shared), self.counted);
         let task = tokio::spawn({
             let leave = Arc::clone(&leave);
             async move {
-                let counted = Counted::new(Arc::clone(&shared));
                 let ended = Session::new(self, shared).run(&leave, &asked).await;
                 drop(counted);
                 if let Err(why) = ended {
@@ -123,10 +128,19 @@ impl Connection {
 struct Counted(Arc<Shared>);
 
 impl Counted {
-    fn new(shared: Arc<Shared>) -> Self {
+    /// `counted` is what Slack's greeting says of all connections of the app.
+    fn new(shared: Arc<Shared>, counted: Option<u64>) -> Self {
+        let now = shared.clock.now();
         shared.status.send_modify(|status| {
             status.connected += 1;
+            status.greetings += 1;
             status.trouble = None;
+            if shared.alone
+                && let Some(counted) = counted
+            {
+                let strangers = counted.saturating_sub(status.connected as u64);
+                status.strangers = lock(&shared.company).greeted(strangers, now);
+            }
         });
         Self(shared)
     }
@@ -204,7 +218,7 @@ impl Session {
     /// Takes one text frame; an envelope is handled in a task of its own, so that the next one never waits.
     fn take(&mut self, text: &str, asked: &mpsc::Sender<Asked>) -> Result<(), Why> {
         match Frame::read(text) {
-            Frame::Hello => Ok(()),
+            Frame::Hello { .. } => Ok(()),
             Frame::Refresh => {
                 if !self.replace_asked {
                     self.replace_asked = true;

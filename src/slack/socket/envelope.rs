@@ -11,7 +11,10 @@ use crate::slack::inbound::{
 /// One text frame of Slack's.
 #[derive(Debug, PartialEq)]
 pub(super) enum Frame {
-    Hello,
+    /// Slack's greeting, with how many connections the app has now, this one among them.
+    Hello {
+        connections: Option<u64>,
+    },
     /// Slack will close this connection soon and wants us to have another.
     Refresh,
     /// Slack closes this connection and another would be closed too.
@@ -41,7 +44,7 @@ impl Frame {
         let Ok(frame) = serde_json::from_str::<Value>(text) else { return Self::Other("no JSON".to_owned()) };
         let kind = kind_name(&fields::text_or_empty(&frame, "type"));
         match kind.as_str() {
-            "hello" => return Self::Hello,
+            "hello" => return Self::Hello { connections: frame.get("num_connections").and_then(Value::as_u64) },
             "disconnect" => {
                 return match fields::text_or_empty(&frame, "reason").as_str() {
                     "link_disabled" => Self::Refused(Why::SwitchedOff),

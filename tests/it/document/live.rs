@@ -152,6 +152,7 @@ pub(super) fn live() -> Live {
                     author: Some(UserId::new("UBEN")),
                     permalink: Some("https://firebell.slack.example/archives/C1/p11".to_owned()),
                     files: vec![File { name: "log.txt".to_owned(), permalink: "javascript:alert(1)".to_owned() }],
+                    late: false,
                 });
             }
             recorded

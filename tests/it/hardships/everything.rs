@@ -62,7 +62,7 @@ rows! { Command, commands -> Command, command_row;
         at: at(), kind: None, text: words(), source: Source::Link { url: "https://shop.example/".to_owned() },
     };
     "request capture": Command::RequestCapture { .. } =>
-        Command::RequestCapture { message: message(), kind: NoteKind::Note };
+        Command::RequestCapture { message: message(), kind: NoteKind::Note, late: false };
     "follow message": Command::FollowMessage { .. } =>
         Command::FollowMessage { target: 1, change: MessageChange::Deleted };
     "edit entry": Command::EditEntry { .. } => Command::EditEntry { target: 1, text: words() };

@@ -307,6 +307,48 @@ async fn a_token_of_another_workspace_is_refused() {
 }
 
 #[tokio::test]
+async fn the_token_of_another_app_of_the_same_workspace_is_refused_unless_its_bot_is_named() {
+    let house = House::on_sqlite().await;
+    drop(house.bell().await);
+    let mut fixture = Workspace::demo();
+    fixture.app.bot_user = "U0MONITOR1".to_owned();
+    let elsewhere = Sandbox::start(SandboxConfig {
+        clock: house.clock.clone(),
+        bot_token: BOT_TOKEN.to_owned(),
+        fixture,
+        ..SandboxConfig::default()
+    })
+    .await
+    .expect("a sandbox");
+    // It serves at once with what it remembers, and ends as soon as it learns who it is.
+    let refused = async |line: &str| {
+        let program = house.program_with(line, &elsewhere.api_url()).await.expect("a program");
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        program.run(listener).await.expect_err("refused").to_string()
+    };
+    let error = refused("").await;
+    assert!(error.contains("slack.bot = \"U0MONITOR1\"") && error.contains(BOT), "{error}");
+    let error = refused("bot = \"U0SOMEBODY\"").await;
+    assert!(error.contains("U0SOMEBODY"), "{error}");
+
+    let program = house.program_with("bot = \"U0MONITOR1\"", &elsewhere.api_url()).await.expect("a program");
+    let app = program.app.clone();
+    let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let running = tokio::spawn(program.run(listener));
+    loop {
+        let mut tx = app.db().read().await.expect("reads");
+        let bot = store::settings::get(&mut tx, firebell::program::BOT_KEY).await.expect("reads");
+        if bot.as_deref() == Some("U0MONITOR1") {
+            break;
+        }
+        assert!(!running.is_finished(), "it goes on with the app that is named");
+        drop(tx);
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+}
+
+#[tokio::test]
 async fn an_outage_is_in_the_record_once_when_it_begins_and_once_when_it_ends() {
     for status in [500, 503] {
         let house = House::on_sqlite().await;

@@ -86,6 +86,13 @@ impl<'w> Person<'w> {
         said["ts"].as_str().expect("a ts").to_owned()
     }
 
+    /// A reply in the thread of this message; its ts.
+    pub(crate) async fn replies(&self, thread: &str, text: &str) -> String {
+        let (text, thread_ts) = (text.to_owned(), Some(thread.to_owned()));
+        let said = self.does(Act::Message { channel: self.channel(), text, thread_ts }).await;
+        said["ts"].as_str().expect("a ts").to_owned()
+    }
+
     pub(crate) async fn archives(&self) {
         self.does(Act::Archive { channel: self.channel() }).await;
     }
