@@ -6,11 +6,10 @@
 
 mod breaker;
 mod desk;
-mod storm;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -171,7 +170,6 @@ struct Inner {
     /// Channels that are known to be an incident's, so that a command need not ask the database.
     channels: RwLock<HashMap<ChannelId, IncidentId>>,
     breaker: breaker::Breaker,
-    openings: Mutex<storm::Openings>,
     /// Timers have changed.
     timers: Notify,
     /// There may be effects to perform.
@@ -209,7 +207,6 @@ impl App {
             queue,
             channels: RwLock::new(HashMap::new()),
             breaker: breaker::Breaker::default(),
-            openings: Mutex::default(),
             timers: Notify::new(),
             outbox: watch::Sender::new(()),
         });

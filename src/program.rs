@@ -241,6 +241,7 @@ async fn forget(app: &App) -> Result<(), crate::store::Error> {
     let mut tx = app.db().write().await?;
     let before = app.clock().now() - DELIVERIES_KEPT;
     crate::store::inbox::forget_before(&mut tx, before, 10_000).await?;
+    crate::store::openings::forget_before(&mut tx, before).await?;
     crate::store::outbox::forget_dead_before(&mut tx, app.clock().now() - GIVEN_UP_KEPT, 10_000).await?;
     tx.commit().await
 }

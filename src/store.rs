@@ -24,6 +24,7 @@ pub mod history;
 pub mod inbox;
 pub mod incidents;
 pub mod look;
+pub mod openings;
 pub mod outbox;
 pub mod people;
 mod postgres;

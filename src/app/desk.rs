@@ -2,6 +2,7 @@
 
 mod alerting;
 mod done;
+mod taking_out;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use crate::domain::event::{Actor, Event, Occurrence, Origin, Recorded, Source};
 use crate::domain::incident::{Incident, Severity};
 use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::roster::{Directory, Roster};
-use crate::domain::storm::Fired;
-use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted, team_of};
-use crate::ids::{IncidentId, TeamKey, WorkspaceId};
+use crate::domain::storm::{Alerts, Fired};
+use crate::domain::{Context, Decided, decide, decide_opening, react, still_wanted};
+use crate::ids::{IncidentId, WorkspaceId};
 use crate::metrics::Tally;
 use crate::planted::{self, Bug};
 use crate::store::{self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, timers};
@@ -97,8 +98,6 @@ pub(super) struct Desk<'a> {
     alerting: HashMap<AlertKey, IncidentId>,
     /// How often the alerts of an incident fired, where a decision may need it.
     fired: HashMap<IncidentId, BTreeMap<AlertKey, Fired>>,
-    /// The teams of the incidents that alerts have opened in this batch.
-    opened: Vec<Option<TeamKey>>,
     tally: Tally,
 }
 
@@ -121,7 +120,6 @@ impl<'a> Desk<'a> {
             captures: Vec::new(),
             alerting: HashMap::new(),
             fired: HashMap::new(),
-            opened: Vec::new(),
             tally: Tally::default(),
         };
         desk.gather(batch).await?;
@@ -146,7 +144,7 @@ impl<'a> Desk<'a> {
                 *works = desk.claim(lanes, *limit).await?;
             }
         }
-        let Desk { tx, sheets, tally, opened, now, .. } = desk;
+        let Desk { tx, sheets, tally, .. } = desk;
         for reply in &mut replies {
             if let Reply::Answer(answered) = reply {
                 let sheet = answered.incident.and_then(|id| sheets.get(&id));
@@ -162,7 +160,7 @@ impl<'a> Desk<'a> {
         for (_, after) in places(batch, &replies) {
             crash::at(after);
         }
-        Ok(Done { replies, wrote, timers, outbox, opened, now, tally })
+        Ok(Done { replies, wrote, timers, outbox, tally })
     }
 
     /// Reads what the batch needs: answers already given, and all incidents it will touch, locked in order of id. No
@@ -211,6 +209,7 @@ impl<'a> Desk<'a> {
                 Sheet { read: Some(Arc::clone(&incident)), incident, head: stored.head, timers_stale: false },
             );
         }
+        self.refuse_moved(batch).await?;
         self.count_fired(batch).await
     }
 
@@ -231,6 +230,7 @@ impl<'a> Desk<'a> {
             return Err(left);
         }
         let answer = match self.target(request) {
+            Some(id) if matches!(request.command, Command::TakeAlertOut(_)) => self.take_alert_out(id, request).await?,
             Some(id) => self.change(id, request),
             None if request.command.opens() => self.open(request).await?,
             None => refused(
@@ -302,7 +302,6 @@ impl<'a> Desk<'a> {
 
     async fn open(&mut self, request: &Request) -> Result<Answer, store::Error> {
         let (roster, directory) = (Arc::clone(&self.roster), Arc::clone(&self.directory));
-        let around = self.alerts_around(None, &request.command);
         let context = Context {
             now: self.now,
             actor: &request.actor,
@@ -310,7 +309,7 @@ impl<'a> Desk<'a> {
             roster: &roster,
             directory: &directory,
             slack_is_away: self.inner.breaker.is_open(),
-            alerts: &around,
+            alerts: Alerts::NONE,
         };
         let workspace = self.inner.workspace.clone();
         // Decided once for the answer, so that a refused command does not use up a number.
@@ -318,14 +317,8 @@ impl<'a> Desk<'a> {
             return Ok(refused(None, rejection));
         }
         let (id, number) = counters::allocate(&mut self.tx, &workspace).await?;
-        // Another replica may have opened it for the same alert while we waited for the number. Begun anew, this
-        // batch finds that incident, locks it in its turn and gives the number back.
-        if let Some(key) = alert_key(&request.command)
-            && !self.alerting.contains_key(&key)
-            && !alerts::find_open(&mut self.tx, &workspace, &[key]).await?.is_empty()
-        {
-            return Err(store::Error::Raced);
-        }
+        let around = self.alerts_at_opening(id, &request.command).await?;
+        let context = Context { alerts: &around, ..context };
         let decided = match decide_opening(id, &workspace, number, &request.command, &context) {
             Ok(decided) => decided,
             Err(rejection) => return Ok(refused(None, rejection)),
@@ -338,9 +331,6 @@ impl<'a> Desk<'a> {
             timers_stale: false,
         };
         self.sheets.insert(id, sheet);
-        if let Command::AlertFired(alert) = &request.command {
-            self.opened.push(team_of(alert, &roster));
-        }
         self.take(id, decided);
         Ok(Answer { incident: Some(id), number: Some(number), said })
     }

@@ -59,6 +59,13 @@ pub enum Said {
         by: Option<UserId>,
         since: DateTime<Utc>,
     },
+    /// An alert has got an incident of its own, out of the storm of the number `from`.
+    TakenOut {
+        title: String,
+        from: i64,
+        /// Who is called to it.
+        team: Option<TeamRef>,
+    },
     /// Nobody of the team is paged any more.
     Stopped {
         team: TeamRef,

@@ -186,6 +186,9 @@ pub enum Command {
         at: DateTime<Utc>,
     },
 
+    /// An alert that shares the incident of its storm gets an incident of its own; as it joined, with the storm's team.
+    TakeAlertOut(Alert),
+
     /// A timer of this incident is due.
     TimerDue(Timer),
     /// The worker finished (or gave up) an effect of this incident.
@@ -346,7 +349,7 @@ impl Command {
     /// What the person must be allowed to do; `None` for what only Firebell itself asks, and for looking.
     pub fn needs(&self) -> Option<Action> {
         match self {
-            Self::Open(_) => Some(Action::Open),
+            Self::Open(_) | Self::TakeAlertOut(_) => Some(Action::Open),
             Self::Escalate { .. } | Self::EscalateNext { .. } | Self::StopEscalation { .. } | Self::UndoCall { .. } => {
                 Some(Action::Escalate)
             }

@@ -63,7 +63,8 @@ pub fn decide(incident: &Incident, command: &Command, context: &Context<'_>) -> 
     Ok(Decided { after: draft.after, events: draft.events, said })
 }
 
-/// Decides a command that opens an incident: [`Command::Open`], or [`Command::AlertFired`] that joins none.
+/// Decides a command that opens an incident: [`Command::Open`], [`Command::AlertFired`] that joins none, or the new
+/// incident of a [`Command::TakeAlertOut`].
 pub fn decide_opening(
     id: IncidentId,
     workspace: &WorkspaceId,
@@ -77,6 +78,7 @@ pub fn decide_opening(
     match command {
         Command::Open(open) => lifecycle::open(id, workspace, number, open, context),
         Command::AlertFired(alert) => alert::open(id, workspace, number, alert, context),
+        Command::TakeAlertOut(alert) => alert::open_for_taken_out(id, workspace, number, alert, context),
         _ => Err(Rejection::new(RejectionKind::NotFound, "This needs an incident.")
             .hint("Type it in an incident's channel, or name one: INC-42.")),
     }
@@ -200,6 +202,7 @@ impl Draft<'_> {
             Command::AlertCleared { integration, dedup_key, text, at } => {
                 self.alert_cleared(integration, dedup_key, text, *at)
             }
+            Command::TakeAlertOut(alert) => self.take_alert_out(alert),
             Command::TimerDue(timer) => Ok(self.timer_due(timer)),
             Command::EffectFinished(finished) => Ok(self.effect_finished(finished)),
             Command::ClockSet { step, deadlines } => Ok(self.clock_set(*step, *deadlines)),

@@ -460,6 +460,17 @@ pub enum Event {
         dedup_key: String,
         text: String,
     },
+    /// A person took an alert out of the incident of its storm: it belongs to the incident of the number `into` now.
+    AlertTakenOut {
+        integration: IntegrationKey,
+        dedup_key: String,
+        title: String,
+        into: i64,
+    },
+    /// This incident was opened for an alert that was taken out of the storm of that number.
+    AlertTakenFrom {
+        number: i64,
+    },
 
     /// The clock of the machine that Firebell runs on was set, which is no ordinary passing of time. Deadlines under way
     /// were moved by `deadlines_ms`, so that they are as far away as before; 0 where they were left alone.

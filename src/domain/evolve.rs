@@ -107,6 +107,13 @@ impl Incident {
         self.alerts.iter_mut().find(|alert| alert.integration == *integration && alert.dedup_key == dedup_key)
     }
 
+    /// An alert is none of this incident any more; the storm, if it was one of its.
+    fn alert_leaves(&mut self, integration: &IntegrationKey, dedup_key: &str) -> Option<&mut Storm> {
+        let firing = self.alerts.len();
+        self.alerts.retain(|alert| alert.integration != *integration || alert.dedup_key != *dedup_key);
+        self.storm.as_mut().filter(|_| firing == self.alerts.len())
+    }
+
     /// Alerts that come after the end open incidents of their own.
     fn end_storm(&mut self) {
         if let Some(storm) = &mut self.storm {
@@ -138,6 +145,7 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         | Event::CaptureRequested { .. }
         | Event::DocumentRequested { .. }
         | Event::DocumentNotSent { .. }
+        | Event::AlertTakenFrom { .. }
         | Event::TextEdited { .. }
         | Event::EntryRemoved { .. } => {}
 
@@ -211,15 +219,19 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
             }
         }
         Event::AlertCleared { integration, dedup_key, .. } => {
-            let firing = incident.alerts.len();
-            incident.alerts.retain(|alert| alert.integration != *integration || alert.dedup_key != *dedup_key);
-            if let Some(storm) = incident.storm.as_mut().filter(|_| firing == incident.alerts.len()) {
+            if let Some(storm) = incident.alert_leaves(integration, dedup_key) {
                 storm.cleared = storm.cleared.saturating_add(1);
+            }
+        }
+        Event::AlertTakenOut { integration, dedup_key, .. } => {
+            if let Some(storm) = incident.alert_leaves(integration, dedup_key) {
+                storm.taken_out = storm.taken_out.saturating_add(1);
             }
         }
         Event::StormBegan { team, quiet_s, .. } => {
             let (team, last_at) = (team.clone(), recorded.recorded_at);
-            incident.storm = Some(Storm { team, quiet_s: *quiet_s, joined: 0, cleared: 0, last_at, quiet_at: None });
+            incident.storm =
+                Some(Storm { team, quiet_s: *quiet_s, joined: 0, cleared: 0, taken_out: 0, last_at, quiet_at: None });
         }
         Event::AlertJoined { .. } => {
             if let Some(storm) = &mut incident.storm {

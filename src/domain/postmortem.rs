@@ -22,6 +22,7 @@ use super::civil::format::{ClockStyle, LocalZone};
 use super::event::Recorded;
 use super::incident::{Incident, Severity, Status};
 use super::roster::Directory;
+use super::timeline::alerts::{ListedAlert, alerts};
 use super::timeline::calls::{Call, calls};
 use super::timeline::people::{People, PeopleStyle};
 use super::timeline::{Entry, EntryKind, timeline};
@@ -151,6 +152,8 @@ pub struct Postmortem {
     /// Who made each entry, by its number, named as the options say.
     pub actors: BTreeMap<Seq, String>,
     pub calls: Vec<Call>,
+    /// Every alert that fired for it, by its number.
+    pub alerts: Vec<ListedAlert>,
     /// Each call told in one sentence, by its escalation.
     pub call_lines: BTreeMap<EscalationId, Sentence>,
     pub phases: Phases,
@@ -205,6 +208,7 @@ impl Postmortem {
             figures: figures.clone(),
             entries: entries.clone(),
             calls: calls.clone(),
+            alerts: alerts(history),
         };
         for (section, text) in &incident.prose {
             postmortem.write(section, text);

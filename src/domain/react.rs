@@ -177,7 +177,7 @@ impl Effects<'_> {
             // In a storm the card counts them.
             Event::AlertCleared { .. } if self.incident.storm.is_some() => self.refresh_card(),
             Event::AlertCleared { .. } => self.in_channel(Effect::Post { seq }),
-            Event::StormEnded { .. } => {
+            Event::StormEnded { .. } | Event::AlertTakenOut { .. } => {
                 self.in_channel(Effect::Post { seq });
                 self.refresh_card();
             }
@@ -210,6 +210,7 @@ impl Effects<'_> {
             | Event::TaskRemoved { .. } => self.refresh_card(),
             Event::AlertFiring { .. }
             | Event::AlertCounting { .. }
+            | Event::AlertTakenFrom { .. }
             | Event::StormBegan { .. }
             | Event::Declared { .. }
             | Event::TextEdited { .. }

@@ -31,6 +31,9 @@ pub struct Storm {
     /// Alerts that have joined, one that came back after it was cleared each time.
     pub joined: u32,
     pub cleared: u32,
+    /// Those that got an incident of their own.
+    #[serde(default)]
+    pub taken_out: u32,
     pub last_at: DateTime<Utc>,
     /// When it is over unless another alert joins; none once it is.
     pub quiet_at: Option<DateTime<Utc>>,
@@ -54,17 +57,19 @@ pub struct Fired {
 /// What a decision is told of alerts that the incident itself does not know.
 #[derive(Clone, Debug, Default)]
 pub struct Alerts {
-    /// Incidents that alerts opened for this alert's team within [`WINDOW_S`].
+    /// Incidents that alerts opened for this alert's team within [`WINDOW_S`], as far as an opening asks.
     pub openings: u32,
     /// Whether this alert is firing for this incident already.
     pub is_known: bool,
+    /// The number of the other incident, where an alert is taken out of one into the other.
+    pub other: Option<i64>,
     /// The alerts of the incident, where repetitions of one are being counted or the storm may be over.
     pub fired: BTreeMap<(IntegrationKey, String), Fired>,
 }
 
 impl Alerts {
     /// Nothing is known besides the incident.
-    pub const NONE: &'static Self = &Self { openings: 0, is_known: false, fired: BTreeMap::new() };
+    pub const NONE: &'static Self = &Self { openings: 0, is_known: false, other: None, fired: BTreeMap::new() };
 }
 
 /// The row under which the table of alerts keeps a team's storm: no integration has an empty name.

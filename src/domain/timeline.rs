@@ -3,6 +3,7 @@
 //! Corrections and removals are applied, plumbing is left out, and everything is sorted by the moment it happened. The
 //! history itself is never changed here, and nothing is decided.
 
+pub mod alerts;
 pub mod calls;
 pub mod people;
 
@@ -289,6 +290,12 @@ impl<'h> View<'h> {
                 Told::new(EntryKind::Alert, storm_ended(*alerts, *cleared, *fired)).auto()
             }
             Event::AlertCleared { text, .. } => Told::new(EntryKind::Alert, text),
+            Event::AlertTakenOut { title, into, .. } => {
+                Told::new(EntryKind::Alert, format!("“{title}” taken out of the storm, into INC-{into}"))
+            }
+            Event::AlertTakenFrom { number } => {
+                Told::new(EntryKind::Alert, format!("Taken out of INC-{number}, an alert storm"))
+            }
             Event::ClockSet { step_ms, .. } => Told::new(EntryKind::Note, clock_set(*step_ms)).auto(),
             Event::Escalated { .. }
             | Event::TierStarted { .. }

@@ -77,6 +77,7 @@ pub fn answer(answer: &Answer, reader: &Reader<'_>, incident: Option<&Incident>)
             });
             Message::sentence(mrkdwn!("{} has it{} since {}. {}", who, what, since, help))
         }
+        Said::TakenOut { title, from, team } => taken_out(&name, title, *from, team.as_ref(), scene.as_ref()),
         Said::Stopped { team } => {
             let team = escape::name(&team.name);
             Message::sentence(mrkdwn!("The call for {} is over. Nobody of {} is paged any more.", name, team))
@@ -134,6 +135,19 @@ fn opened(
         shown.push(blocks::actions([call.primary().into(), undo.into()]));
     }
     Message::new(mrkdwn!("{} {}", first, second), shown)
+}
+
+fn taken_out(name: &Mrkdwn, title: &str, from: i64, team: Option<&TeamRef>, scene: Option<&Scene<'_>>) -> Message {
+    let first = mrkdwn!("{} is out of INC-{}: it is {} now.", escape::quoted(title), from, name);
+    let second = match team {
+        Some(team) => mrkdwn!("{} is called to it.", escape::name(&team.name)),
+        None => mrkdwn!("Nobody is called to it; `/escalate {}` and a team's name calls one.", name),
+    };
+    let third = match scene.and_then(Scene::channel) {
+        Some(channel) => mrkdwn!("Its channel is {}.", channel),
+        None => "Its channel follows in a moment; you will be invited.".into(),
+    };
+    Message::sentence(mrkdwn!("{} {} {}", first, second, third))
 }
 
 fn noted(

@@ -103,7 +103,13 @@ fn alerts(scene: &Scene<'_>) -> Option<Mrkdwn> {
     if let Some(storm) = &incident.storm {
         let standing = if storm.quiet_at.is_some() { "the last" } else { "over, the last" };
         let last = scene.time(storm.last_at);
-        return Some(mrkdwn!("Alert storm: {} alerts, {} cleared, {} {}", storm.joined, storm.cleared, standing, last));
+        let out = match storm.taken_out {
+            0 => Mrkdwn::default(),
+            out => mrkdwn!(", {} taken out", out),
+        };
+        let (joined, cleared) = (storm.joined, storm.cleared);
+        let counted = mrkdwn!("Alert storm: {} alerts, {} cleared{}, {} {}", joined, cleared, out, standing, last);
+        return Some(mrkdwn!("{} (`/incident alerts` shows them)", counted));
     }
     let fired: usize = incident.alerts.iter().map(|alert| usize::try_from(alert.counted).unwrap_or(usize::MAX)).sum();
     (fired > incident.alerts.len()).then(|| mrkdwn!("Alerts: {} firing, {} times in all", incident.alerts.len(), fired))

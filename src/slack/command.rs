@@ -66,6 +66,14 @@ pub enum Typed {
     Show,
     Help,
     Timeline,
+    /// The alerts of the incident one by one, from this number on.
+    Alerts {
+        from: u32,
+    },
+    /// The alert of this number gets an incident of its own.
+    TakeAlertOut {
+        alert: u32,
+    },
     Postmortem,
     Export {
         format: Format,
@@ -241,7 +249,13 @@ fn after_incident(text: &str, addressed: bool, context: &Context<'_>) -> Reading
             look(verb, rest).map(|typed| (named, typed))
         }
         // "resolve INC-42" must not resolve the incident of this channel.
-        Verb::Resolve | Verb::Reopen | Verb::Cancel | Verb::Mitigated | Verb::Join | Verb::Acknowledged => {
+        Verb::Resolve
+        | Verb::Reopen
+        | Verb::Cancel
+        | Verb::Mitigated
+        | Verb::Join
+        | Verb::Acknowledged
+        | Verb::Alerts => {
             let (named, rest) = words::incident_prefix(rest);
             command(verb, rest, context).map(|typed| (named, typed))
         }
@@ -279,6 +293,7 @@ fn command(verb: Verb, rest: &str, context: &Context<'_>) -> Reading {
         Verb::List => Ok(Typed::List { all: matches!(word(rest).0, "all" | "closed" | "resolved") }),
         Verb::Help => Ok(Typed::Help),
         Verb::Join => Ok(Typed::Join),
+        Verb::Alerts => alerts(rest),
         Verb::Show | Verb::Timeline | Verb::Postmortem | Verb::Export => look(verb, rest),
         Verb::Status => status(rest),
         Verb::Severity => severity(rest),
@@ -373,6 +388,25 @@ fn number<'t>(rest: &'t str, question: &'static str) -> Reading<(u32, &'t str)> 
     let (first, rest) = word(rest);
     let digits = first.trim_start_matches('#').trim_end_matches([':', ',']);
     digits.parse().map(|number| (number, rest)).map_err(|_| Unclear::missing(question))
+}
+
+/// `alerts`, `alerts 21`, `alerts split 12`.
+fn alerts(rest: &str) -> Reading {
+    if rest.is_empty() {
+        return Ok(Typed::Alerts { from: 1 });
+    }
+    let (first, second) = word(rest);
+    if first.eq_ignore_ascii_case("split") {
+        let (alert, rest) = number(second, "Which alert? /incident alerts shows their numbers.")?;
+        return nothing_more(rest).map(|()| Typed::TakeAlertOut { alert });
+    }
+    match number(rest, "") {
+        Ok((from, rest)) => nothing_more(rest).map(|()| Typed::Alerts { from }),
+        Err(_) => {
+            let near = if second.is_empty() { "alerts".to_owned() } else { format!("alerts split {second}") };
+            Err(Unclear::choices(Problem::LeftOver { text: rest.to_owned() }, [near]))
+        }
+    }
 }
 
 fn status(rest: &str) -> Reading {

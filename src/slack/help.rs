@@ -51,7 +51,11 @@ fn ongoing(scene: &Scene<'_>) -> Message {
     };
     let lines = [
         "`/incident note 3:15pm restarted the database` writes it down, each line that begins with a time as its own entry; the reaction :memo: takes a message.".into(),
-        "`/incident update …` tells everybody · `status` · `severity` · `commander @ana` · `impact …`".into(),
+        if scene.incident.storm.is_some() {
+            "`/incident alerts` shows all that share it, and takes one out · `update …` tells everybody · `status` · `severity`".into()
+        } else {
+            "`/incident update …` tells everybody · `status` · `severity` · `commander @ana` · `impact …`".into()
+        },
         calls.into(),
         "`/incident resolve …` ends it and drafts the postmortem; `/incident cancel` if it was none.".into(),
     ];

@@ -17,6 +17,7 @@ use crate::domain::incident::{Field, Incident, Page};
 use crate::domain::policy::Tier;
 use crate::domain::recipients;
 use crate::domain::roster::{Directory, Roster, Team};
+use crate::domain::timeline::alerts::{ListedAlert, Standing, Tally};
 use crate::ids::TeamKey;
 
 /// Most incidents, entries or tasks in one answer; the page has the rest.
@@ -155,6 +156,80 @@ pub fn timeline(scene: &Scene<'_>, history: &[Recorded], entries_max: usize) -> 
         shown.push(blocks::context([escape::link(&url, "Whole timeline")]));
     }
     Message::new(mrkdwn!("{} {}", first, Mrkdwn::join(lines, " ")), shown)
+}
+
+/// The alerts of an incident from this number on, as many as fit; in a storm each with a button that takes it out.
+pub fn alerts(scene: &Scene<'_>, alerts: &[ListedAlert], from: u32) -> Message {
+    let incident = scene.incident;
+    if alerts.is_empty() {
+        return Message::sentence(mrkdwn!("No alert belongs to {}.", scene.number()));
+    }
+    let all = scene::count(alerts.len(), "alert", "alerts");
+    let standing = Tally::of(alerts).words(incident.is_open());
+    let first = mrkdwn!("{} in {}: {}.", all, scene.number(), escape::name(&standing));
+    let listed: Vec<&ListedAlert> = alerts.iter().filter(|alert| alert.number >= from).collect();
+    let shown: Vec<&ListedAlert> = listed.iter().copied().take(ROWS_MAX).collect();
+    let mut blocks = vec![blocks::section(mrkdwn!("*{}*", first))];
+    for alert in &shown {
+        let line = alert_line(scene, alert);
+        let takes_out = incident.storm.is_some() && incident.is_open() && alert.standing == Standing::Firing;
+        blocks.push(if takes_out {
+            blocks::section_with(line, take_out_button(scene, alert))
+        } else {
+            blocks::section(line)
+        });
+    }
+    let rest = listed.len() - shown.len();
+    let page = scene.page_url().map(|url| escape::link(&format!("{url}#alerts"), "page"));
+    let more = match (shown.last(), page) {
+        (None, _) => Some(mrkdwn!("There is no alert {} or later.", from)),
+        (Some(last), page) if rest > 0 => {
+            let on = mrkdwn!("{} more: `/incident {} alerts {}` goes on", rest, scene.number(), last.number + 1);
+            Some(match page {
+                Some(page) => mrkdwn!("{}, and the {} has all of them.", on, page),
+                None => mrkdwn!("{}.", on),
+            })
+        }
+        _ => None,
+    };
+    let lines = shown.iter().map(|alert| alert_line(scene, alert)).chain(more.clone());
+    let text = mrkdwn!("{} {}", first, Mrkdwn::join(lines.collect::<Vec<_>>(), " "));
+    blocks.extend(more.map(|more| blocks::context([more])));
+    Message::new(text, blocks)
+}
+
+/// "12. Disk of db-12 is full · SEV3 · since 3:00 PM".
+fn alert_line(scene: &Scene<'_>, alert: &ListedAlert) -> Mrkdwn {
+    let title = Untrusted(&alert.title).line(escape::QUOTE_CHARS_MAX);
+    let title = match alert.link.as_deref().and_then(escape::safe_url) {
+        Some(url) => escape::link(url, &Untrusted(&alert.title).plain(escape::QUOTE_CHARS_MAX)),
+        None => title,
+    };
+    let mut parts = vec![mrkdwn!("{}. {}", alert.number, title)];
+    parts.extend(alert.severity.map(|severity| mrkdwn!("{}", severity)));
+    parts.push(match alert.standing {
+        Standing::Firing if scene.incident.is_open() => mrkdwn!("since {}", scene.time(alert.began_at)),
+        Standing::Firing => mrkdwn!("since {}, not cleared", scene.time(alert.began_at)),
+        Standing::Cleared { at } => mrkdwn!("cleared {}", scene.time(at)),
+        Standing::TakenOut { into } => mrkdwn!("INC-{} now", into),
+    });
+    Mrkdwn::join(parts, " · ")
+}
+
+fn take_out_button(scene: &Scene<'_>, alert: &ListedAlert) -> Button {
+    let (incident, number) = (scene.incident, alert.number);
+    let team = incident.storm.as_ref().and_then(|storm| scene.roster.teams.get(storm.team.as_ref()?));
+    let consequence = match team {
+        Some(team) => format!("It gets an incident of its own, and {} is called to it.", team.name),
+        None => "It gets an incident of its own. Nobody is called to it.".to_owned(),
+    };
+    let (command, text) = ("/incident".to_owned(), format!("{} alerts split {number}", incident.name()));
+    let spoken = format!("Take alert {number} out of {}", incident.name());
+    Button::new("Take out", &spoken, &ButtonAction::Run { command, text }).confirm(
+        &format!("Take alert {number} out?"),
+        &consequence,
+        "Take it out",
+    )
 }
 
 /// Where each call stands, or the calls of one team: who was paged, by which way and why, and what happens next.

@@ -74,6 +74,12 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
                 Untrusted(&said).line(escape::QUOTE_CHARS_MAX)
             ))
         }
+        Event::AlertTakenOut { title, into, .. } => Message::sentence(mrkdwn!(
+            "{} took the alert {} out of this storm: it is INC-{} now.",
+            who,
+            escape::quoted(title),
+            *into
+        )),
         Event::AlertRepeated { text, .. } => {
             Message::sentence(mrkdwn!("The alert repeats: {}", Untrusted(text).line(escape::QUOTE_CHARS_MAX)))
         }
@@ -110,6 +116,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::AlertFiring { .. }
         | Event::AlertCounting { .. }
         | Event::AlertJoined { .. }
+        | Event::AlertTakenFrom { .. }
         | Event::StormBegan { .. }
         | Event::DocumentRequested { .. }
         | Event::DocumentNotSent { .. }

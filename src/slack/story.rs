@@ -90,6 +90,8 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::StormEnded { .. }
         | Event::AlertRepeated { .. }
         | Event::AlertCleared { .. }
+        | Event::AlertTakenOut { .. }
+        | Event::AlertTakenFrom { .. }
         | Event::ChannelCreated { .. }
         | Event::ChannelFailed { .. }
         | Event::CardPosted { .. }
@@ -165,6 +167,10 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
         Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
+        Event::AlertTakenOut { title, into, .. } => {
+            mrkdwn!("{} took the alert {} out of the storm: it is INC-{} now.", who, escape::quoted(title), *into)
+        }
+        Event::AlertTakenFrom { number } => mrkdwn!("{} took the alert out of INC-{}, an alert storm.", who, *number),
         Event::StormEnded { alerts, cleared, fired } => {
             Untrusted(&timeline::storm_ended(*alerts, *cleared, *fired)).line(QUOTE_CHARS_MAX)
         }

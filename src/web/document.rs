@@ -8,6 +8,7 @@ use super::prose;
 use crate::domain::civil::format::{LocalZone, date};
 use crate::domain::postmortem::{Block, KeyFigure, Line, MomentRow, Postmortem, Section, Sentence, TaskLine};
 use crate::domain::timeline::EntryKind;
+use crate::domain::timeline::alerts::{ListedAlert, Standing, Tally};
 use crate::domain::timeline::capitalised;
 use crate::ids::Seq;
 
@@ -40,6 +41,18 @@ pub(super) struct DocumentView<'a> {
     pub(super) chart_rows: Vec<Row>,
     pub(super) still_open: Vec<SentenceView>,
     pub(super) sections: Vec<SectionView<'a>>,
+    pub(super) alerts: Vec<AlertView<'a>>,
+    /// How many of them are firing, and how many are not.
+    pub(super) alerts_standing: String,
+}
+
+pub(super) struct AlertView<'a> {
+    pub(super) number: u32,
+    pub(super) title: &'a str,
+    pub(super) link: Option<&'a str>,
+    pub(super) severity: String,
+    pub(super) since: String,
+    pub(super) now: String,
 }
 
 pub(super) struct SectionView<'a> {
@@ -119,6 +132,31 @@ impl<'a> DocumentView<'a> {
             chart_rows: chart::rows(postmortem),
             still_open: postmortem.still_open.iter().map(|sentence| SentenceView::new(sentence, anchored)).collect(),
             sections: postmortem.sections.iter().map(|section| section_view(section, zone, anchored)).collect(),
+            alerts: postmortem.alerts.iter().map(|alert| AlertView::new(alert, postmortem)).collect(),
+            alerts_standing: Tally::of(&postmortem.alerts).words(postmortem.incident.is_open()),
+        }
+    }
+}
+
+impl<'a> AlertView<'a> {
+    fn new(alert: &'a ListedAlert, postmortem: &Postmortem) -> Self {
+        let zone = &postmortem.zone;
+        let stamp = |at: DateTime<Utc>| {
+            let (time, day) = (zone.time_with_zone(at), zone.day(at));
+            if day == postmortem.day() { time } else { format!("{}, {time}", date(day)) }
+        };
+        Self {
+            number: alert.number,
+            title: &alert.title,
+            link: alert.link.as_deref().filter(|link| super::is_web(link)),
+            severity: alert.severity.map(|severity| severity.to_string()).unwrap_or_default(),
+            since: stamp(alert.began_at),
+            now: match alert.standing {
+                Standing::Firing if postmortem.incident.is_open() => "firing".to_owned(),
+                Standing::Firing => "not cleared".to_owned(),
+                Standing::Cleared { at } => format!("cleared {}", stamp(at)),
+                Standing::TakenOut { into } => format!("in INC-{into}"),
+            },
         }
     }
 }

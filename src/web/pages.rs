@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::document::{BlockView, DocumentView, LineView};
-use super::prose;
+use super::{is_web, prose};
 use crate::domain::civil::format::{date_with_weekday, duration_short};
 use crate::domain::event::{Actor, Source};
 use crate::domain::incident::{Severity, Status};
@@ -285,11 +285,6 @@ fn entry_view<'a>(entry: &'a Entry, line: LineView<'a>, postmortem: &'a Postmort
         files,
         edits: entry.edits.iter().map(|edit| EditView { from: prose::words(&edit.from), at: stamp(edit.at) }).collect(),
     }
-}
-
-/// Whether an address from outside may become a link.
-fn is_web(address: &str) -> bool {
-    address.starts_with("https://") || address.starts_with("http://")
 }
 
 fn call_view<'a>(call: &'a Call, postmortem: &'a Postmortem) -> CallView<'a> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 use firebell::cli::Cli;
 use firebell::config::Config;
 use firebell::metrics::{self, Described};
@@ -341,5 +341,37 @@ fn the_map_of_the_source_names_every_module() {
         let name = entry.file_name().into_string().unwrap();
         let module = name.trim_end_matches(".rs");
         assert!(map.contains(&format!("src/{module}")), "docs/ARCHITECTURE.md does not name src/{module}");
+    }
+}
+
+#[test]
+fn the_service_starts_what_there_is_and_lets_it_stop_in_its_own_time() {
+    let unit = read("deploy/firebell.service");
+    let values = |name: &str| -> Vec<String> {
+        let lines = unit.lines().filter_map(|line| line.split_once('='));
+        lines.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).collect()
+    };
+    let value = |name: &str| values(name).into_iter().next().unwrap_or_default();
+    let started = value("ExecStart");
+    let (program, arguments) = started.split_once(' ').unwrap();
+    assert!(read("README.md").contains(&format!("sudo install -m 755 firebell {}", program.replace("/firebell", "/"))));
+    assert!(Cli::try_parse_from(["firebell"].into_iter().chain(arguments.split(' '))).is_ok(), "{started}");
+    let database = value("Environment");
+    let folder = database.strip_prefix("DATABASE_URL=sqlite:").and_then(|path| path.strip_suffix("/firebell.db"));
+    assert_eq!(folder, Some(format!("/var/lib/{}", value("StateDirectory")).as_str()));
+    assert_eq!(folder, Some(value("WorkingDirectory").as_str()));
+    // The worker's time to finish, and the server's to close, with as much again to spare.
+    assert!(value("TimeoutStopSec").parse::<u32>().unwrap() >= 2 * (5 + 2));
+    for (name, said) in [
+        ("DynamicUser", "yes"),
+        ("ProtectSystem", "strict"),
+        ("NoNewPrivileges", "yes"),
+        ("CapabilityBoundingSet", ""),
+        ("MemoryDenyWriteExecute", "yes"),
+        ("PrivateTmp", "yes"),
+        ("Restart", "always"),
+        ("EnvironmentFile", "/etc/firebell/secrets"),
+    ] {
+        assert_eq!(values(name), [said], "{name}");
     }
 }

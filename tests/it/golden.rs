@@ -87,6 +87,8 @@ fn kinds() -> Vec<&'static str> {
         Event::AlertJoined { .. } => "alert_joined",
         Event::StormBegan { .. } => "storm_began",
         Event::StormEnded { .. } => "storm_ended",
+        Event::AlertTakenOut { .. } => "alert_taken_out",
+        Event::AlertTakenFrom { .. } => "alert_taken_from",
         Event::CaptureRequested { .. } => "capture_requested",
         Event::DocumentRequested { .. } => "document_requested",
         Event::DocumentNotSent { .. } => "document_not_sent",
@@ -102,6 +104,6 @@ fn kinds() -> Vec<&'static str> {
     let mut kinds: Vec<&'static str> = decoded.iter().map(|recorded| name(&recorded.occurrence.event)).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    assert_eq!(kinds.len(), 54, "a kind of event without a stored line");
+    assert_eq!(kinds.len(), 56, "a kind of event without a stored line");
     kinds
 }

@@ -1,14 +1,13 @@
 //! What a transaction knows of alerts besides the incidents in hand: which fires where, how often, and in which storm.
 
 use super::{Desk, Job, Target};
-use crate::clock::lock;
 use crate::domain::command::{Command, Timer};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::incident::Incident;
 use crate::domain::storm::{self, Alerts, Fired};
 use crate::domain::{Decided, team_of};
 use crate::ids::{IncidentId, IntegrationKey};
-use crate::store::{self, alerts};
+use crate::store::{self, alerts, openings};
 
 pub(super) type AlertKey = (IntegrationKey, String);
 
@@ -63,17 +62,35 @@ impl Desk<'_> {
     pub(super) fn alerts_around(&self, id: Option<IncidentId>, command: &Command) -> Alerts {
         let key = alert_key(command);
         let is_known = id.is_some() && key.is_some_and(|key| self.alerting.get(&key).copied() == id);
-        let openings = match command {
-            Command::AlertFired(alert) if id.is_none() => {
-                let team = team_of(alert, &self.roster);
-                let here = self.opened.iter().filter(|opened| **opened == team).count();
-                let before = lock(&self.inner.openings).recent(team.as_ref(), self.now);
-                before.saturating_add(u32::try_from(here).unwrap_or(u32::MAX))
-            }
-            _ => 0,
-        };
         let fired = id.and_then(|id| self.fired.get(&id)).cloned().unwrap_or_default();
-        Alerts { openings, is_known, fired }
+        Alerts { is_known, fired, ..Alerts::default() }
+    }
+
+    /// What the opening of this incident may know: how many incidents alerts have opened for the team of late, this one
+    /// left out. It has its number, and the number's row is locked until the transaction ends: so the replicas open one after
+    /// the other, and each counts what the others have opened.
+    ///
+    /// Another replica may have opened it for the same alert, or begun the team's storm, while we waited for the number. Begun
+    /// anew, this batch finds that incident, locks it in its turn and gives the number back.
+    pub(super) async fn alerts_at_opening(
+        &mut self,
+        id: IncidentId,
+        command: &Command,
+    ) -> Result<Alerts, store::Error> {
+        let Command::AlertFired(alert) = command else { return Ok(Alerts::default()) };
+        let keys = alert_key(command).into_iter().chain(self.storm_place(command));
+        let keys: Vec<AlertKey> = keys.filter(|key| !self.alerting.contains_key(key)).collect();
+        let workspace = &self.inner.workspace;
+        if !alerts::find_open(&mut self.tx, workspace, &keys).await?.is_empty() {
+            return Err(store::Error::Raced);
+        }
+        if self.roster.storm.incidents == 0 {
+            return Ok(Alerts::default());
+        }
+        let team = team_of(alert, &self.roster);
+        let openings = openings::recent(&mut self.tx, workspace, team.as_ref(), self.now).await?;
+        openings::note(&mut self.tx, workspace, team.as_ref(), id, self.now).await?;
+        Ok(Alerts { openings, ..Alerts::default() })
     }
 
     /// Counts an alert that came again, whether or not the history tells of it now.
@@ -157,7 +174,9 @@ impl Desk<'_> {
 /// What tells the alert of this command from others.
 pub(super) fn alert_key(command: &Command) -> Option<AlertKey> {
     match command {
-        Command::AlertFired(alert) => Some((alert.integration.clone(), alert.dedup_key.clone())),
+        Command::AlertFired(alert) | Command::TakeAlertOut(alert) => {
+            Some((alert.integration.clone(), alert.dedup_key.clone()))
+        }
         Command::AlertCleared { integration, dedup_key, .. } => Some((integration.clone(), dedup_key.clone())),
         _ => None,
     }

@@ -1,14 +1,10 @@
 //! What comes of a batch: who is told what, before and after the commit.
 
-use chrono::{DateTime, Utc};
-
 use super::{Answered, Inner, Job, NOBODYS, Settled, Work};
-use crate::clock::lock;
 use crate::crash::Point;
 use crate::domain::command::{Command, Finished};
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::event::Actor;
-use crate::ids::TeamKey;
 use crate::metrics::Tally;
 
 /// What each job of a committed batch is told.
@@ -18,8 +14,6 @@ pub(in crate::app) struct Done {
     pub(in crate::app) wrote: bool,
     pub(super) timers: bool,
     pub(super) outbox: bool,
-    pub(super) opened: Vec<Option<TeamKey>>,
-    pub(super) now: DateTime<Utc>,
     pub(super) tally: Tally,
 }
 
@@ -34,9 +28,6 @@ impl Done {
     /// Answers every caller, now that the commit is safe, and wakes who waits for work.
     pub(in crate::app) fn deliver(self, inner: &Inner, batch: Vec<Job>) {
         self.tally.count(&inner.metrics);
-        for team in self.opened {
-            lock(&inner.openings).note(team, self.now);
-        }
         if self.timers {
             inner.timers.notify_one();
         }

@@ -9,7 +9,7 @@ use crate::domain::command::{Alert, When};
 use crate::domain::event::{Event, Origin, Source};
 use crate::domain::incident::{FiringAlert, Severity, Status};
 use crate::domain::limits::{TEXT_CHARS_MAX, TITLE_CHARS_MAX};
-use crate::domain::rejection::Rejection;
+use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::roster::{Roster, Route};
 use crate::ids::{IncidentId, IntegrationKey, TeamKey, WorkspaceId};
 
@@ -59,6 +59,38 @@ pub(super) fn open(
         draft.escalate(When::default(), team.as_str(), Some(&reason))?;
     }
     Ok(Decided { after: draft.after, events: draft.events, said: Said::Opened { title, private: false } })
+}
+
+/// Opens the incident of an alert that a person takes out of its storm, and calls the team as its route would have.
+pub(super) fn open_for_taken_out(
+    id: IncidentId,
+    workspace: &WorkspaceId,
+    number: i64,
+    alert: &Alert,
+    context: &Context<'_>,
+) -> Result<Decided, Rejection> {
+    let title = cut(&kept_text("title", &alert.title.replace(['\n', '\t'], " "), usize::MAX)?, TITLE_CHARS_MAX);
+    let storm = context.alerts.other.unwrap_or_default();
+    let opened = Event::Opened {
+        number,
+        title: title.clone(),
+        severity: alert.severity.unwrap_or(context.roster.severity_default),
+        private: false,
+        zone: context.roster.zone.clone(),
+        origin: Origin::Alert { integration: alert.integration.clone(), dedup_key: alert.dedup_key.clone() },
+        declares: true,
+        nonce: alert.nonce.clone(),
+    };
+    let mut draft = Draft::begin(id, workspace, opened, context);
+    draft.push(Event::AlertTakenFrom { number: storm });
+    draft.fire(alert);
+    let team = alert.team.as_deref().and_then(|word| context.roster.team(word)).cloned();
+    if let Some(team) = &team {
+        let reason = format!("Taken out of INC-{storm}, an alert storm.");
+        draft.escalate(When::default(), team.key.as_str(), Some(&reason))?;
+    }
+    let said = Said::TakenOut { title, from: storm, team: team.map(|team| team.reference()) };
+    Ok(Decided { after: draft.after, events: draft.events, said })
 }
 
 fn storm_title(team: Option<&TeamKey>, context: &Context<'_>) -> String {
@@ -178,6 +210,31 @@ impl Draft<'_> {
         Said::Done
     }
 
+    /// The storm's side of it: the alert is none of its any more.
+    pub(super) fn take_alert_out(&mut self, alert: &Alert) -> Result<Said, Rejection> {
+        let name = self.after.name();
+        let refused = |sentence: String, hint: &str| Err(Rejection::new(RejectionKind::Conflict, sentence).hint(hint));
+        if self.after.storm.is_none() {
+            let sentence = format!("{name} is no alert storm, so no alert can be taken out of it.");
+            return refused(sentence, "/incident open opens another incident.");
+        }
+        if !self.after.is_open() {
+            let sentence = format!("{name} is {}, and its alerts with it.", self.after.status.word());
+            return refused(sentence, "One that fires again opens an incident of its own.");
+        }
+        if !self.context.alerts.is_known {
+            let sentence = format!("“{}” does not fire for {name} any more.", alert.title);
+            return refused(sentence, "/incident alerts shows where each alert is.");
+        }
+        self.push(Event::AlertTakenOut {
+            integration: alert.integration.clone(),
+            dedup_key: alert.dedup_key.clone(),
+            title: alert.title.clone(),
+            into: self.context.alerts.other.unwrap_or_default(),
+        });
+        Ok(Said::Done)
+    }
+
     pub(super) fn storm_quiet(&mut self) -> Said {
         let Some(storm) = &self.after.storm else { return unchanged("There is no storm.".to_owned()) };
         if storm.quiet_at.is_none_or(|at| at > self.context.now) {
@@ -207,8 +264,8 @@ impl Draft<'_> {
         let resolves = self.context.roster.routes.get(&integration).is_some_and(|route: &Route| route.resolves);
         let text = cut(text.trim(), TEXT_CHARS_MAX);
         self.push_from(at, None, Event::AlertCleared { integration, dedup_key, text: text.clone() });
-        let all_clear =
-            self.after.alerts.is_empty() && self.after.storm.as_ref().is_none_or(|storm| storm.cleared >= storm.joined);
+        let all_clear = self.after.alerts.is_empty()
+            && self.after.storm.as_ref().is_none_or(|storm| storm.cleared + storm.taken_out >= storm.joined);
         if resolves && all_clear && self.after.is_open() && self.after.status != Status::Resolved {
             self.push_from(at, None, Event::Resolved { text: (!text.is_empty()).then_some(text), team: None });
         }

@@ -12,6 +12,7 @@ use crate::domain::civil::format::LocalZone;
 use crate::domain::event::{NoteKind, Recipient, Source};
 use crate::domain::reference::by_handle;
 use crate::domain::timeline::Entry;
+use crate::domain::timeline::alerts::{ListedAlert, Standing};
 use crate::domain::timeline::calls::Call;
 use crate::ids::Seq;
 
@@ -28,6 +29,8 @@ struct Document<'a> {
     figures: &'a Figures,
     timeline: Vec<EntryOut<'a>>,
     calls: Vec<CallOut<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alerts: Vec<AlertOut<'a>>,
     fields: std::collections::BTreeMap<&'static str, String>,
     measures: Vec<String>,
     tasks: Vec<TaskOut<'a>>,
@@ -156,6 +159,23 @@ struct PagedOut<'a> {
 }
 
 #[derive(Serialize)]
+struct AlertOut<'a> {
+    number: u32,
+    title: &'a str,
+    severity: Option<String>,
+    integration: &'a str,
+    dedup_key: &'a str,
+    began_at: String,
+    link: Option<&'a str>,
+    /// `firing`, `cleared` or `taken_out`.
+    standing: &'static str,
+    cleared_at: Option<String>,
+    /// The incident that it has got for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_into: Option<String>,
+}
+
+#[derive(Serialize)]
 struct TaskOut<'a> {
     number: u32,
     text: &'a str,
@@ -208,6 +228,7 @@ fn document(postmortem: &Postmortem) -> Document<'_> {
         figures: &postmortem.figures,
         timeline: postmortem.entries.iter().map(|entry| entry_out(entry, postmortem)).collect(),
         calls: postmortem.calls.iter().map(|call| call_out(call, postmortem)).collect(),
+        alerts: postmortem.alerts.iter().map(|alert| alert_out(alert, zone)).collect(),
         fields: incident.fields.iter().map(|(field, text)| (field_name(*field), by_handle(text))).collect(),
         measures: incident.measures.iter().map(|text| by_handle(text)).collect(),
         tasks: tasks(postmortem),
@@ -297,6 +318,26 @@ fn call_out<'a>(call: &'a Call, postmortem: &'a Postmortem) -> CallOut<'a> {
         stopped_at: call.stopped_at.map(time),
         text: postmortem.call_lines.get(&call.escalation).map_or("", |line| line.text.as_str()),
         rings: rings.collect(),
+    }
+}
+
+fn alert_out<'a>(alert: &'a ListedAlert, zone: &LocalZone) -> AlertOut<'a> {
+    let (standing, cleared_at, taken_into) = match alert.standing {
+        Standing::Firing => ("firing", None, None),
+        Standing::Cleared { at } => ("cleared", Some(zone.rfc3339(at)), None),
+        Standing::TakenOut { into } => ("taken_out", None, Some(format!("INC-{into}"))),
+    };
+    AlertOut {
+        number: alert.number,
+        title: &alert.title,
+        severity: alert.severity.map(|severity| severity.to_string()),
+        integration: alert.integration.as_str(),
+        dedup_key: &alert.dedup_key,
+        began_at: zone.rfc3339(alert.began_at),
+        link: alert.link.as_deref(),
+        standing,
+        cleared_at,
+        taken_into,
     }
 }
 

@@ -387,6 +387,27 @@ fn tasks_have_owner_and_date_at_either_end() {
 }
 
 #[test]
+fn alerts_are_listed_from_a_number_on_or_one_is_taken_out() {
+    for (text, typed) in [
+        ("alerts", Typed::Alerts { from: 1 }),
+        ("alerts 21", Typed::Alerts { from: 21 }),
+        ("alerts split 12", Typed::TakeAlertOut { alert: 12 }),
+        ("Alerts Split #12", Typed::TakeAlertOut { alert: 12 }),
+    ] {
+        assert_eq!(read(text), typed, "{text}");
+    }
+    for text in ["INC-42 alerts split 3", "alerts INC-42 split 3"] {
+        let parsed = try_incident(text).expect("clear");
+        assert_eq!((parsed.incident, parsed.typed), (Some(42), Typed::TakeAlertOut { alert: 3 }), "{text}");
+    }
+    let of_another = try_incident("alerts #42").expect("clear");
+    assert_eq!((of_another.incident, of_another.typed), (Some(42), Typed::Alerts { from: 1 }));
+    let unclear = try_incident("INC-42 alerts splti 12").expect_err("is not clear");
+    assert_eq!(unclear.did_you_mean, ["INC-42 alerts split 12"]);
+    assert!(try_incident("alerts split").is_err() && try_incident("alerts split 3 4").is_err());
+}
+
+#[test]
 fn the_first_word_may_address_an_incident() {
     for text in ["INC-42 note x", "#42 note x", "inc-42: note x", "inc42 note x"] {
         let parsed = try_incident(text).expect("clear");

@@ -1,14 +1,17 @@
 //! Slash commands: what was typed, as a command or a look.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{Asking, Dispatch, outside, shown};
 use crate::app::Target;
 use crate::domain::civil::TypedTime;
-use crate::domain::command::{Acknowledge, Command, Detection, Open, When};
+use crate::domain::command::{Acknowledge, Alert, Command, Detection, Open, When};
 use crate::domain::event::Origin;
 use crate::domain::incident::Incident;
 use crate::domain::roster::Roster;
+use crate::domain::timeline::alerts::alerts;
 use crate::ids::{IncidentId, TeamKey, random_id};
 use crate::slack::actions::Carried;
 use crate::slack::answers::{self, Suggestion};
@@ -134,12 +137,19 @@ impl Dispatch {
             Typed::List { .. } | Typed::Help | Typed::EscalateHelp | Typed::Preview { .. } => {
                 self.look_around(place, target, parsed.typed).await
             }
-            look @ (Typed::Show | Typed::Timeline | Typed::Postmortem | Typed::Why { .. } | Typed::Join) => {
-                match target {
-                    Some(id) => self.look_at(&asking, id, look).await,
-                    None => self.which(place).await,
-                }
-            }
+            look @ (Typed::Show
+            | Typed::Timeline
+            | Typed::Alerts { .. }
+            | Typed::Postmortem
+            | Typed::Why { .. }
+            | Typed::Join) => match target {
+                Some(id) => self.look_at(&asking, id, look).await,
+                None => self.which(place).await,
+            },
+            Typed::TakeAlertOut { alert } => match target {
+                Some(id) => self.take_alert_out(&asking, id, alert).await,
+                None => self.which(place).await,
+            },
             change => match target {
                 Some(id) => self.change(&asking, id, change).await,
                 None => self.which(place).await,
@@ -250,6 +260,7 @@ impl Dispatch {
         let scene = Scene::new(&incident, &roster, &directory, now);
         shown(match look {
             Typed::Timeline => lists::timeline(&scene, &history, TIMELINE_ENTRIES),
+            Typed::Alerts { from } => lists::alerts(&scene, &alerts(&history), from),
             Typed::Why { team } => lists::why(&scene, &history, team.as_ref()),
             Typed::Postmortem => lists::documents(&scene),
             Typed::Join => {
@@ -258,6 +269,38 @@ impl Dispatch {
             }
             _ => lists::details(&scene),
         })
+    }
+
+    /// Looks up what the number stands for; whether the alert may be taken out is decided with the storm in hand.
+    async fn take_alert_out(&self, asking: &Asking, id: IncidentId, number: u32) -> Ack {
+        let incident = match self.incident(id).await {
+            Ok(incident) if asking.inside || self.may_see(&asking.user, &incident) => incident,
+            Ok(_) => return shown(answers::refusal(&super::unknown())),
+            Err(message) => return shown(message),
+        };
+        let history = match self.app.history(id).await {
+            Ok(history) => history,
+            Err(error) => return shown(Self::unreadable(&error)),
+        };
+        let Some(listed) = alerts(&history).into_iter().find(|alert| alert.number == number) else {
+            return shown(answers::refusal(&no_such_alert(&incident, number)));
+        };
+        let command = Command::TakeAlertOut(Alert {
+            integration: listed.integration,
+            dedup_key: listed.dedup_key,
+            title: listed.title,
+            text: String::new(),
+            started_at: listed.began_at,
+            labels: BTreeMap::new(),
+            severity: listed.severity,
+            team: incident.storm.and_then(|storm| storm.team).map(|team| team.0),
+            link: listed.link,
+            nonce: random_id(),
+        });
+        match self.ask_in_words(asking, Target::Incident(id), command).await {
+            Ok(words) => words.map_or(Ack::Empty, shown),
+            Err(failure) => shown(failure),
+        }
     }
 
     /// Invites somebody into the incident's channel, after the acknowledgement.
@@ -278,6 +321,14 @@ fn no_such(number: i64) -> crate::domain::rejection::Rejection {
         format!("There is no INC-{number}."),
     )
     .hint("/incident list shows the open ones.")
+}
+
+fn no_such_alert(incident: &Incident, number: u32) -> crate::domain::rejection::Rejection {
+    crate::domain::rejection::Rejection::new(
+        crate::domain::rejection::RejectionKind::NotFound,
+        format!("There is no alert {number} in {}.", incident.name()),
+    )
+    .hint(format!("/incident {} alerts shows them.", incident.name()))
 }
 
 fn opening(place: &Place<'_>, open: OpenTyped, zone: Option<String>) -> Command {
@@ -370,6 +421,8 @@ fn commands(typed: Typed, now: DateTime<Utc>) -> Vec<Command> {
         | Typed::Show
         | Typed::Help
         | Typed::Timeline
+        | Typed::Alerts { .. }
+        | Typed::TakeAlertOut { .. }
         | Typed::Postmortem
         | Typed::Join
         | Typed::EscalateForm

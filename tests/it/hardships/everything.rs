@@ -92,6 +92,10 @@ rows! { Command, commands -> Command, command_row;
     });
     "alert cleared": Command::AlertCleared { .. } =>
         Command::AlertCleared { integration: "script".into(), dedup_key: words(), text: words(), at: at() };
+    "take alert out": Command::TakeAlertOut(_) => Command::TakeAlertOut(Alert {
+        integration: "script".into(), dedup_key: words(), title: words(), text: words(), started_at: at(),
+        labels: [].into(), severity: None, team: None, link: None, nonce: words(),
+    });
     "timer due": Command::TimerDue(_) => Command::TimerDue(Timer::TierDue { escalation: CALL, generation: 1 });
     "effect finished": Command::EffectFinished(_) => Command::EffectFinished(Finished::Quietly);
     "clock set": Command::ClockSet { .. } =>
@@ -107,6 +111,8 @@ rows! { Typed, lines -> &'static str, typed_row;
     "show": Typed::Show => "/incident INC-1 show";
     "help": Typed::Help => "/incident help";
     "timeline": Typed::Timeline => "/incident INC-1 timeline";
+    "alerts": Typed::Alerts { .. } => "/incident INC-1 alerts";
+    "take alert out": Typed::TakeAlertOut { .. } => "/incident INC-1 alerts split 1";
     "postmortem": Typed::Postmortem => "/incident INC-1 postmortem";
     "export": Typed::Export { .. } => "/incident INC-1 export md";
     "join": Typed::Join => "/incident INC-1 join";

@@ -112,6 +112,64 @@ async fn one_alert_that_reaches_both_opens_one_incident_and_uses_one_number() {
 }
 
 #[tokio::test]
+async fn both_count_a_storm_together() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    let mut numbers = Vec::new();
+    for n in 1..=14 {
+        let bell = if n % 2 == 0 { &one } else { &other };
+        let (status, answer) = bell.alert(&fired(&format!("disk-{n}"))).await;
+        assert_eq!(status, 202, "{answer}");
+        numbers.push(answer["accepted"][0]["incident"].as_str().expect("is named").to_owned());
+    }
+    let alone = (1..=10).map(|n| format!("INC-{n}"));
+    assert_eq!(numbers, alone.chain(std::iter::repeat_n("INC-11".to_owned(), 4)).collect::<Vec<_>>());
+    // Long after it, whoever opens at the same time waits for the other's number, and counts it too.
+    house.clock.set(start() + minutes(60));
+    settle_both(&house, &one, &other).await;
+    let posts = (0..40).map(|n| {
+        let bell = if n % 2 == 0 { &one } else { &other };
+        async move { bell.alert(&fired(&format!("later-{n}"))).await }
+    });
+    for (status, answer) in join_all(posts).await {
+        assert_eq!(status, 202, "{answer}");
+    }
+    settle_both(&house, &one, &other).await;
+    let mut storms = 0;
+    for n in 1..=i64::try_from(one.incidents().await).expect("few") {
+        storms += one.count(n, |event| matches!(event, Event::StormBegan { .. })).await;
+    }
+    assert_eq!((one.incidents().await, storms), (22, 2));
+    assert_eq!(deadlocks(&house, [one, other]).await, 0);
+}
+
+#[tokio::test]
+async fn an_alert_that_both_take_out_of_its_storm_gets_one_incident() {
+    let Some(house) = House::on_postgres().await else { return };
+    let (one, other) = two(&house).await;
+    for n in 1..=22 {
+        one.alert(&fired(&format!("disk-{n}"))).await;
+    }
+    for round in 1..=12 {
+        let line = format!("/incident INC-11 alerts split {round}");
+        let cleared = json!({ "title": "Down", "dedup_key": format!("disk-{}", 10 + round), "status": "resolved" });
+        let triggers = [format!("one-{round}"), format!("other-{round}")];
+        // Whoever comes second finds that it is elsewhere by now, or over.
+        let (first, second, (status, _)) = tokio::join!(
+            one.types_raw(ANA, &line, &triggers[0]),
+            other.types_raw(BEN, &line, &triggers[1]),
+            other.alert(&cleared),
+        );
+        assert_eq!((first.0, second.0, status), (200, 200, 202));
+        let out = one.count(11, |event| matches!(event, Event::AlertTakenOut { .. })).await;
+        assert_eq!(one.incidents().await, 11 + out, "round {round}: {} {}", first.1, second.1);
+        let cleared = one.count(11, |event| matches!(event, Event::AlertCleared { .. })).await;
+        assert_eq!(out + cleared, round, "each has left once");
+    }
+    assert_eq!(deadlocks(&house, [one, other]).await, 0);
+}
+
+#[tokio::test]
 async fn everything_at_once_on_both_ends_without_a_deadlock_and_without_a_loss() {
     let Some(house) = House::on_postgres().await else { return };
     let (one, other) = two(&house).await;

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use firebell::domain::roster::{Person, UserGroup};
-use firebell::ids::{ChannelId, IntegrationKey, MessageRef, MessageTs, UserGroupId, UserId, WorkspaceId};
+use firebell::ids::{
+    ChannelId, IncidentId, IntegrationKey, MessageRef, MessageTs, TeamKey, UserGroupId, UserId, WorkspaceId,
+};
 use firebell::store::alerts::{self, Fired};
 use firebell::store::captures::{self, Capture};
 use firebell::store::inbox::{self, Delivery};
-use firebell::store::{people, settings};
+use firebell::store::{openings, people, settings};
 
 use super::samples::{answer, at, opened, workspace};
 use super::{TestDb, on_both};
@@ -19,6 +21,7 @@ on_both!(
     an_alert_is_open_in_one_incident_at_most,
     a_repeated_alert_is_counted,
     a_closed_alert_makes_way_for_a_new_incident,
+    openings_count_for_a_minute_and_for_their_team,
     a_captured_message_leads_to_its_entries,
     people_and_groups_read_back_as_last_fetched,
     a_setting_is_kept_and_an_identity_is_made_once,
@@ -124,6 +127,30 @@ async fn a_closed_alert_makes_way_for_a_new_incident(db: &TestDb) {
     assert_eq!(alerts::close_all_of(&mut tx, all[1].id).await.expect("closes"), 1);
     alerts::upsert(&mut tx, &workspace(), &[fired(2)]).await.expect("opens anew");
     alerts::upsert(&mut tx, &workspace(), &[fired(0)]).await.expect_err("is open in the third");
+}
+
+async fn openings_count_for_a_minute_and_for_their_team(db: &TestDb) {
+    let (db_team, dev_team) = (TeamKey::from("db-team"), TeamKey::from("dev-team"));
+    let mut tx = db.write().await.expect("begins");
+    for second in 0..10 {
+        openings::note(&mut tx, &workspace(), Some(&db_team), IncidentId(second), at(second)).await.expect("is noted");
+    }
+    openings::note(&mut tx, &workspace(), None, IncidentId(10), at(5)).await.expect("is noted");
+    for (team, now, count) in [
+        (Some(&db_team), 9, 10),
+        (Some(&db_team), 64, 5),
+        (Some(&db_team), 69, 0),
+        // The clock was set back.
+        (Some(&db_team), -3_600, 0),
+        (None, 9, 1),
+        (Some(&dev_team), 9, 0),
+    ] {
+        let found = openings::recent(&mut tx, &workspace(), team, at(now)).await.expect("counts");
+        assert_eq!(found, count, "{team:?} at {now}");
+    }
+    assert_eq!(openings::recent(&mut tx, &"T0OTHER".into(), Some(&db_team), at(9)).await.expect("counts"), 0);
+    assert_eq!(openings::forget_before(&mut tx, at(5)).await.expect("forgets"), 5);
+    assert_eq!(openings::recent(&mut tx, &workspace(), Some(&db_team), at(9)).await.expect("counts"), 5);
 }
 
 async fn a_captured_message_leads_to_its_entries(db: &TestDb) {

@@ -10,7 +10,7 @@ use firebell::domain::roster::{Person, UserGroup};
 use firebell::ids::{EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, UserGroupId, UserId, WorkspaceId};
 use firebell::store::chain::{self, Facts};
 use firebell::store::{
-    Db, Error, alerts, captures, counters, history, inbox, incidents, outbox, people, settings, timers,
+    Db, Error, alerts, captures, counters, history, inbox, incidents, openings, outbox, people, settings, timers,
 };
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
@@ -103,6 +103,10 @@ fn rows(version: i64, event: &Recorded) -> String {
             )
         }
         2 => "UPDATE settings SET value = 'two' WHERE key = 'instance';".into(),
+        3 => {
+            let opened = at(0).timestamp_micros();
+            format!("INSERT INTO openings VALUES ('T0FIREBELL', 'db-team', {opened}, 7);")
+        }
         version => panic!("add rows of the time of migration {version}"),
     }
 }
@@ -148,6 +152,8 @@ async fn everything_is_kept(db: &Db, event: &Recorded) {
     assert_eq!(captures::find(&mut tx, &workspace(), &message).await.expect("looks"), [(id, 1)]);
     let directory = people::load_directory(&mut tx, &workspace()).await.expect("loads");
     assert_eq!((directory.people.len(), directory.groups.len()), (1, 1));
+    let team = "db-team".into();
+    assert_eq!(openings::recent(&mut tx, &workspace(), Some(&team), at(0)).await.expect("counts"), 1);
     assert_eq!(settings::get(&mut tx, "instance").await.expect("loads").as_deref(), Some("two"));
     let given = counters::allocate(&mut tx, &workspace()).await.expect("is given");
     assert_eq!(given, (IncidentId(8), 4));

@@ -1,9 +1,12 @@
 //! Whatever people type, every surface stays within Slack's limits and leaks no markup.
 
+use chrono::DateTime;
 use firebell::domain::answer::Said;
 use firebell::domain::command::{Command, Finished, When};
 use firebell::domain::event::{NoteKind, PageResult};
+use firebell::domain::incident::Severity;
 use firebell::domain::rejection::{Rejection, RejectionKind};
+use firebell::domain::timeline::alerts::{ListedAlert, Standing};
 use firebell::ids::{PageId, UserId};
 use firebell::slack::actions::Carried;
 use firebell::slack::answers::{self, Suggestion};
@@ -66,6 +69,7 @@ fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &
     messages.push(lists::details(&scene));
     messages.push(lists::timeline(&scene, history, 50));
     messages.push(lists::why(&scene, history, None));
+    messages.push(lists::alerts(&scene, &hostile_alerts(texts), 1));
     for team in tale.roster.teams.values() {
         messages.push(lists::preview(team, tale.now, "Europe/Berlin", &tale.roster, &tale.directory, tale.now));
     }
@@ -82,7 +86,8 @@ fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &
             zone: "America/New_York".into(),
         },
         Said::YouHaveIt { team: team.clone() },
-        Said::SomebodyHasIt { team, by: Some(dana.clone()), since: tale.now },
+        Said::SomebodyHasIt { team: team.clone(), by: Some(dana.clone()), since: tale.now },
+        Said::TakenOut { title: texts.title.clone(), from: 11, team: team.clone() },
         Said::NothingChanged { because: texts.note.clone() },
         Said::Refused { rejection },
     ];
@@ -95,6 +100,22 @@ fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &
         views.push(home::home(user, &vec![incident; 40], &tale.roster, &tale.directory, tale.now));
     }
     views.extend(forms(tale, texts));
+}
+
+fn hostile_alerts(texts: &Texts) -> Vec<ListedAlert> {
+    let standings = [Standing::Firing, Standing::Cleared { at: DateTime::UNIX_EPOCH }, Standing::TakenOut { into: 12 }];
+    let alert = |(number, standing): (u32, Standing)| ListedAlert {
+        number,
+        integration: "script".into(),
+        dedup_key: texts.note.clone(),
+        title: texts.title.clone(),
+        severity: Some(Severity::Sev2),
+        began_at: DateTime::UNIX_EPOCH,
+        link: Some(texts.reason.clone()),
+        joined: true,
+        standing,
+    };
+    (1..).zip(standings.into_iter().cycle().take(60)).map(alert).collect()
 }
 
 fn forms(tale: &Tale, texts: &Texts) -> Vec<Value> {

@@ -213,6 +213,91 @@ on_both! {
     }
 }
 
+on_both! {
+    async fn a_restart_in_the_middle_does_not_start_counting_anew(mut world) {
+        let mut numbers = Vec::new();
+        for n in 1..=6 {
+            numbers.extend(world.hears(vec![alert(&format!("db-{n}"), "firing")]).await);
+        }
+        world.flows().await;
+        world.restarts().await;
+        for n in 7..=12 {
+            numbers.extend(world.hears(vec![alert(&format!("db-{n}"), "firing")]).await);
+        }
+        assert_eq!(numbers[9..], ["INC-10", "INC-11", "INC-11"], "{numbers:?}");
+        assert!(world.incident(11).await.storm.is_some());
+        world.flows().await;
+    }
+}
+
+on_both! {
+    async fn who_leads_a_storm_sees_all_its_alerts_and_takes_one_out(world) {
+        for n in 1..=35 {
+            world.hears(vec![alert(&format!("db-{n}"), "firing")]).await;
+        }
+        world.advance(minutes(1)).await;
+        world.hears(vec![alert("db-13", "resolved")]).await;
+        world.advance(seconds(10)).await;
+        let ben = world.ben().in_incident(11).await;
+        ben.types("/incident alerts").await;
+        assert_snapshot!("storm_alerts", ben.finds("25 alerts in INC-11"));
+        ben.types("/incident alerts 21").await;
+        assert_snapshot!("storm_alerts_rest", ben.finds("25. Disk of db-35"));
+        let paged = world.ben().in_dm().count();
+
+        assert_snapshot!("storm_taken_out", world.ben().types("/incident INC-11 alerts split 7").await);
+        world.advance(seconds(20)).await;
+        let own = world.incident(12).await;
+        assert_eq!((own.title.as_str(), own.alerts.len(), own.escalations.len()), ("Disk of db-17 is full", 1, 1));
+        assert_eq!(world.ben().in_dm().count(), paged + 1, "the team is called to it");
+        assert_snapshot!("storm_taken_out_page", world.ben().in_dm().finds("INC-12"));
+        assert_snapshot!("storm_taken_out_timeline", world.timeline(12).await);
+        let storm = world.incident(11).await;
+        assert_eq!(storm.storm.map(|storm| (storm.joined, storm.cleared, storm.taken_out)), Some((25, 1, 1)));
+        assert_snapshot!("storm_without_it_timeline", world.timeline(11).await);
+        assert_snapshot!("storm_without_it_card", ben.finds("Lead:"));
+        assert_snapshot!("storm_without_it_post", ben.finds("out of this storm"));
+
+        // From now on it is the new incident's: it comes again there, and is cleared there.
+        assert_eq!(world.hears(vec![alert("db-17", "firing")]).await, ["INC-12"]);
+        assert_eq!(world.hears(vec![alert("db-17", "resolved")]).await, ["INC-12"]);
+        world.advance(seconds(10)).await;
+        assert!(world.incident(12).await.alerts.is_empty());
+        assert_eq!(world.incident(11).await.storm.map(|storm| storm.cleared), Some(1));
+        // The button does the same.
+        ben.types("/incident alerts 25").await;
+        ben.clicks("Take out").await;
+        world.advance(seconds(20)).await;
+        assert_eq!(world.incident(13).await.title, "Disk of db-35 is full");
+
+        let told = [
+            ("/incident INC-11 alerts split 7", "“Disk of db-17 is full” does not fire for INC-11 any more."),
+            ("/incident INC-11 alerts split 3", "“Disk of db-13 is full” does not fire for INC-11 any more."),
+            ("/incident INC-11 alerts split 26", "There is no alert 26 in INC-11. /incident INC-11 alerts shows them."),
+            ("/incident INC-11 alerts 26", "There is no alert 26 or later."),
+            ("/incident INC-12 alerts split 1", "INC-12 is no alert storm, so no alert can be taken out of it."),
+            ("/incident INC-12 alerts", "1 alert in INC-12: 1 cleared."),
+        ];
+        for (line, told) in told {
+            let answer = world.ben().types(line).await;
+            assert!(answer.contains(told), "{line}: {answer}");
+        }
+        let (_, page) = world.stage().get("/incidents/11").await.expect("answers");
+        assert!(page.contains("<p>25 alerts: 22 firing, 1 cleared, 2 taken out.</p>"), "{page}");
+        assert!(page.contains("<th scope=\"row\">Disk of db-17 is full</th>") && page.contains("<td>in INC-12</td>"));
+        let (_, page) = world.stage().get("/incidents/12").await.expect("answers");
+        assert!(!page.contains("all-alerts"), "one alert needs no list");
+        let (_, json) = world.stage().get("/incidents/11/postmortem.json").await.expect("answers");
+        let json: serde_json::Value = serde_json::from_str(&json).expect("is JSON");
+        assert_eq!(json["alerts"].as_array().map(Vec::len), Some(25));
+        assert_eq!((&json["alerts"][6]["standing"], &json["alerts"][6]["taken_into"]), (&"taken_out".into(), &"INC-12".into()));
+        ben.types("/incident resolve").await;
+        let answer = world.ben().types("/incident INC-11 alerts split 1").await;
+        assert!(answer.contains("INC-11 is resolved, and its alerts with it."), "{answer}");
+        assert_eq!(world.stage().slack.rate_limited(), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_storm_for_one_team_does_not_swallow_the_alerts_for_another() {
     let world = World::new().await;
