@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::civil::format::duration_short;
 use super::event::{Actor, Detour, Event, NoteKind, PageResult, PlannedPage, Recorded, Source, TeamRef, Unreachable};
+use super::hold::Resume;
 use super::incident::Status;
 use crate::ids::{EscalationId, PageId, Seq};
 use people::People;
@@ -301,6 +303,9 @@ impl<'h> View<'h> {
             | Event::Declined { .. }
             | Event::EscalationAdvanced { .. }
             | Event::EscalationStopped { .. }
+            | Event::PageWithheld { .. }
+            | Event::EscalationHeld { .. }
+            | Event::EscalationResumed { .. }
             | Event::EscalationExhausted { .. } => return Some(self.tell_call(recorded, people)),
             Event::TextEdited { .. }
             | Event::EntryRemoved { .. }
@@ -406,6 +411,32 @@ impl<'h> View<'h> {
             Event::EscalationStopped { escalation, text } => {
                 let text = text.as_deref().unwrap_or_default();
                 self.page(*escalation, format!("Paging stopped{}", after_colon(text)))
+            }
+            Event::PageWithheld { escalation, page } => {
+                let whom = people.recipients(self.pages.get(page).map(|(_, page)| &page.to));
+                self.page(
+                    *escalation,
+                    format!("Page to {whom} not sent any more: too late to go out without a question"),
+                )
+                .auto()
+            }
+            Event::EscalationHeld { escalation, due_at, resume, pages, .. } => {
+                self.remember(*escalation, pages);
+                let late = duration_short((recorded.occurrence.at - *due_at).num_seconds());
+                let what = match resume {
+                    Resume::NextStep => "the next step was",
+                    Resume::SameStep => "this step was",
+                    Resume::Lapsed { .. } => "calling again was",
+                };
+                let asked = match pages.as_slice() {
+                    [] => String::new(),
+                    pages => format!("; asked {} first", people.recipients(pages.iter().map(|page| &page.to))),
+                };
+                self.page(*escalation, format!("On hold, nobody paged: {what} due {late} earlier{asked}")).auto()
+            }
+            Event::EscalationResumed { escalation, text } => {
+                let text = text.as_deref().unwrap_or_default();
+                self.page(*escalation, format!("Paging goes on{}", after_colon(text)))
             }
             Event::EscalationExhausted { escalation, pages, unreachable, .. } => {
                 self.remember(*escalation, pages);
