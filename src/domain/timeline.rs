@@ -6,7 +6,7 @@
 pub mod calls;
 pub mod people;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -137,6 +137,8 @@ struct View<'h> {
     entries: BTreeMap<Seq, Entry>,
     teams: BTreeMap<EscalationId, TeamRef>,
     pages: BTreeMap<PageId, (EscalationId, &'h PlannedPage)>,
+    /// Pages that ask whether held calls should go on.
+    questions: BTreeSet<PageId>,
     last: Option<&'h Recorded>,
     storms: bool,
     joined: Option<RunOfAlerts>,
@@ -365,19 +367,20 @@ impl<'h> View<'h> {
             Event::PageAttempted { page, attempt, result } => {
                 let planned = self.pages.get(page);
                 let whom = people.recipients(planned.map(|(_, page)| &page.to));
+                let what = if self.questions.contains(page) { "Question" } else { "Page" };
                 let text = match result {
                     PageResult::Sent { digest, .. } if digest.len() > 1 => {
                         format!(
-                            "Page to {whom} sent in one message with {} others (attempt {attempt})",
+                            "{what} to {whom} sent in one message with {} others (attempt {attempt})",
                             digest.len() - 1
                         )
                     }
                     PageResult::Sent { .. } | PageResult::SentElsewhere => {
-                        format!("Page to {whom} sent (attempt {attempt})")
+                        format!("{what} to {whom} sent (attempt {attempt})")
                     }
                     PageResult::NotReached { error } => format!("{} not reached: {error}", capitalised(&whom)),
-                    PageResult::Failed { error, .. } => format!("Page to {whom} failed, tried again: {error}"),
-                    PageResult::Unknown { error } => format!("Page to {whom} uncertain, sent again: {error}"),
+                    PageResult::Failed { error, .. } => format!("{what} to {whom} failed, tried again: {error}"),
+                    PageResult::Unknown { error } => format!("{what} to {whom} uncertain, sent again: {error}"),
                 };
                 let escalation = planned.map(|(escalation, _)| *escalation);
                 let team = escalation.and_then(|id| self.teams.get(&id));
@@ -391,7 +394,10 @@ impl<'h> View<'h> {
                     Detour::SlackAway => "Slack takes no pages at present".to_owned(),
                 };
                 self.remember(*escalation, next.as_slice());
+                let asks = self.questions.contains(page);
+                self.questions.extend(next.iter().filter(|_| asks).map(|next| next.page));
                 let then = match next {
+                    Some(next) if asks => format!("Asked {}", people.recipients([&next.to])),
                     Some(next) => format!("Paged {}", people.recipients([&next.to])),
                     None => format!("No other way to {whom}"),
                 };
@@ -422,6 +428,7 @@ impl<'h> View<'h> {
             }
             Event::EscalationHeld { escalation, due_at, resume, pages, .. } => {
                 self.remember(*escalation, pages);
+                self.questions.extend(pages.iter().map(|page| page.page));
                 let late = duration_short((recorded.occurrence.at - *due_at).num_seconds());
                 let what = match resume {
                     Resume::NextStep => "the next step was",

@@ -209,7 +209,7 @@ fn declined(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Message 
 /// Long ago, and not answered: whoever was called need do nothing unless they are called again.
 fn on_hold(scene: &Scene<'_>, escalation: &Escalation) -> Message {
     let first = mrkdwn!("The call for {} is on hold", scene.team(&escalation.team));
-    ended(scene, &first, &"You are called again if it goes on.".into())
+    ended(scene, &first, &"Nothing to do, unless you are called again.".into())
 }
 
 fn over(scene: &Scene<'_>, page: &Page, what: &Mrkdwn) -> Message {

@@ -28,7 +28,7 @@ const ON_TIME_MS: i64 = 1_000;
 /// Why somebody is paged whom the policy names.
 const NAMED: &str = "named in the policy";
 /// Why a held call ends, where nobody gives a reason.
-const NOT_NEEDED: &str = "it was on hold, and is not needed any more";
+const NOT_NEEDED: &str = "on hold, and not needed any more";
 
 impl Draft<'_> {
     pub(super) fn escalate(&mut self, when: When, word: &str, reason: Option<&str>) -> Result<Said, Rejection> {

@@ -139,7 +139,7 @@ fn ending_it_is_in_the_record_with_a_reason() {
     let stop = Command::StopEscalation { escalation: Some(FIRST), generation: Some(1), team: None, text: None };
     assert!(matches!(core.by("UFALL", &stop), Ok(Said::Stopped { .. })));
     assert_eq!(*phase(&core), Phase::Stopped);
-    let why = "it was on hold, and is not needed any more";
+    let why = "on hold, and not needed any more";
     assert_eq!(
         core.count(|event| matches!(event, Event::EscalationStopped { text: Some(text), .. } if text == why)),
         1

@@ -141,7 +141,7 @@ async fn an_old_copy_that_is_restored_pages_nobody_blindly() {
     let ana = world.ana().in_incident(1).await;
     ana.types("/incident resolve it was over long ago").await;
     assert!(world.fay().in_dm().sees().contains("resolved"), "{}", world.fay().in_dm().sees());
-    assert_eq!(world.timeline(1).await.lines().count(), 10);
+    assert_eq!(world.timeline(1).await.lines().count(), 11);
 }
 
 #[tokio::test]
