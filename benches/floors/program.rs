@@ -13,35 +13,8 @@ use crate::load::{SIGNING_SECRET, Target};
 
 const BOT_TOKEN: &str = "xoxb-bench-bot-token";
 
-/// Two teams' worth of configuration with the shortest tiers there are.
-const CONFIG: &str = r##"
-[slack]
-mode = "http"
-[incidents]
-announce_in = "#incidents"
-[[teams]]
-key = "db-team"
-name = "Database team"
-rounds = 1
-[[teams.tiers]]
-targets = ["U0DANA0001"]
-wait = "10s"
-[[teams.tiers]]
-targets = ["U0ELI00001"]
-wait = "1h"
-[[teams]]
-key = "dev-team"
-name = "Development team"
-rounds = 1
-[[teams.tiers]]
-targets = ["U0BEN00001"]
-wait = "10s"
-[[teams.tiers]]
-targets = ["U0CHRIS001"]
-wait = "1h"
-[fallback]
-targets = ["U0FAY00001"]
-"##;
+/// Two teams with the shortest first tiers there are.
+const CONFIG: &str = include_str!("../../tests/two_teams.toml");
 
 pub struct Program {
     pub slack: Running,

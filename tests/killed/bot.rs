@@ -12,35 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::slack::{BOT_TOKEN, SIGNING_SECRET, Slack};
 
-/// Tiers as short as they can be, one round, so that a call comes to its end while we watch.
-const CONFIG: &str = r##"
-[slack]
-mode = "http"
-[incidents]
-announce_in = "#incidents"
-[[teams]]
-key = "db-team"
-name = "Database team"
-rounds = 1
-[[teams.tiers]]
-targets = ["U0DANA0001"]
-wait = "10s"
-[[teams.tiers]]
-targets = ["U0ELI00001", "U0BEN00001"]
-wait = "10s"
-[[teams]]
-key = "dev-team"
-name = "Development team"
-rounds = 1
-[[teams.tiers]]
-targets = ["U0BEN00001"]
-wait = "10s"
-[[teams.tiers]]
-targets = ["U0CHRIS001"]
-wait = "10s"
-[fallback]
-targets = ["U0FAY00001"]
-"##;
+const CONFIG: &str = include_str!("../two_teams.toml");
 
 /// Something must have moved within this time: the longest wait is that before a call is tried again.
 const STILL_MAX: Duration = Duration::from_mins(2);
@@ -67,7 +39,9 @@ impl Bot {
     /// A program that answers at this port; several may share a database.
     pub fn new(folder: &Path, slack: &Slack, database: String, port: u16) -> Self {
         let config = folder.join(format!("firebell-{port}.toml"));
-        std::fs::write(&config, format!("{CONFIG}\n[server]\nbind = \"127.0.0.1:{port}\"\n")).unwrap();
+        // All tiers as short as they can be, so that a call comes to its end while we watch.
+        let teams = CONFIG.replace("\"1h\"", "\"10s\"");
+        std::fs::write(&config, format!("{teams}\n[server]\nbind = \"127.0.0.1:{port}\"\n")).unwrap();
         Self {
             config,
             log: folder.join(format!("log-{port}")),
