@@ -40,6 +40,10 @@ pub(crate) enum Bug {
     StaleSend,
     /// Who looks for a message of ours believes that Slack's clock shows the same as this machine's.
     TrustedClock,
+    /// Nobody's other ways are known when Slack does not take a page.
+    OneWay,
+    /// However long Slack does not take a page, no other way is tried.
+    WaitForSlack,
     /// A page by another way that fails names the address.
     AddressTold,
     /// A page says what a private incident is about.
@@ -47,7 +51,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -65,6 +69,8 @@ impl Bug {
         Self::EndlessLease,
         Self::StaleSend,
         Self::TrustedClock,
+        Self::OneWay,
+        Self::WaitForSlack,
         Self::AddressTold,
         Self::TitleTold,
     ];

@@ -164,6 +164,11 @@ impl Scenario {
         }
     }
 
+    /// Whether this person can be reached besides Slack, as every configuration of this run has it.
+    pub(super) fn has_other_way(&self, user: &UserId) -> bool {
+        self.edit.is_none() && self.roster.contacts.get(user).is_some_and(|ways| !ways.is_empty())
+    }
+
     fn ask(&mut self, at: i64, which: Which, by: &str, ask: Ask) {
         let key = format!("delivery-{}", self.clients.len());
         let client = Client { key, which, ask, by: by.to_owned(), answer: None, tries: 0 };

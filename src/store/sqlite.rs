@@ -17,6 +17,8 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// The first SQLite without the error by which a WAL that is reset and written at once corrupts the file.
 const VERSION_MIN: [u32; 3] = [3, 51, 3];
 const READERS: u32 = 4;
+/// What the writing connection keeps in memory: 8 MB. Whoever reads keeps SQLite's usual 2 MB.
+const WRITER_CACHE: &str = "-8000";
 /// Rows that may lie between SQLite's thread and ours, so that they rarely wait for each other.
 const ROWS_BUFFERED: usize = 1_024;
 /// Pages in the WAL before it is copied into the file: 8 MB.
@@ -56,10 +58,10 @@ impl Files {
             .busy_timeout(BUSY_MAX)
             .row_buffer_size(ROWS_BUFFERED)
             .statement_cache_capacity(256)
-            .pragma("cache_size", "-16000")
             .disable_statement_logging();
         let writing = options
             .clone()
+            .pragma("cache_size", WRITER_CACHE)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", WAL_BYTES_KEPT);

@@ -8,6 +8,7 @@ use crate::domain::answer::Said;
 use crate::domain::event::{Detour, Event, PlannedPage, Recipient};
 use crate::domain::incident::Page;
 use crate::ids::PageId;
+use crate::planted::{self, Bug};
 
 /// Why somebody is told whom no policy names.
 const FOR_WANT_OF_OTHERS: &str = "nobody who was called can be reached otherwise";
@@ -20,7 +21,7 @@ impl Draft<'_> {
         let overdue = self.after.pages.get(&id).is_some_and(|page| {
             page.elsewhere_at.is_some_and(due) && !page.is_accepted() && self.after.is_awaited(page)
         });
-        if !overdue {
+        if !overdue || planted::active(Bug::WaitForSlack) {
             return unchanged("Nothing is due.".to_owned());
         }
         let due_at = self.after.pages.get(&id).filter(|page| !page.asks).map(|page| page.due_at);
@@ -70,6 +71,9 @@ impl Draft<'_> {
     }
 
     fn next_way(&self, page: &Page) -> Option<PlannedPage> {
+        if planted::active(Bug::OneWay) {
+            return None;
+        }
         let roster = self.context.roster;
         let (to, because) = match roster.own_way_after(&page.to) {
             Some(own) => (own, page.because.clone()),

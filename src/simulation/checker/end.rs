@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Checker, File, needed, reached_or_refused};
 use crate::domain::answer::{Answer, Said};
-use crate::domain::event::{Event, PageResult, Recorded};
+use crate::domain::event::{Event, PageResult, Recipient, Recorded};
 use crate::ids::{IncidentId, PageId};
 use crate::simulation::scenario::Ask;
 use crate::simulation::world::{World, page_of, with};
@@ -63,13 +63,20 @@ impl Checker {
     /// What Slack has not taken within a minute goes on by another way, where there is one.
     fn diversions(&self) {
         for (id, file) in &self.files {
-            for page in file.incident.pages.values().filter(|page| page.elsewhere_at.is_some()) {
-                let went_on = file.history.iter().any(|entry| {
-                    matches!(entry.occurrence.event, Event::PagedElsewhere { page: from, .. } if from == page.id)
+            for page in file.incident.pages.values() {
+                let next = file.history.iter().find_map(|entry| match &entry.occurrence.event {
+                    Event::PagedElsewhere { page: from, next, .. } if *from == page.id => Some(next),
+                    _ => None,
                 });
                 with(|world| {
-                    let at = world.since_start(page.elsewhere_at.map_or(i64::MAX, |at| at.timestamp_micros()));
-                    if !went_on
+                    let known = matches!(&page.to, Recipient::User { user } if world.scenario.has_other_way(user));
+                    if known && next.is_some_and(Option::is_none) {
+                        world
+                            .broken("G2", format!("page {} of incident {id} was said to have no other way", page.id.0));
+                    }
+                    let Some(at) = page.elsewhere_at else { return };
+                    let at = world.since_start(at.timestamp_micros());
+                    if next.is_none()
                         && world.scenario.steps.is_empty()
                         && needed(&file.incident, page.id)
                         && !reached_or_refused(&file.incident, page.id)
