@@ -347,12 +347,11 @@ impl<'h> View<'h> {
             }
             Event::Acknowledged { escalation, team, user, text }
             | Event::JoinedAcknowledged { escalation, team, user, text } => {
-                let team = team.as_ref().or_else(|| escalation.and_then(|id| self.teams.get(&id)));
                 let text = text.clone().unwrap_or_else(|| {
                     user.as_ref()
                         .map_or_else(String::new, |user| format!("{} has it", capitalised(&people.on_call(user))))
                 });
-                Told::new(EntryKind::Ack, text).team(team).escalation(*escalation)
+                Told::new(EntryKind::Ack, text).team(team.as_ref()).escalation(*escalation)
             }
             Event::TierStarted { escalation, step, pages, unreachable, .. } => {
                 self.remember(*escalation, pages);

@@ -275,7 +275,9 @@ impl Draft<'_> {
         let named = self.context.team_ref(acknowledge.team.as_deref());
         let found = self.meant(acknowledge, named.as_ref(), user.as_ref()).cloned();
         let escalation = found.as_ref().map(|found| found.id);
-        let team = named.or_else(|| found.as_ref().map(|found| found.team.clone()));
+        // A record says no more than the person who writes it down.
+        let its_own = || found.as_ref().filter(|_| !self.after.is_retrospective()).map(|found| found.team.clone());
+        let team = named.or_else(its_own);
         if !self.after.is_open() && text.is_none() {
             let since = self.after.resolved_at.map_or(String::new(), |_| " It needs nobody any more.".to_owned());
             return Ok(unchanged(format!("{} is {}.{since}", self.after.name(), self.after.status.word())));

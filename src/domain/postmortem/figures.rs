@@ -43,7 +43,7 @@ pub struct Moments {
     pub acknowledged: Option<Moment>,
     /// Every time the harm was stopped; more than one means that it came back.
     pub mitigated: Vec<Moment>,
-    /// The last one, unless the incident was reopened after it.
+    /// The last one, unless the incident was reopened after it; what is written down afterwards reopens nothing.
     pub resolved: Option<Moment>,
     pub reopened: Vec<Moment>,
 }
@@ -57,9 +57,11 @@ impl Moments {
             })
         });
         let reopened: Vec<Moment> = all(EntryKind::Reopened).collect();
-        let resolved = all(EntryKind::Resolved)
-            .next_back()
-            .filter(|resolved| reopened.last().is_none_or(|again| (again.at, again.seq) < (resolved.at, resolved.seq)));
+        let over = |resolved: &Moment| {
+            let since = |again: &Moment| (again.at, again.seq) > (resolved.at, resolved.seq);
+            incident.is_retrospective() || !reopened.last().is_some_and(since)
+        };
+        let resolved = all(EntryKind::Resolved).next_back().filter(over);
         Self {
             impact_start: incident.impact_start_at.map(Moment::field),
             impact_end: incident.impact_end_at.map(Moment::field),

@@ -164,6 +164,19 @@ async fn calls_and_answers_may_be_incomplete() {
     )
     .await;
     comes_out(
+        "an answer that names no team",
+        &record(
+            "UTC",
+            json!([
+                entry("2026-03-02T10:00:00Z", "detected", DETECTED),
+                of_team("2026-03-02T10:01:00Z", "escalated", "Database team", "Called"),
+                entry("2026-03-02T10:02:00Z", "ack", "Somebody took it"),
+                entry("2026-03-02T10:03:00Z", "ack", "And somebody else"),
+            ]),
+        ),
+    )
+    .await;
+    comes_out(
         "an answer without a call",
         &record(
             "UTC",
@@ -220,6 +233,21 @@ async fn an_incident_may_go_on_after_it_was_resolved() {
     comes_out("after the end", &recording).await;
     recording["detected_by"] = json!("monitoring");
     comes_out("after the end, by alerts", &recording).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_called_after_the_end_does_not_undo_it() {
+    let mut recording = record(
+        "Africa/Casablanca",
+        json!([
+            entry("2026-03-02T10:00:00Z", "detected", DETECTED),
+            entry("2026-03-02T10:10:00Z", "resolved", "Over"),
+            of_team("2026-03-02T10:12:00Z", "escalated", "Database team", "Asked to look at it all the same"),
+            of_team("2026-03-02T10:13:00Z", "ack", "Database team", "Looked at it"),
+        ]),
+    );
+    recording["expect"] = json!({ "entries": 4, "time_to_resolve_s": 600, "teams": ["Database team"] });
+    comes_out("a call after the end", &recording).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
