@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::domain::contact::Contacts;
+use crate::domain::hold::AskAfter;
 use crate::domain::incident::Severity;
 use crate::domain::permission::Action;
 use crate::domain::roster::Route;
@@ -195,6 +196,7 @@ pub struct Plan {
     pub channel_prefix: String,
     pub severity_default: Severity,
     pub storm: StormRule,
+    pub ask_after: AskAfter,
     pub routes: BTreeMap<IntegrationKey, Route>,
 }
 

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod escalation;
 pub mod event;
 mod evolve;
+pub mod hold;
 pub mod incident;
 pub mod limits;
 pub mod permission;

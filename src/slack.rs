@@ -3,7 +3,7 @@
 //! - [`Slack`] makes the calls (`methods`), [`Error`] says what a failed one means, `pace` when the next may go out.
 //! - `inbound` is everything Slack can tell us, read tolerantly from plain JSON; `http` and `socket` are the two
 //!   ways it comes in, `signature` the lock on the first. `dispatch` turns it into commands.
-//! - Every text that people read is made in `card`, `pages`, `calls`, `posts`, `answers`, `lists`, `help`, `modals` and
+//! - Every text that people read is made in `card`, `pages`, `question`, `calls`, `posts`, `answers`, `lists`, `help`, `modals` and
 //!   `home`, from `blocks`; outside text gets there only through `escape`. `command` and `forms` read what people enter.
 //!
 //! Nothing here decides what an incident does, and nothing here waits, repeats or queues: that is the domain's and the
@@ -35,6 +35,7 @@ pub mod pace;
 pub mod pages;
 pub mod plain;
 pub mod posts;
+pub mod question;
 pub mod reasons;
 pub mod scene;
 pub mod signature;

@@ -99,6 +99,12 @@ impl Stage {
         Ok(self)
     }
 
+    /// As [`Stage::restart`], on another database, such as a copy that was restored.
+    pub async fn restart_on(mut self, database_url: String) -> anyhow::Result<Self> {
+        self.script.database_url = database_url;
+        self.restart(None).await
+    }
+
     /// Lets everything that can happen at this instant happen.
     pub async fn settle(&self) -> anyhow::Result<()> {
         let mut told = 0;

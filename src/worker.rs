@@ -253,7 +253,7 @@ impl Worker {
             }
             Err(broken) => self.broke_down(work, &broken),
         };
-        if !digest::is_sent(&settled) {
+        if !digest::is_sent(&settled) && !self.is_too_late(work) {
             self.give_turn_back(Some(work));
         }
         self.record(work, settled).await;
@@ -306,6 +306,9 @@ impl Worker {
     async fn attempt(&self, work: &Work) -> Settled {
         if self.has_lapsed(work) {
             return self.left_to_others(work);
+        }
+        if let (Effect::Page { page }, true, false) = (&work.effect, self.is_too_late(work), work.uncertain) {
+            return self.page(work, *page).await;
         }
         let urgency = if work.effect.lane() == Lane::Page { Urgency::Page } else { Urgency::Ordinary };
         if let Effect::UpdatePage { page } = &work.effect

@@ -39,6 +39,7 @@ const SECTIONS: &[&str] = &[
     "webhooks",
     "integrations",
     "storm",
+    "paging",
     "metrics",
     "heartbeat",
     "test_page",
@@ -74,6 +75,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
     let (integrations, routes) = teams::integrations(&mut reader, &root, folder, &team_plans);
 
     let storm = teams::storm(&mut reader, &root);
+    let ask_after = teams::paging(&mut reader, &root);
 
     let metrics = watch::metrics(&mut reader, &root);
     let heartbeat = watch::heartbeat(&mut reader, &root);
@@ -110,6 +112,7 @@ pub(super) fn read(source: &str, path: &Path) -> Result<Config, Mistakes> {
             channel_prefix: incidents.channel_prefix,
             severity_default: incidents.severity_default,
             storm,
+            ask_after,
             routes,
         },
         path: path.to_owned(),

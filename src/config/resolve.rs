@@ -81,6 +81,7 @@ impl Config {
             severity_default: plan.severity_default,
             routes: plan.routes.clone(),
             storm: plan.storm,
+            ask_after: plan.ask_after,
             public_url: self.settings.server.public_url.clone(),
         };
         (roster, unknown)

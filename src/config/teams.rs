@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::TimeDelta;
 use toml::Spanned;
 
 use super::mistakes::Problem;
@@ -10,6 +11,7 @@ use super::read::{SEVERITIES, file};
 use super::reader::{Reader, Section, alternatives};
 use super::targets::{Named, Placed};
 use super::{Integration, IntegrationKind, KeySource, TeamPlan, TierPlan};
+use crate::domain::hold::AskAfter;
 use crate::domain::limits::{ROUNDS_MAX, TARGETS_MAX, TIERS_MAX};
 use crate::domain::roster::{Route, RouteRule};
 use crate::domain::storm::StormRule;
@@ -36,6 +38,9 @@ const STORM_INCIDENTS: u32 = 10;
 const STORM_INCIDENTS_MAX: u32 = 500;
 /// How long no further alert must have come until a storm is over, in seconds.
 const STORM_QUIET_S: u32 = 600;
+
+/// How late a page may be without a question: a short outage must never hold a page back.
+const ASK_AFTER_S: std::ops::RangeInclusive<u32> = 3_600..=2_592_000;
 
 pub(super) fn teams(reader: &mut Reader, root: &Section<'_, '_>) -> Vec<TeamPlan> {
     let mut taken: BTreeMap<String, TeamKey> = BTreeMap::new();
@@ -317,6 +322,14 @@ pub(super) fn storm(reader: &mut Reader, root: &Section<'_, '_>) -> StormRule {
     rule.incidents = reader.count(&section, "share_after", STORM_INCIDENTS_MAX, STORM_INCIDENTS);
     rule.quiet_s = reader.seconds(&section, "quiet", 60..=86_400).unwrap_or(STORM_QUIET_S);
     rule
+}
+
+/// How late a page may be before people are asked.
+pub(super) fn paging(reader: &mut Reader, root: &Section<'_, '_>) -> AskAfter {
+    let Some(section) = reader.table(root, "paging", "[paging]") else { return AskAfter::default() };
+    reader.only(&section, &["ask_after"]);
+    let seconds = reader.seconds(&section, "ask_after", ASK_AFTER_S);
+    seconds.map_or_else(AskAfter::default, |seconds| AskAfter(TimeDelta::seconds(seconds.into())))
 }
 
 fn key_source(reader: &mut Reader, section: &Section<'_, '_>, folder: &Path) -> Option<KeySource> {

@@ -10,6 +10,8 @@ pub struct Figures {
     pub unattempted_s: f64,
     pub unaccepted_s: f64,
     pub audit_findings: f64,
+    /// Calls that wait until somebody says whether they go on.
+    pub calls_held: f64,
     /// Seconds since 1970; 0 for never.
     pub chain_ok_at_s: f64,
     pub self_test_ok_at_s: f64,
@@ -44,6 +46,7 @@ impl Figures {
             unattempted_s: sum("firebell_oldest_unattempted_page_seconds"),
             unaccepted_s: sum("firebell_oldest_unaccepted_page_seconds"),
             audit_findings: sum("firebell_audit_findings"),
+            calls_held: sum("firebell_calls_on_hold"),
             chain_ok_at_s: sum("firebell_chain_verify_last_ok_timestamp_seconds"),
             self_test_ok_at_s: sum("firebell_self_test_last_ok_timestamp_seconds"),
             clock_jumps: sum("firebell_clock_jumps_total"),

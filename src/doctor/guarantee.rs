@@ -91,6 +91,16 @@ fn running(facts: &Facts, figures: &Figures, paper: &mut Paper) {
     if figures.audit_findings > 0.0 {
         paper.problem(area, "The auditor found calls that nobody takes further.", "Restart Firebell, and report this.");
     }
+    if figures.calls_held > 0.0 {
+        paper.warning(
+            area,
+            format!(
+                "Calls on hold: {}. They were due so long ago that nobody is paged before somebody says so.",
+                figures.calls_held
+            ),
+            "`/incident list` shows them; each incident's channel has the question: page now, or end the call.",
+        );
+    }
     let age_s = |at_s: f64| crate::metrics::unix_seconds(facts.now) - at_s;
     if figures.self_test_ok_at_s > 0.0 && age_s(figures.self_test_ok_at_s) < SELF_TEST_OLD_S {
         let age_s = age_s(figures.self_test_ok_at_s).max(0.0);

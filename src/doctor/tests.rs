@@ -403,6 +403,7 @@ fn the_promise_is_judged_by_what_the_running_program_says_of_itself() {
         lateness_p99_s: Some(30.0),
         unaccepted_s: 75.0,
         audit_findings: 1.0,
+        calls_held: 3.0,
         self_test_ok_at_s: 0.0,
         clock_jumps: 2.0,
         ..kept
@@ -414,6 +415,7 @@ fn the_promise_is_judged_by_what_the_running_program_says_of_itself() {
             "Warning: Of 214 pages since its start more than 1 in 100 came late, up to 30 s.",
             "Problem: A page is 75 s overdue at this moment.",
             "Problem: The auditor found calls that nobody takes further.",
+            "Warning: Calls on hold: 3. They were due so long ago that nobody is paged before somebody says so.",
             "Problem: No page to nobody, which is sent as a test, has gone the whole way lately.",
             "Warning: The machine's clock was set 2 times since Firebell started.",
             "Problem: 1 MB are free beside the database.",

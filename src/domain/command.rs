@@ -171,6 +171,12 @@ pub enum Command {
         text: Option<String>,
     },
 
+    /// A held call goes on with what was due. A button carries the generation it was drawn for.
+    ResumeCall {
+        escalation: EscalationId,
+        generation: u32,
+    },
+
     /// The button under "Called …": ends the call, for a short while.
     UndoCall {
         escalation: EscalationId,
@@ -307,6 +313,10 @@ pub enum Finished {
         #[serde(default)]
         fault: Option<Fault>,
     },
+    /// It was too late to send it without a question.
+    PageTooLate {
+        page: PageId,
+    },
     ChannelCreated {
         channel: ChannelId,
         name: String,
@@ -350,9 +360,11 @@ impl Command {
     pub fn needs(&self) -> Option<Action> {
         match self {
             Self::Open(_) | Self::TakeAlertOut(_) => Some(Action::Open),
-            Self::Escalate { .. } | Self::EscalateNext { .. } | Self::StopEscalation { .. } | Self::UndoCall { .. } => {
-                Some(Action::Escalate)
-            }
+            Self::Escalate { .. }
+            | Self::EscalateNext { .. }
+            | Self::StopEscalation { .. }
+            | Self::ResumeCall { .. }
+            | Self::UndoCall { .. } => Some(Action::Escalate),
             Self::Acknowledge(_) | Self::Decline { .. } => Some(Action::Acknowledge),
             Self::Resolve { .. } | Self::Reopen { .. } | Self::Cancel { .. } | Self::UndoOpening => {
                 Some(Action::Resolve)

@@ -3,6 +3,7 @@
 mod alert;
 mod elsewhere;
 mod escalate;
+mod held;
 mod lifecycle;
 mod record;
 mod worker;
@@ -14,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::command::{Acknowledge, Command, When};
 use super::event::{Actor, Event, Occurrence, Recipient, Recorded, Source, TeamRef};
-use super::incident::Incident;
+use super::incident::{Incident, Page};
 use super::limits;
 use super::permission::Action;
 use super::reference;
@@ -93,9 +94,16 @@ impl Context<'_> {
         }
     }
 
-    /// Whether somebody answers what was sent to them besides Slack. Whoever was called may answer, also when Slack has
-    /// closed their account.
+    /// Whether somebody answers what was sent to them: by another way than Slack, also when Slack has closed their account;
+    /// or a question whether a held call goes on.
     fn answers_own_page(&self, incident: &Incident, command: &Command) -> bool {
+        if let Command::ResumeCall { escalation, .. } | Command::StopEscalation { escalation: Some(escalation), .. } =
+            command
+        {
+            let asked = |page: &Page| page.asks && page.to.user().is_some() && page.to.user() == self.user();
+            let held = incident.held().any(|found| found.id == *escalation);
+            return held && incident.pages.values().any(|page| asked(page) && incident.is_awaited(page));
+        }
         let Command::Acknowledge(Acknowledge { page: Some(page), .. }) = command else { return false };
         let to = incident.pages.get(page).map(|page| &page.to);
         matches!(to, Some(Recipient::Contact { of: Some(user), .. }) if Some(user) == self.user())
@@ -197,6 +205,7 @@ impl Draft<'_> {
             Command::StopEscalation { escalation, generation, team, text } => {
                 self.stop_escalation(*escalation, *generation, team.as_deref(), text.as_deref())
             }
+            Command::ResumeCall { escalation, generation } => self.resume_call(*escalation, *generation),
             Command::UndoCall { escalation, generation } => self.undo_call(*escalation, *generation),
             Command::AlertFired(alert) => self.alert_fired(alert),
             Command::AlertCleared { integration, dedup_key, text, at } => {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// This program's engine. One more for each release whose state an older program must not write over.
-pub const ENGINE: u32 = 1;
+pub const ENGINE: u32 = 2;
 
 /// Written with each incident as [`ENGINE`]; cannot be read if it is a newer one's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Step, TeamRef};
+use super::hold::Resume;
 use super::policy::Policy;
 use crate::ids::{EscalationId, MessageRef, UserId};
 
@@ -41,11 +42,27 @@ pub enum Phase {
     /// Stopped by a person, or because the incident was resolved.
     Stopped,
     Exhausted,
+    /// What was due then was so late that people are asked first. Nothing happens by itself.
+    Held {
+        due_at: DateTime<Utc>,
+        since: DateTime<Utc>,
+        resume: Resume,
+    },
 }
 
 impl Escalation {
     /// Whether timers may still fire for it.
     pub fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Active { .. })
+    }
+
+    /// Whether it waits until somebody says that it should go on or end.
+    pub fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Held { .. })
+    }
+
+    /// Whether an answer is still of use: somebody is called, was called in vain, or should have been called.
+    pub fn waits(&self) -> bool {
+        matches!(self.phase, Phase::Active { .. } | Phase::Exhausted | Phase::Held { .. })
     }
 }

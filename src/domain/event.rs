@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::contact::ContactMethod;
+use super::hold::Resume;
 use super::incident::{Field, Role, Severity, Status};
 use super::policy::{Policy, Target};
 use super::postmortem::Format;
@@ -409,6 +410,27 @@ pub enum Event {
         step: Step,
         pages: Vec<PlannedPage>,
         unreachable: Vec<Unreachable>,
+    },
+    /// A page that could not go out for so long that it is not sent any more without a question.
+    PageWithheld {
+        escalation: EscalationId,
+        page: PageId,
+    },
+    /// What was due then is so late that nobody is paged before somebody says so. The pages ask; there are none if people
+    /// are being asked about the incident already.
+    EscalationHeld {
+        escalation: EscalationId,
+        step: Step,
+        due_at: DateTime<Utc>,
+        #[serde(flatten)]
+        resume: Resume,
+        pages: Vec<PlannedPage>,
+        unreachable: Vec<Unreachable>,
+    },
+    /// A held call goes on with what was due.
+    EscalationResumed {
+        escalation: EscalationId,
+        text: Option<String>,
     },
 
     /// An alert is firing for this incident; plumbing beside `Detected`, which tells people.

@@ -254,12 +254,17 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         }
         Event::TierStarted { escalation, step, due_at, next_due_at, pages, .. } => {
             incident.start_tier(*escalation, *step, recorded.recorded_at, *next_due_at);
-            incident.page_out(*escalation, *step, *due_at, recorded.recorded_at, pages);
+            incident.page_out(*escalation, *step, *due_at, recorded.recorded_at, pages, false);
         }
         Event::TierSkipped { escalation, step, .. } => incident.skip_tier(*escalation, *step),
         Event::EscalationExhausted { escalation, step, pages, .. } => {
             incident.exhaust(*escalation, *step, recorded.recorded_at);
-            incident.page_out(*escalation, *step, recorded.recorded_at, recorded.recorded_at, pages);
+            incident.page_out(*escalation, *step, recorded.recorded_at, recorded.recorded_at, pages, false);
+        }
+        Event::PageWithheld { page, .. } => incident.withhold(*page),
+        Event::EscalationHeld { escalation, step, due_at, resume, pages, .. } => {
+            incident.hold(*escalation, *due_at, recorded.recorded_at, resume);
+            incident.ask_with(*escalation, *step, recorded.recorded_at, pages);
         }
         Event::PagedElsewhere { escalation, step, page, next, .. } => {
             incident.page_elsewhere(*escalation, *step, *page, recorded.recorded_at, next.as_ref());
@@ -274,7 +279,9 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         Event::JoinedAcknowledged { user: Some(user), .. } => incident.meet_user(user),
         Event::JoinedAcknowledged { user: None, .. } => {}
         Event::ActivitySeen { escalation, lapses_at, .. } => incident.extend_acknowledgement(*escalation, *lapses_at),
-        Event::AcknowledgementLapsed { escalation, .. } | Event::EscalationAdvanced { escalation, .. } => {
+        Event::AcknowledgementLapsed { escalation, .. }
+        | Event::EscalationAdvanced { escalation, .. }
+        | Event::EscalationResumed { escalation, .. } => {
             incident.page_on(*escalation, recorded.recorded_at);
         }
         Event::Declined { page, .. } => incident.decline(*page),

@@ -203,6 +203,9 @@ pub struct Page {
     /// When it goes on by another way, unless it is accepted before; none if there is no other, or it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere_at: Option<DateTime<Utc>>,
+    /// It asks whether held calls should go on, rather than calling anybody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
     /// What the history says of the tries since the last that went well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
@@ -332,7 +335,10 @@ impl Incident {
                     Phase::Acknowledged { lapses_at: Some(at), .. } => {
                         Some((Timer::AcknowledgementLapses { escalation: id, generation }, at))
                     }
-                    Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
+                    Phase::Acknowledged { lapses_at: None, .. }
+                    | Phase::Stopped
+                    | Phase::Exhausted
+                    | Phase::Held { .. } => None,
                 }
             })
             .chain(overdue)
@@ -353,8 +359,14 @@ impl Incident {
     /// Whether the answer to this page is still waited for.
     pub fn is_awaited(&self, page: &Page) -> bool {
         let escalation = self.escalations.get(&page.escalation);
-        let waits = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+        let calls = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
+        let waits = if page.asks { self.held().next().is_some() } else { calls };
         self.is_open() && waits && !page.dead && !page.declined
+    }
+
+    /// The calls that wait until somebody says that they should go on or end.
+    pub fn held(&self) -> impl Iterator<Item = &Escalation> {
+        self.escalations.values().filter(|escalation| escalation.is_held())
     }
 
     /// The page in Slack with which the ways to somebody began; itself if it did not go elsewhere.

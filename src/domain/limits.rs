@@ -24,5 +24,8 @@ pub const CLOCK_SETS_TOLD_MAX: u32 = 20;
 pub const ELSEWHERE_AFTER_S: i64 = 60;
 /// How long a page that is late already has at least, in seconds: a stall of our own is no failure of Slack's.
 pub const ELSEWHERE_AFTER_STALL_S: i64 = 10;
+/// How late a page or a step of a call may be and still go out without a question, unless firebell.toml says otherwise, in
+/// seconds.
+pub const ASK_AFTER_S: i64 = 43_200;
 /// How long the button "Undo" works, in seconds; later the command that ends a thing must be meant.
 pub const UNDO_S_MAX: i64 = 600;

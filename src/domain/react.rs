@@ -90,14 +90,24 @@ impl Effects<'_> {
                 self.in_channel(Effect::Post { seq });
                 self.refresh_card();
             }
-            Event::TierSkipped { escalation, .. } | Event::ActivitySeen { escalation, .. } => {
+            Event::TierSkipped { escalation, .. }
+            | Event::ActivitySeen { escalation, .. }
+            | Event::PageWithheld { escalation, .. } => {
                 self.refresh_escalation(*escalation);
+            }
+            Event::EscalationHeld { escalation, pages, .. } => {
+                self.out.extend(pages.iter().map(|planned| Effect::Page { page: planned.page }));
+                self.refresh_pages(*escalation);
+                self.refresh_card();
             }
             Event::PageAttempted { page, result, .. } => {
                 if let Some(page) = self.incident.pages.get(page) {
                     match result {
                         // An acknowledgement may have come while the page was on its way: say so on the page.
-                        PageResult::Sent { .. } if !self.waits(page.escalation) => {
+                        // So may more that is to be asked about.
+                        PageResult::Sent { .. }
+                            if !self.waits(page) || (page.asks && self.incident.held().count() > 1) =>
+                        {
                             self.out.push(Effect::UpdatePage { page: page.id });
                         }
                         PageResult::Sent { .. } => {}
@@ -140,7 +150,9 @@ impl Effects<'_> {
                 self.refresh_pages(*escalation);
                 self.refresh_card();
             }
-            Event::EscalationAdvanced { escalation, .. } | Event::EscalationStopped { escalation, .. } => {
+            Event::EscalationAdvanced { escalation, .. }
+            | Event::EscalationResumed { escalation, .. }
+            | Event::EscalationStopped { escalation, .. } => {
                 self.refresh_pages(*escalation);
                 self.refresh_card();
             }
@@ -288,15 +300,20 @@ impl Effects<'_> {
         self.out.extend(concerned.into_iter().map(|user| Effect::Tell { user: user.clone(), seq }));
     }
 
-    fn waits(&self, id: EscalationId) -> bool {
+    fn waits(&self, page: &Page) -> bool {
+        if page.asks {
+            return self.incident.held().next().is_some();
+        }
         self.incident
             .escalations
-            .get(&id)
+            .get(&page.escalation)
             .is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted))
     }
 
+    /// The messages of a call's pages, and of the question about all held calls.
     fn refresh_pages(&mut self, id: EscalationId) {
-        let sent = self.incident.pages_of(id).filter(|page| page.message.is_some());
+        let concerned = |page: &&Page| page.escalation == id || (page.asks && !page.dead);
+        let sent = self.incident.pages.values().filter(concerned).filter(|page| page.message.is_some());
         self.out.extend(sent.map(|page| Effect::UpdatePage { page: page.id }));
         self.refresh_escalation(id);
     }
@@ -348,7 +365,8 @@ impl Effects<'_> {
 /// Whether a page has become stale while it could not go out: the same one was called again since, or a way that was
 /// tried before has worked after all. After an outage nobody gets a heap of old pages.
 fn is_overtaken(page: &Page, incident: &Incident) -> bool {
-    let called_again = incident.pages_of(page.escalation).any(|other| other.id > page.id && other.to == page.to);
+    let again = |other: &Page| other.id > page.id && other.to == page.to && other.asks == page.asks;
+    let called_again = incident.pages_of(page.escalation).any(again);
     let mut before = page.instead_of.and_then(|before| incident.pages.get(&before));
     while let Some(way) = before {
         if way.is_accepted() {

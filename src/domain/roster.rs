@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contact::Contacts;
 use super::event::{Recipient, TeamRef};
+use super::hold::AskAfter;
 use super::incident::Severity;
 use super::permission::Permissions;
 use super::policy::{Policy, Target};
@@ -35,6 +36,7 @@ pub struct Roster {
     /// Per integration: which team an alert calls, and how severe it is.
     pub routes: BTreeMap<IntegrationKey, Route>,
     pub storm: StormRule,
+    pub ask_after: AskAfter,
     /// The channel and web address that documents link to, without a trailing slash, if the pages are reachable.
     pub public_url: Option<String>,
 }

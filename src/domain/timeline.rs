@@ -7,11 +7,13 @@ pub mod alerts;
 pub mod calls;
 pub mod people;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::civil::format::duration_short;
 use super::event::{Actor, Detour, Event, NoteKind, PageResult, PlannedPage, Recorded, Source, TeamRef, Unreachable};
+use super::hold::Resume;
 use super::incident::Status;
 use crate::ids::{EscalationId, PageId, Seq};
 use people::People;
@@ -136,6 +138,8 @@ struct View<'h> {
     entries: BTreeMap<Seq, Entry>,
     teams: BTreeMap<EscalationId, TeamRef>,
     pages: BTreeMap<PageId, (EscalationId, &'h PlannedPage)>,
+    /// Pages that ask whether held calls should go on.
+    questions: BTreeSet<PageId>,
     last: Option<&'h Recorded>,
     storms: bool,
     joined: Option<RunOfAlerts>,
@@ -308,6 +312,9 @@ impl<'h> View<'h> {
             | Event::Declined { .. }
             | Event::EscalationAdvanced { .. }
             | Event::EscalationStopped { .. }
+            | Event::PageWithheld { .. }
+            | Event::EscalationHeld { .. }
+            | Event::EscalationResumed { .. }
             | Event::EscalationExhausted { .. } => return Some(self.tell_call(recorded, people)),
             Event::TextEdited { .. }
             | Event::EntryRemoved { .. }
@@ -366,19 +373,20 @@ impl<'h> View<'h> {
             Event::PageAttempted { page, attempt, result } => {
                 let planned = self.pages.get(page);
                 let whom = people.recipients(planned.map(|(_, page)| &page.to));
+                let what = if self.questions.contains(page) { "Question" } else { "Page" };
                 let text = match result {
                     PageResult::Sent { digest, .. } if digest.len() > 1 => {
                         format!(
-                            "Page to {whom} sent in one message with {} others (attempt {attempt})",
+                            "{what} to {whom} sent in one message with {} others (attempt {attempt})",
                             digest.len() - 1
                         )
                     }
                     PageResult::Sent { .. } | PageResult::SentElsewhere => {
-                        format!("Page to {whom} sent (attempt {attempt})")
+                        format!("{what} to {whom} sent (attempt {attempt})")
                     }
                     PageResult::NotReached { error } => format!("{} not reached: {error}", capitalised(&whom)),
-                    PageResult::Failed { error, .. } => format!("Page to {whom} failed, tried again: {error}"),
-                    PageResult::Unknown { error } => format!("Page to {whom} uncertain, sent again: {error}"),
+                    PageResult::Failed { error, .. } => format!("{what} to {whom} failed, tried again: {error}"),
+                    PageResult::Unknown { error } => format!("{what} to {whom} uncertain, sent again: {error}"),
                 };
                 let escalation = planned.map(|(escalation, _)| *escalation);
                 let team = escalation.and_then(|id| self.teams.get(&id));
@@ -392,7 +400,10 @@ impl<'h> View<'h> {
                     Detour::SlackAway => "Slack takes no pages at present".to_owned(),
                 };
                 self.remember(*escalation, next.as_slice());
+                let asks = self.questions.contains(page);
+                self.questions.extend(next.iter().filter(|_| asks).map(|next| next.page));
                 let then = match next {
+                    Some(next) if asks => format!("Asked {}", people.recipients([&next.to])),
                     Some(next) => format!("Paged {}", people.recipients([&next.to])),
                     None => format!("No other way to {whom}"),
                 };
@@ -412,6 +423,33 @@ impl<'h> View<'h> {
             Event::EscalationStopped { escalation, text } => {
                 let text = text.as_deref().unwrap_or_default();
                 self.page(*escalation, format!("Paging stopped{}", after_colon(text)))
+            }
+            Event::PageWithheld { escalation, page } => {
+                let whom = people.recipients(self.pages.get(page).map(|(_, page)| &page.to));
+                self.page(
+                    *escalation,
+                    format!("Page to {whom} not sent any more: too late to go out without a question"),
+                )
+                .auto()
+            }
+            Event::EscalationHeld { escalation, due_at, resume, pages, .. } => {
+                self.remember(*escalation, pages);
+                self.questions.extend(pages.iter().map(|page| page.page));
+                let late = duration_short((recorded.occurrence.at - *due_at).num_seconds());
+                let what = match resume {
+                    Resume::NextStep => "the next step was",
+                    Resume::SameStep => "this step was",
+                    Resume::Lapsed { .. } => "calling again was",
+                };
+                let asked = match pages.as_slice() {
+                    [] => String::new(),
+                    pages => format!("; asked {} first", people.recipients(pages.iter().map(|page| &page.to))),
+                };
+                self.page(*escalation, format!("On hold, nobody paged: {what} due {late} earlier{asked}")).auto()
+            }
+            Event::EscalationResumed { escalation, text } => {
+                let text = text.as_deref().unwrap_or_default();
+                self.page(*escalation, format!("Paging goes on{}", after_colon(text)))
             }
             Event::EscalationExhausted { escalation, pages, unreachable, .. } => {
                 self.remember(*escalation, pages);

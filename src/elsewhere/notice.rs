@@ -51,13 +51,16 @@ impl Notice<'_> {
         let team = &self.escalation.team.name;
         let by = crate::domain::timeline::capitalised(&people.actor(&self.escalation.called_by));
         let mut lines = vec![match self.page.step.tier {
+            _ if self.page.asks => format!("Nobody was paged in time for {what}. Should anybody be paged now?"),
             0 => format!("Nobody of {team} answered, you are the fallback: {what}."),
             _ => format!("{by} calls {} for {team}: {what}.", self.whom()),
         }];
+        lines.extend(self.overdue());
         lines.extend(self.reason().map(|reason| format!("Reason: {reason}")));
         lines.extend(self.answer_by().map(|at| format!("Answer by {}; then the call goes on.", self.time(at))));
         lines.push(String::new());
-        lines.push("To answer, open this page and press \"I've got it\":".to_owned());
+        let take = if self.page.asks { "To take it yourself" } else { "To answer" };
+        lines.push(format!("{take}, open this page and press \"I've got it\":"));
         lines.push(self.answer_url());
         lines.push(format!("The link works once, until {}.", self.time(self.claim().expires_at)));
         lines.push(String::new());
@@ -81,7 +84,7 @@ impl Notice<'_> {
         let people = People::new(self.incident, self.directory, PeopleStyle::Names);
         json!({
             "version": 1,
-            "type": "page",
+            "type": if self.page.asks { "question" } else { "page" },
             "id": self.id(),
             "attempt": self.attempt,
             "sent_at": utc(self.now),
@@ -107,6 +110,19 @@ impl Notice<'_> {
         })
     }
 
+    /// Of a question: what has not happened, and how to say whether it still should.
+    fn overdue(&self) -> Vec<String> {
+        let name = self.incident.name();
+        let held = self.incident.held().filter(|_| self.page.asks);
+        let line = |held: &Escalation| {
+            let Phase::Held { due_at, .. } = held.phase else { return String::new() };
+            let word = held.team.key.as_ref().map_or(held.team.name.as_str(), |key| key.as_str());
+            let due = format!("{}: the call was to go on {}, and did not.", held.team.name, self.time(due_at));
+            format!("{due} In Slack, /escalate {name} {word} pages now, /escalate {name} stop {word} ends it.")
+        };
+        held.map(line).collect()
+    }
+
     fn title(&self) -> Option<String> {
         (!self.incident.private).then(|| one_line(&self.incident.title))
     }
@@ -130,7 +146,11 @@ impl Notice<'_> {
             Phase::Active { next_due_at } if self.page.step.generation == self.escalation.step.generation => {
                 Some(next_due_at)
             }
-            Phase::Active { .. } | Phase::Acknowledged { .. } | Phase::Stopped | Phase::Exhausted => None,
+            Phase::Active { .. }
+            | Phase::Acknowledged { .. }
+            | Phase::Stopped
+            | Phase::Exhausted
+            | Phase::Held { .. } => None,
         }
     }
 

@@ -82,6 +82,8 @@ registry! {
     fallback_used: () => Counter, "fallback_used_total", "Calls in which the fallback was paged.";
     exhausted: () => Counter, "escalation_exhausted_total", "Calls that nobody answered in any round.";
     tier_empty: () => Counter, "tier_empty_total", "Tiers that were skipped because nobody in them could be paged.";
+    calls_held: () => Gauge, "calls_on_hold",
+        "Calls that were due so long ago that nobody is paged before somebody says so, at the auditor's last round.";
     late_catchup: () => Counter, "late_catchup_total", "Tiers that began more than a second after their time.";
 
     outbox_depth: (Lane, State) => Gauge, "outbox_depth", "Effects that wait, that are being performed, and that were given up.";

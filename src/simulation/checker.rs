@@ -201,7 +201,10 @@ impl Checker {
                     Phase::Acknowledged { lapses_at: Some(at), .. } => {
                         Some((Timer::AcknowledgementLapses { escalation, generation }, at.timestamp_micros()))
                     }
-                    Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => None,
+                    Phase::Acknowledged { lapses_at: None, .. }
+                    | Phase::Stopped
+                    | Phase::Exhausted
+                    | Phase::Held { .. } => None,
                 }
             })
             .chain(counted)

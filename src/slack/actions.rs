@@ -107,6 +107,13 @@ pub enum ButtonAction {
         generation: u32,
     },
 
+    /// "Page now", under the question whether a held call should go on.
+    ResumeCall {
+        incident: IncidentId,
+        escalation: EscalationId,
+        generation: u32,
+    },
+
     /// "Undo", under "Called …".
     UndoCall {
         incident: IncidentId,
@@ -198,6 +205,7 @@ impl ButtonAction {
             Self::Decline { .. } => "decline",
             Self::CallNext { .. } => "call_next",
             Self::StopEscalation { .. } => "stop_escalation",
+            Self::ResumeCall { .. } => "resume_call",
             Self::UndoCall { .. } => "undo_call",
             Self::TakeRole { .. } => "take_role",
             Self::Join { .. } => "join",
@@ -244,6 +252,7 @@ impl ButtonAction {
             | Self::Decline { incident, .. }
             | Self::CallNext { incident, .. }
             | Self::StopEscalation { incident, .. }
+            | Self::ResumeCall { incident, .. }
             | Self::UndoCall { incident, .. }
             | Self::TakeRole { incident, .. }
             | Self::Join { incident }

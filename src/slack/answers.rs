@@ -203,7 +203,9 @@ fn called(name: &Mrkdwn, id: EscalationId, team: &TeamRef, scene: Option<&Scene<
     };
     let second = match escalation.phase {
         Phase::Active { next_due_at } => mrkdwn!("Answer by {}, {}.", scene.time(next_due_at), scene.then(escalation)),
-        Phase::Acknowledged { .. } | Phase::Stopped | Phase::Exhausted => "The channel shows how it goes.".into(),
+        Phase::Acknowledged { .. } | Phase::Stopped | Phase::Exhausted | Phase::Held { .. } => {
+            "The channel shows how it goes.".into()
+        }
     };
     let mut shown = vec![blocks::section(mrkdwn!("{}\n{}", first, second))];
     if escalation.is_active() {
@@ -241,6 +243,7 @@ fn already_called(
         Phase::Acknowledged { by: None, .. } => Message::sentence(mrkdwn!("{}; somebody has it.", first)),
         Phase::Stopped => Message::sentence(mrkdwn!("{}, and the call was stopped.", first)),
         Phase::Exhausted => Message::sentence(mrkdwn!("{}, and nobody answered.", first)),
+        Phase::Held { .. } => Message::sentence(mrkdwn!("{}, and the call is on hold.", first)),
     }
 }
 

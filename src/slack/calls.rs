@@ -6,6 +6,7 @@ use super::actions::ButtonAction;
 use super::blocks::{self, Button};
 use super::escape::{self, Mrkdwn, mrkdwn};
 use super::message::Message;
+use super::question;
 use super::scene::{self, Scene};
 use super::story;
 use crate::domain::escalation::{Escalation, Phase};
@@ -22,6 +23,7 @@ pub fn call(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) ->
         Phase::Acknowledged { by, at, .. } => acknowledged(scene, escalation, by.as_ref(), *at, history),
         Phase::Stopped => stopped(scene, escalation, history),
         Phase::Exhausted => exhausted(scene, escalation),
+        Phase::Held { .. } => held(scene, escalation),
     };
     let mut shown = vec![blocks::section(mrkdwn!("*{}*\n{}", first, second))];
     let log = log(scene, escalation, history);
@@ -119,7 +121,7 @@ fn stopped(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) -> 
 /// Loud: the people who run the incident are mentioned, because they must act.
 fn exhausted(scene: &Scene<'_>, escalation: &Escalation) -> (Mrkdwn, Mrkdwn) {
     let team = scene.team(&escalation.team);
-    let tries = scene.pages_of(escalation.id).filter(|page| page.step.tier != 0).count();
+    let tries = scene.pages_of(escalation.id).filter(|page| page.step.tier != 0 && !page.asks).count();
     let fallback = scene.recipients(fallback(scene, escalation));
     let (rounds, pages) = (rounds(escalation.step), scene::count(tries, "page", "pages"));
     let (first, tried) = match tries {
@@ -137,12 +139,21 @@ fn exhausted(scene: &Scene<'_>, escalation: &Escalation) -> (Mrkdwn, Mrkdwn) {
     (first, mrkdwn!("{}{}{}", tried, next, lead))
 }
 
+fn held(scene: &Scene<'_>, escalation: &Escalation) -> (Mrkdwn, Mrkdwn) {
+    let first = mrkdwn!("● The call for {} is on hold.", scene.team(&escalation.team));
+    (first, mrkdwn!("{} Nobody is paged until somebody says so.", question::due(scene, escalation).capitalized()))
+}
+
 fn rounds(step: Step) -> Mrkdwn {
     scene::count(usize::try_from(step.round).unwrap_or(usize::MAX).max(1), "round", "rounds")
 }
 
 fn fallback<'a>(scene: &Scene<'a>, escalation: &Escalation) -> Vec<&'a Recipient> {
-    scene.pages_of(escalation.id).filter(|page| page.step.tier == 0 && !page.dead).map(|page| &page.to).collect()
+    scene
+        .pages_of(escalation.id)
+        .filter(|page| page.step.tier == 0 && !page.dead && !page.asks)
+        .map(|page| &page.to)
+        .collect()
 }
 
 /// What happened so far, newest last.
@@ -184,6 +195,7 @@ fn buttons(scene: &Scene<'_>, escalation: &Escalation) -> Vec<Value> {
             let again = ButtonAction::EscalateForm { incident };
             vec![take.into(), Button::new("Call a team", "Call this or another team again", &again).into()]
         }
-        Phase::Exhausted | Phase::Acknowledged { .. } | Phase::Stopped => Vec::new(),
+        Phase::Held { .. } if scene.incident.is_open() => question::buttons(scene, escalation),
+        Phase::Exhausted | Phase::Acknowledged { .. } | Phase::Stopped | Phase::Held { .. } => Vec::new(),
     }
 }

@@ -38,8 +38,9 @@ pub fn digest(listed: &[Listed<'_>]) -> Message {
     let waiting: Vec<&Listed<'_>> = listed.iter().filter(|one| one.outcome().is_none()).collect();
     let (first, second) = headline(&waiting, listed.len());
     let mut shown = vec![blocks::section(mrkdwn!("*{}*\n{}", first, second))];
-    if waiting.len() > 1 {
-        shown.push(blocks::actions([all_of(&waiting)]));
+    let calls: Vec<&Listed<'_>> = waiting.iter().copied().filter(|one| !one.page.asks).collect();
+    if calls.len() > 1 {
+        shown.push(blocks::actions([all_of(&calls)]));
     }
     shown.extend(blocks::sections(listed.iter().map(Listed::line)));
     if !waiting.is_empty() {
@@ -58,6 +59,9 @@ fn headline(waiting: &[&Listed<'_>], all: usize) -> (Mrkdwn, Mrkdwn) {
     let Some(worst) = waiting.first() else {
         return (mrkdwn!("Nothing left of {} calls", all), "Each of them has somebody, or is over.".into());
     };
+    if waiting.iter().all(|one| one.page.asks) {
+        return on_hold(waiting, worst);
+    }
     let incidents = scene::count(waiting.len(), "incident", "incidents");
     let first = mrkdwn!("You are called to {}.", incidents);
     let severity = worst.scene.incident.severity;
@@ -70,6 +74,14 @@ fn headline(waiting: &[&Listed<'_>], all: usize) -> (Mrkdwn, Mrkdwn) {
         Some(at) => (first, mrkdwn!("{} Answer by {}, then others are called.", which, worst.scene.time(at))),
         None => (first, mrkdwn!("{} You can still take them.", which)),
     }
+}
+
+/// What was due is so late that nobody was paged for any of them.
+fn on_hold(waiting: &[&Listed<'_>], worst: &Listed<'_>) -> (Mrkdwn, Mrkdwn) {
+    let first = mrkdwn!("On hold: nobody was paged for {}.", scene::count(waiting.len(), "incident", "incidents"));
+    let severity = worst.scene.incident.severity;
+    let which = mrkdwn!("The worst is {} {}.", severity, worst.title());
+    (first, mrkdwn!("{} Page now, or end the call in the incident's channel. Until then nobody is paged.", which))
 }
 
 fn all_of(waiting: &[&Listed<'_>]) -> Value {
@@ -95,8 +107,12 @@ fn one_of(waiting: &[&Listed<'_>]) -> Vec<Value> {
     let buttons = waiting.iter().enumerate().filter_map(|(n, one)| {
         let name = one.scene.incident.name();
         let take = one.take()?;
-        let mut button: Value =
-            Button::new(&format!("Take {name}"), &format!("I've got it: take {name}"), &take).into();
+        let (label, spoken) = if one.page.asks {
+            (format!("Page {name} now"), format!("Page now: the call of {name} goes on"))
+        } else {
+            (format!("Take {name}"), format!("I've got it: take {name}"))
+        };
+        let mut button: Value = Button::new(&label, &spoken, &take).into();
         // Ids within one row must differ.
         button["action_id"] = serde_json::json!(format!("{}:{n}", take.action_id()));
         Some(button)
@@ -109,8 +125,17 @@ impl<'a> Listed<'a> {
         self.scene.incident.escalations.get(&self.page.escalation)
     }
 
+    /// The first of the held calls that the page asks about.
+    fn asked_about(&self) -> Option<&'a Escalation> {
+        self.scene.incident.held().next().filter(|_| self.page.asks)
+    }
+
     fn take(&self) -> Option<ButtonAction> {
         let (incident, page) = (self.scene.incident.id, self.page);
+        if let Some(held) = self.asked_about() {
+            let (escalation, generation) = (held.id, held.step.generation);
+            return Some(ButtonAction::ResumeCall { incident, escalation, generation });
+        }
         let escalation = self.escalation()?.id;
         Some(ButtonAction::Acknowledge { incident, escalation, page: Some(page.id), generation: page.step.generation })
     }
@@ -134,6 +159,9 @@ impl<'a> Listed<'a> {
         let severity = self.scene.incident.severity;
         let line = match (self.outcome(), self.escalation()) {
             (Some(outcome), _) => mrkdwn!("✓ {} {}: {}", severity, self.title(), outcome),
+            (None, Some(_)) if self.page.asks => {
+                mrkdwn!("• *{} {}*: on hold, nobody was paged in time", severity, self.title())
+            }
             (None, Some(escalation)) => {
                 let team = escape::name(&escalation.team.name);
                 mrkdwn!("• *{} {}* – {}", severity, self.title(), team)
@@ -150,13 +178,16 @@ impl<'a> Listed<'a> {
     fn next_due_at(&self) -> Option<DateTime<Utc>> {
         match self.escalation()?.phase {
             Phase::Active { next_due_at } => Some(next_due_at),
-            Phase::Acknowledged { .. } | Phase::Stopped | Phase::Exhausted => None,
+            Phase::Acknowledged { .. } | Phase::Stopped | Phase::Exhausted | Phase::Held { .. } => None,
         }
     }
 
     /// Why the answer is not waited for any more; `None` if it is.
     fn outcome(&self) -> Option<Mrkdwn> {
         let Some(escalation) = self.escalation() else { return Some("the call is over".into()) };
+        if self.page.asks && self.scene.incident.is_open() {
+            return self.asked_about().is_none().then(|| "answered".into());
+        }
         match (&self.scene.incident.status, &escalation.phase) {
             (_, Phase::Acknowledged { by: Some(user), .. }) if self.page.to.user() == Some(user) => {
                 Some("you have it".into())
@@ -166,6 +197,7 @@ impl<'a> Listed<'a> {
             (Status::Resolved, _) => Some("resolved".into()),
             (Status::Canceled, _) => Some("canceled".into()),
             (_, Phase::Stopped) => Some("the call was stopped".into()),
+            (_, Phase::Held { .. }) => Some("the call is on hold".into()),
             (_, Phase::Active { .. } | Phase::Exhausted) if self.page.declined => Some("you passed".into()),
             (_, Phase::Active { .. } | Phase::Exhausted) => None,
         }

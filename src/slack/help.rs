@@ -43,7 +43,11 @@ fn outside(open_incidents: usize) -> Message {
 
 fn ongoing(scene: &Scene<'_>) -> Message {
     let incident = scene.incident.id;
-    let called = scene.incident.escalations.values().any(|escalation| matches!(escalation.phase, Phase::Active { .. }));
+    let called = scene
+        .incident
+        .escalations
+        .values()
+        .any(|escalation| matches!(escalation.phase, Phase::Active { .. } | Phase::Held { .. }));
     let calls = if called {
         "`/escalate ack` takes the call · `next` calls the next tier · `stop` ends it · `why` shows who and when."
     } else {

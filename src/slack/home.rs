@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::actions::ButtonAction;
 use super::blocks::{self, Button, VIEW_BLOCKS_MAX};
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
+use super::question;
 use super::scene::{self, Scene};
-use crate::domain::escalation::Phase;
+use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::Recipient;
 use crate::domain::incident::{Incident, Page, Status, Task};
 use crate::domain::policy::Target;
@@ -67,17 +68,22 @@ fn unanswered<'s>(user: &'s UserId, scene: &'s Scene<'_>) -> impl Iterator<Item 
     let mine = move |page: &&Page| matches!(&page.to, Recipient::User { user: called } if called == user);
     let calls = scene.incident.escalations.values().filter(|found| match found.phase {
         Phase::Active { .. } => true,
-        Phase::Exhausted => scene.incident.is_open(),
+        Phase::Exhausted | Phase::Held { .. } => scene.incident.is_open(),
         Phase::Acknowledged { .. } | Phase::Stopped => false,
     });
     // One row for each call, however often it has paged.
-    let newest = calls.filter_map(move |found| scene.pages_of(found.id).filter(mine).last());
+    let newest = calls.filter_map(move |found| {
+        scene.pages_of(found.id).filter(mine).filter(|page| page.asks == found.is_held()).last()
+    });
     newest.filter(|page| !page.declined && !page.dead)
 }
 
 fn page_row(scene: &Scene<'_>, page: &Page) -> Value {
     let escalation = scene.incident.escalations.get(&page.escalation);
     let team = escalation.map_or("A team".into(), |found| scene.team(&found.team));
+    if let Some(held) = escalation.filter(|_| page.asks) {
+        return question_row(scene, held);
+    }
     let text = mrkdwn!(
         "*You are called: {} {}*\n{} needs you since {}.",
         scene.incident.severity,
@@ -94,6 +100,19 @@ fn page_row(scene: &Scene<'_>, page: &Page) -> Value {
     blocks::section_with(
         text,
         Button::new("I've got it", &format!("I've got it: take {}", scene.incident.name()), &action).primary(),
+    )
+}
+
+/// Whether a call should go on that was due long ago.
+fn question_row(scene: &Scene<'_>, held: &Escalation) -> Value {
+    let (severity, team) = (scene.incident.severity, scene.team(&held.team));
+    let text = mrkdwn!("*On hold: {} {}*\n{}: {}", severity, scene.title(), team, question::due(scene, held));
+    let (incident, generation) = (scene.incident.id, held.step.generation);
+    let action = ButtonAction::ResumeCall { incident, escalation: held.id, generation };
+    let name = scene.incident.name();
+    blocks::section_with(
+        text,
+        Button::new("Page now", &format!("Page now: the call of {name} goes on"), &action).primary(),
     )
 }
 

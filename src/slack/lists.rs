@@ -10,9 +10,9 @@ use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::message::Message;
 use super::reasons::reason;
 use super::scene::{self, Scene};
-use super::{pages, story};
+use super::{pages, question, story};
 use crate::domain::escalation::{Escalation, Phase};
-use crate::domain::event::{Recipient, Recorded};
+use crate::domain::event::{Event, Recipient, Recorded};
 use crate::domain::incident::{Field, Incident, Page};
 use crate::domain::policy::Tier;
 use crate::domain::recipients;
@@ -57,6 +57,9 @@ pub fn row(scene: &Scene<'_>) -> Mrkdwn {
     ];
     if incident.private {
         parts.push("private".into());
+    }
+    if incident.held().next().is_some() {
+        parts.push("*on hold: nobody is paged*".into());
     }
     parts.push(scene.commander().map_or("no lead".into(), |user| mrkdwn!("lead: {}", scene.name(user))));
     parts.extend(scene.channel());
@@ -256,7 +259,8 @@ pub fn why(scene: &Scene<'_>, history: &[Recorded], team: Option<&TeamKey>) -> M
     for escalation in escalations.iter().rev().take(ROWS_MAX) {
         let first = standing(scene, escalation);
         let mut lines = vec![mrkdwn!("*{}*", first), called_by(scene, escalation)];
-        lines.extend(scene.pages_of(escalation.id).map(|page| page_line(scene, page, escalation, history)));
+        let pages = scene.pages_of(escalation.id).filter(|page| !page.asks);
+        lines.extend(pages.map(|page| page_line(scene, page, escalation, history)));
         shown.extend(blocks::sections(lines));
         sentences.push(first);
     }
@@ -283,6 +287,17 @@ fn standing(scene: &Scene<'_>, escalation: &Escalation) -> Mrkdwn {
         }
         Phase::Stopped => mrkdwn!("{}: the call was stopped. Nobody else is called.", team),
         Phase::Exhausted => mrkdwn!("{}: nobody answered, and every tier was called.", team),
+        Phase::Held { .. } => {
+            let word = escalation.team.key.as_ref().map_or(escalation.team.name.as_str(), |key| key.as_str());
+            let (due, word) = (question::due(scene, escalation), escape::name(word));
+            mrkdwn!(
+                "{} is on hold: {} Nobody is paged by itself. `/escalate {}` pages now, `/escalate stop {}` ends it.",
+                team,
+                due,
+                word,
+                word
+            )
+        }
     }
 }
 
@@ -303,10 +318,12 @@ fn page_line(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &
     let outcome = match (&escalation.phase, &page.to) {
         (Phase::Acknowledged { by: Some(by), .. }, to) if to.user() == Some(by) => "has it".into(),
         _ if page.declined => "can't".into(),
+        _ if page.dead && is_withheld(page, history) => "not sent, it was too late".into(),
         _ if page.dead => match pages::last_error(page, history) {
             Some(error) => mrkdwn!("not reached: {}", reason(error)),
             None => "not reached".into(),
         },
+        (Phase::Held { .. }, _) if !page.is_accepted() => "not sent".into(),
         _ if !page.is_accepted() => "on its way".into(),
         _ => "no answer".into(),
     };
@@ -318,6 +335,12 @@ fn page_line(scene: &Scene<'_>, page: &Page, escalation: &Escalation, history: &
     let because = Untrusted(&page.because).line(escape::QUOTE_CHARS_MAX);
     let tier = if page.step.tier == 0 { "fallback".into() } else { mrkdwn!("tier {}", page.step.tier) };
     mrkdwn!("• {} {}, {} by {} ({}): {}", scene.time(page.due_at), whom, tier, way, because, outcome)
+}
+
+/// Whether it was so late that it was not sent.
+fn is_withheld(page: &Page, history: &[Recorded]) -> bool {
+    let this = |recorded: &Recorded| matches!(recorded.occurrence.event, Event::PageWithheld { page: held, .. } if held == page.id);
+    history.iter().any(this)
 }
 
 /// Who would be paged when, if the team were called at `start` and nobody answered.

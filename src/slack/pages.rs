@@ -8,6 +8,7 @@ use super::actions::ButtonAction;
 use super::blocks::{self, Button};
 use super::escape::{self, Mrkdwn, QUOTE_CHARS_MAX, Untrusted, mrkdwn};
 use super::message::Message;
+use super::question;
 use super::reasons::reason;
 use super::scene::{self, Scene};
 use crate::domain::escalation::{Escalation, Phase};
@@ -21,6 +22,9 @@ const LATE_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// The page as it must read now. `history` tells why it is late or may be a second copy; it may be empty.
 pub fn page(scene: &Scene<'_>, page: &Page, history: &[Recorded]) -> Message {
+    if page.asks {
+        return question::question(scene, page);
+    }
     let Some(escalation) = scene.incident.escalations.get(&page.escalation) else {
         return over(scene, page, &"This call is over".into());
     };
@@ -30,6 +34,7 @@ pub fn page(scene: &Scene<'_>, page: &Page, history: &[Recorded]) -> Message {
         (Status::Canceled, _) => over(scene, page, &mrkdwn!("{} is canceled", scene.number())),
         (_, Phase::Stopped) => over(scene, page, &mrkdwn!("The call for {} was stopped", scene.team(&escalation.team))),
         (_, Phase::Active { .. }) if page.declined => declined(scene, page, escalation),
+        (_, Phase::Held { .. }) => on_hold(scene, escalation),
         (_, Phase::Active { .. } | Phase::Exhausted) => waiting(scene, page, escalation, history),
     }
 }
@@ -97,7 +102,9 @@ fn deadline(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Mrkdwn {
             Some(fallback) => mrkdwn!("Nobody answered, the fallback is called: {}. You can still take it.", fallback),
             None => "Nobody answered. You can still take it.".into(),
         },
-        Phase::Exhausted | Phase::Acknowledged { .. } | Phase::Stopped => "Nobody else is called after you.".into(),
+        Phase::Exhausted | Phase::Acknowledged { .. } | Phase::Stopped | Phase::Held { .. } => {
+            "Nobody else is called after you.".into()
+        }
     }
 }
 
@@ -159,7 +166,7 @@ fn background(scene: &Scene<'_>, page: &Page) -> Mrkdwn {
     }
 }
 
-fn mention(page: &Page) -> Option<Mrkdwn> {
+pub(super) fn mention(page: &Page) -> Option<Mrkdwn> {
     match &page.to {
         Recipient::User { .. } | Recipient::Contact { .. } => None,
         Recipient::Channel { mention, .. } => match mention {
@@ -197,6 +204,12 @@ fn declined(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Message 
             (_, None) => "The call goes on without you.".into(),
         };
     ended(scene, &"You passed".into(), &next)
+}
+
+/// Long ago, and not answered: whoever was called need do nothing unless they are called again.
+fn on_hold(scene: &Scene<'_>, escalation: &Escalation) -> Message {
+    let first = mrkdwn!("The call for {} is on hold", scene.team(&escalation.team));
+    ended(scene, &first, &"Nothing to do, unless you are called again.".into())
 }
 
 fn over(scene: &Scene<'_>, page: &Page, what: &Mrkdwn) -> Message {

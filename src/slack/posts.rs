@@ -107,6 +107,9 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::Declined { .. }
         | Event::EscalationAdvanced { .. }
         | Event::EscalationStopped { .. }
+        | Event::PageWithheld { .. }
+        | Event::EscalationHeld { .. }
+        | Event::EscalationResumed { .. }
         | Event::ChannelCreated { .. }
         | Event::ChannelFailed { .. }
         | Event::CardPosted { .. }
@@ -195,7 +198,7 @@ fn exhausted(scene: &Scene<'_>, team: Option<Mrkdwn>, recorded: &Recorded) -> Me
         return Message::sentence("Nobody answered the call.".into());
     };
     let team = team.unwrap_or("the team".into());
-    let first = if scene.pages_of(*escalation).any(|page| page.step.tier != 0) {
+    let first = if scene.pages_of(*escalation).any(|page| page.step.tier != 0 && !page.asks) {
         mrkdwn!("Nobody answered the call for {}.", team)
     } else {
         mrkdwn!("Nobody of {} can be paged.", team)

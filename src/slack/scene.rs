@@ -141,7 +141,7 @@ impl<'a> Scene<'a> {
         let generation = escalation.step.generation;
         let mut called: Vec<&'a Recipient> = self
             .pages_of(escalation.id)
-            .filter(|page| page.step.generation == generation && !page.dead && !page.declined)
+            .filter(|page| page.step.generation == generation && !page.dead && !page.declined && !page.asks)
             .map(|page| &page.to)
             .collect();
         // Whoever is called by several ways is named once.
@@ -231,6 +231,7 @@ impl<'a> Scene<'a> {
             Phase::Acknowledged { by: None, .. } => mrkdwn!("{} (has it)", name),
             Phase::Stopped => mrkdwn!("{} (call stopped)", name),
             Phase::Exhausted => mrkdwn!("{} (*nobody answered*)", name),
+            Phase::Held { .. } => mrkdwn!("{} (*on hold, nobody is paged*)", name),
         }
     }
 

@@ -52,6 +52,9 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::Declined { escalation, .. }
         | Event::EscalationAdvanced { escalation, .. }
         | Event::EscalationStopped { escalation, .. }
+        | Event::PageWithheld { escalation, .. }
+        | Event::EscalationHeld { escalation, .. }
+        | Event::EscalationResumed { escalation, .. }
         | Event::EscalationExhausted { escalation, .. } => Some(*escalation),
         Event::PagedElsewhere { escalation, .. } => Some(*escalation),
         Event::PageAttempted { page, .. } => scene.incident.pages.get(page).map(|page| page.escalation),
@@ -166,6 +169,19 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
             Some(fallback) => mrkdwn!("*Nobody answered.* Called the fallback: {}.", fallback),
             None => "*Nobody answered*, and there is no fallback.".into(),
         },
+        Event::PageWithheld { page, .. } => {
+            let whom = scene.incident.pages.get(page).map_or("somebody".into(), |page| scene.recipient(&page.to));
+            mrkdwn!("The page to {} is not sent any more: it is too late for that.", whom)
+        }
+        Event::EscalationHeld { due_at, pages, .. } => {
+            let late = scene::duration(occurrence.at - *due_at);
+            let due = mrkdwn!("*On hold:* what was due {} was {} late", scene.time(*due_at), late);
+            match scene.recipients(pages.iter().map(|page| &page.to)) {
+                Some(whom) => mrkdwn!("{}. Asked {} before paging anybody.", due, whom),
+                None => mrkdwn!("{}.", due),
+            }
+        }
+        Event::EscalationResumed { text, .. } => with(mrkdwn!("{} let the call go on", who), text),
         Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
         Event::AlertTakenOut { title, into, .. } => {
             mrkdwn!("{} took the alert {} out of the storm: it is INC-{} now.", who, escape::quoted(title), *into)

@@ -42,14 +42,15 @@ pub async fn waiting_pages(tx: &mut Tx, limit: u32) -> Result<Vec<WaitingPage>, 
     Ok(rows.into_iter().filter_map(waiting).collect())
 }
 
-/// The open incidents in which somebody is being called or was called in vain, oldest first, without those
+/// The open incidents in which somebody is being called, was called in vain or waits to be called, oldest first, without those
 /// that are left to a newer program.
 pub async fn calling(tx: &mut Tx, limit: u32) -> Result<Vec<Incident>, Error> {
     let rows: Vec<(i64, String)> = fetch_all!(
         tx,
         (i64, String),
         "SELECT id, state FROM incidents
-         WHERE open AND (state LIKE '%\"phase\":\"active\"%' OR state LIKE '%\"phase\":\"exhausted\"%')
+         WHERE open AND (state LIKE '%\"phase\":\"active\"%' OR state LIKE '%\"phase\":\"exhausted\"%'
+            OR state LIKE '%\"phase\":\"held\"%')
          ORDER BY id LIMIT $1",
         i64::from(limit),
     )?;

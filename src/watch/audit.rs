@@ -60,7 +60,9 @@ impl Watch {
                 _ => None,
             })
             .collect();
+        let mut held = 0;
         for incident in audit::calling(&mut tx, CALLING_MAX).await? {
+            held += incident.held().count();
             let set: Vec<Timer> = timers::of(&mut tx, incident.id).await?.into_iter().map(|due| due.timer).collect();
             let wanted = incident.timers();
             let missing = wanted.iter().filter(|(timer, _)| !set.contains(timer)).count();
@@ -85,6 +87,7 @@ impl Watch {
         }
         metrics.audit_findings.of((Check::NotAttempted,)).set_count(findings.not_attempted);
         metrics.audit_findings.of((Check::NoTimer,)).set_count(findings.without_timer);
+        metrics.calls_held.set_count(held as u64);
         metrics.audit_last_ok.set(unix_seconds(now));
         *lock(&self.inner.findings) = findings;
         Ok(findings)

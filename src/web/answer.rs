@@ -178,7 +178,7 @@ impl Scene<'_> {
             Phase::Stopped => {
                 (format!("The call for {team} was stopped"), vec!["It needs nobody any more.".to_owned()], false)
             }
-            Phase::Active { .. } | Phase::Exhausted if used => {
+            Phase::Active { .. } | Phase::Exhausted | Phase::Held { .. } if used => {
                 let line = "The call went on since. Use the link of the newest message, or answer in Slack.";
                 ("This link was used before".to_owned(), vec![line.to_owned()], false)
             }
@@ -188,6 +188,11 @@ impl Scene<'_> {
                 let line =
                     format!("{by} asks for {team}. Answer by {}; then the call goes on.", self.time(*next_due_at));
                 (format!("{} is called", self.whom()), vec![line], true)
+            }
+            Phase::Held { .. } => {
+                let line =
+                    format!("Nobody of {team} is paged until somebody says so in Slack. You can take it yourself.");
+                (format!("The call for {team} is on hold"), vec![line], true)
             }
             Phase::Exhausted => {
                 let line = format!("Nobody of {team} has answered. You can still take it.");

@@ -81,7 +81,8 @@ impl Worker {
         let mut groups: Vec<(Option<ChannelId>, Vec<Work>)> = Vec::new();
         let mut places: HashMap<ChannelId, usize> = HashMap::new();
         for work in works {
-            match person(&work) {
+            // What is too late is not sent, so it takes no turn.
+            match person(&work).filter(|_| !self.is_too_late(&work)) {
                 None => groups.push((None, vec![work])),
                 Some(to) => {
                     let place = *places.entry(to.clone()).or_insert(groups.len());

@@ -40,8 +40,16 @@ fn fault(error: &slack::Error) -> Option<Fault> {
 impl Worker {
     pub(super) async fn page(&self, work: &Work, id: PageId) -> Settled {
         let Some(page) = work.incident.pages.get(&id) else { return Self::done() };
+        let too_late = self.is_too_late(work);
+        // One that may have gone out is looked for before.
+        if too_late && !work.uncertain {
+            return Self::left_unsent(id);
+        }
         let metrics = self.inner.app.metrics();
         let attempt = self.begin_page(work).await;
+        if too_late && matches!(page.to, Recipient::Contact { .. }) {
+            return Self::left_unsent(id);
+        }
         if let Recipient::Contact { by, .. } = &page.to {
             // Boxed: seldom taken, and large.
             return Box::pin(self.page_elsewhere(work, page, *by, attempt)).await;
@@ -64,12 +72,24 @@ impl Worker {
         let sent = match found.into_values().next() {
             Some(found) => Ok(found),
             None if self.has_lapsed(work) => return self.left_to_others(work),
+            None if too_late => return Self::left_unsent(id),
             None => {
                 metrics.duplicates_suspected.add(u64::from(work.uncertain));
                 self.send(work, &to, message).await.map(|message| (message, Vec::new()))
             }
         };
         self.page_settled(work, id, &to, attempt, sent)
+    }
+
+    /// Whether a page is so late that people are asked before it is sent.
+    pub(super) fn is_too_late(&self, work: &Work) -> bool {
+        let Effect::Page { page } = &work.effect else { return false };
+        let page = work.incident.pages.get(page).filter(|page| !page.asks);
+        page.is_some_and(|page| self.inner.app.roster().ask_after.is_past(page.due_at, self.now()))
+    }
+
+    fn left_unsent(page: PageId) -> Settled {
+        Settled::Done(Finished::PageTooLate { page })
     }
 
     /// Measures how late an attempt begins, and tells of one that was lost; the number of the attempt.

@@ -1,6 +1,7 @@
 //! The rules alone: no database, no Slack, a clock that is a variable. Microseconds per story.
 
 mod elsewhere;
+mod held;
 mod paging;
 mod record;
 

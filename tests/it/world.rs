@@ -4,6 +4,7 @@ mod buttons;
 mod captures;
 mod documents;
 mod ending;
+mod held;
 mod limits;
 mod missed;
 mod opening;

@@ -24,6 +24,10 @@ impl Draft<'_> {
         if !overdue || planted::active(Bug::WaitForSlack) {
             return unchanged("Nothing is due.".to_owned());
         }
+        let due_at = self.after.pages.get(&id).filter(|page| !page.asks).map(|page| page.due_at);
+        if due_at.is_some_and(|due_at| self.is_too_late(due_at)) {
+            return self.page_too_late(id);
+        }
         self.divert(id, Detour::Late);
         Said::Done
     }
@@ -93,7 +97,8 @@ impl Draft<'_> {
         };
         let told = |other: &Page| matches!(other.to, Recipient::Contact { of: None, .. });
         let covered = self.after.pages_of(page.escalation).any(|other| {
-            other.step.generation == page.step.generation && !same(other) && (told(other) || reached(other))
+            let beside = other.step.generation == page.step.generation && other.asks == page.asks && !same(other);
+            beside && (told(other) || reached(other))
         });
         (!covered).then_some(Recipient::Contact { of: None, by })
     }

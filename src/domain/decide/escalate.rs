@@ -10,6 +10,7 @@ use crate::domain::answer::Said;
 use crate::domain::command::{Acknowledge, Timer, When};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Event, NoteKind, PlannedPage, Recipient, Step, TeamRef, Unreachable};
+use crate::domain::hold::Resume;
 use crate::domain::incident::{Page, Status};
 use crate::domain::limits::{PAGES_PER_ESCALATION_MAX, TEXT_CHARS_MAX};
 use crate::domain::policy::Target;
@@ -26,6 +27,8 @@ const CATCH_UP_S_MAX: i64 = 60;
 const ON_TIME_MS: i64 = 1_000;
 /// Why somebody is paged whom the policy names.
 const NAMED: &str = "named in the policy";
+/// Why a held call ends, where nobody gives a reason.
+const NOT_NEEDED: &str = "on hold, and not needed any more";
 
 impl Draft<'_> {
     pub(super) fn escalate(&mut self, when: When, word: &str, reason: Option<&str>) -> Result<Said, Rejection> {
@@ -55,9 +58,10 @@ impl Draft<'_> {
         Ok(Said::Called { escalation: id, team: reference })
     }
 
-    /// The unanswered escalation of this team, if there is one.
+    /// The unanswered escalation of this team, if there is one; it may be held.
     fn running(&self, team: &TeamRef) -> Option<Escalation> {
-        self.after.escalations.values().find(|found| found.team == *team && found.is_active()).cloned()
+        let under_way = |found: &&Escalation| found.team == *team && (found.is_active() || found.is_held());
+        self.after.escalations.values().find(under_way).cloned()
     }
 
     /// Calling a team that has not answered yet calls its next tier, unless it was called a moment ago.
@@ -68,6 +72,10 @@ impl Draft<'_> {
             when,
             Event::Escalated { escalation: Some(running.id), team: Some(team.clone()), text: reason, policy: None },
         )?;
+        if running.is_held() {
+            self.resume(running.id, None);
+            return Ok(Said::Called { escalation: running.id, team });
+        }
         if self.context.now - since < TimeDelta::seconds(SAME_CALL_S) {
             return Ok(Said::AlreadyCalled { escalation: running.id, team, since });
         }
@@ -118,6 +126,11 @@ impl Draft<'_> {
     }
 
     fn exhaust(&mut self, id: EscalationId, last: Step) {
+        self.page_fallback(id, last);
+        self.hand_off(id);
+    }
+
+    pub(super) fn page_fallback(&mut self, id: EscalationId, last: Step) {
         let fallback = if planted::active(Bug::NoFallback) { &[] } else { self.context.roster.fallback.as_slice() };
         let (mut pages, unreachable) = self.plan_pages(fallback, self.next_page());
         // The last resort is called by all ways at once.
@@ -126,10 +139,18 @@ impl Draft<'_> {
         let planned: Vec<PageId> = pages.iter().map(|planned| planned.page).collect();
         self.push_own(Event::EscalationExhausted { escalation: id, step, pages, unreachable });
         self.divert_at_once(&planned);
+    }
+
+    fn hand_off(&mut self, id: EscalationId) {
         let Some(Escalation { team: silent, policy, .. }) = self.after.escalations.get(&id).cloned() else { return };
-        if let Some(team) = policy.hand_off_to.and_then(|key| self.context.roster.teams.get(&key)).cloned()
-            && self.running(&team.reference()).is_none()
-        {
+        let Some(team) = policy.hand_off_to.and_then(|key| self.context.roster.teams.get(&key)).cloned() else {
+            return;
+        };
+        let running = self.running(&team.reference());
+        if let Some(held) = running.as_ref().filter(|found| found.is_held()) {
+            return self.resume_by_itself(held.id, format!("{} did not answer", silent.name));
+        }
+        if running.is_none() {
             let next = self.next_escalation();
             self.push_own(Event::Escalated {
                 escalation: Some(next),
@@ -157,7 +178,7 @@ impl Draft<'_> {
 
     /// Targets to people and channels, each once; who cannot be paged at all is named with the reason. Whom Slack will
     /// not reach is paged by their own way, if there is one.
-    fn plan_pages(&self, targets: &[Target], first: PageId) -> (Vec<PlannedPage>, Vec<Unreachable>) {
+    pub(super) fn plan_pages(&self, targets: &[Target], first: PageId) -> (Vec<PlannedPage>, Vec<Unreachable>) {
         let (mut pages, mut unreachable, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         let roster = self.context.roster;
         for target in targets {
@@ -207,13 +228,17 @@ impl Draft<'_> {
         match (timer, &escalation.phase) {
             (Timer::TierDue { .. }, Phase::Active { next_due_at }) if *next_due_at <= now => {
                 let due_at = *next_due_at;
-                self.fire_next(*id, due_at);
+                if !self.holds(*id, due_at, Resume::NextStep) {
+                    self.fire_next(*id, due_at);
+                }
             }
             (Timer::AcknowledgementLapses { .. }, Phase::Acknowledged { by, lapses_at: Some(at), .. })
                 if *at <= now =>
             {
                 let (by, due_at) = (by.clone(), *at);
-                self.lapse(*id, by, due_at);
+                if !self.holds(*id, due_at, Resume::Lapsed { by: by.clone() }) {
+                    self.lapse(*id, by, due_at);
+                }
             }
             _ => return unchanged("Nothing is due.".to_owned()),
         }
@@ -221,8 +246,13 @@ impl Draft<'_> {
     }
 
     /// Nobody seems to be at work: the acknowledger is paged again with the current tier, and the tiers go on.
-    fn lapse(&mut self, id: EscalationId, by: Option<UserId>, due_at: DateTime<Utc>) {
+    pub(super) fn lapse(&mut self, id: EscalationId, by: Option<UserId>, due_at: DateTime<Utc>) {
         self.push_own(Event::AcknowledgementLapsed { escalation: id, user: by.clone() });
+        self.fire_again(id, by, due_at);
+    }
+
+    /// Starts the present step once more, with somebody beside its own targets.
+    pub(super) fn fire_again(&mut self, id: EscalationId, by: Option<UserId>, due_at: DateTime<Utc>) {
         let Some(escalation) = self.after.escalations.get(&id).cloned() else { return };
         let step = Step { generation: escalation.step.generation + 1, ..escalation.step };
         let Some(tier) = (step.tier as usize).checked_sub(1).and_then(|index| escalation.policy.tiers.get(index))
@@ -256,7 +286,7 @@ impl Draft<'_> {
             return self.taken_elsewhere(acknowledge.when, team, text);
         }
         match found.as_ref().map(|found| &found.phase) {
-            Some(Phase::Active { .. } | Phase::Exhausted) | None if self.after.is_open() => {
+            Some(Phase::Active { .. } | Phase::Exhausted | Phase::Held { .. }) | None if self.after.is_open() => {
                 self.push_when(acknowledge.when, Event::Acknowledged { escalation, team: team.clone(), user, text })?;
                 Ok(Said::YouHaveIt { team })
             }
@@ -312,7 +342,7 @@ impl Draft<'_> {
         }
         let paged_here =
             |found: &&Escalation| self.after.pages_of(found.id).any(|page| user.is_some() && page.to.user() == user);
-        let waits = |found: &&Escalation| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted);
+        let waits = |found: &&Escalation| found.waits();
         all.values()
             .rev()
             .find(|found| waits(found) && paged_here(found))
@@ -344,17 +374,15 @@ impl Draft<'_> {
         let generation = escalation.step.generation;
         // That the fallback was told keeps nobody of the next tier asleep.
         let counts = |page: &Page| !matches!(page.to, Recipient::Contact { of: None, .. });
-        let waiting = self
-            .after
-            .pages_of(id)
-            .any(|page| page.step.generation == generation && !page.dead && !page.declined && counts(page));
+        let calls = |page: &&Page| page.step.generation == generation && !page.asks;
+        let waiting = self.after.pages_of(id).filter(calls).any(|page| !page.dead && !page.declined && counts(page));
         if !waiting {
             self.fire_next(id, self.context.now);
         }
     }
 
     /// Who did what with an escalation that waits no more, for somebody who comes too late.
-    fn who_has_it(&self, id: EscalationId) -> String {
+    pub(super) fn who_has_it(&self, id: EscalationId) -> String {
         let Some(escalation) = self.after.escalations.get(&id) else { return "That call is over.".to_owned() };
         match &escalation.phase {
             Phase::Active { .. } => format!("{} has not answered yet.", escalation.team.name),
@@ -362,6 +390,9 @@ impl Draft<'_> {
             Phase::Acknowledged { by: None, .. } => "Somebody has it.".to_owned(),
             Phase::Stopped => "This call was stopped; it needs nobody any more.".to_owned(),
             Phase::Exhausted => format!("Everybody of {} was called, and nobody answered.", escalation.team.name),
+            Phase::Held { .. } => {
+                format!("The call for {} is on hold. Nobody is paged until somebody says so.", escalation.team.name)
+            }
         }
     }
 
@@ -401,16 +432,17 @@ impl Draft<'_> {
             let tier = format!("The call for {} has moved on, so it was not stopped.", escalation.team.name);
             return Ok(unchanged(format!("{tier} Press Stop on the newest message if it still should be.")));
         }
-        if !matches!(escalation.phase, Phase::Active { .. } | Phase::Exhausted) {
+        if !escalation.waits() {
             return Ok(unchanged(self.who_has_it(escalation.id)));
         }
+        let text = text.or_else(|| escalation.is_held().then(|| NOT_NEEDED.to_owned()));
         self.push(Event::EscalationStopped { escalation: escalation.id, text });
         Ok(Said::Stopped { team: escalation.team })
     }
 
     pub(super) fn undo_call(&mut self, id: EscalationId, generation: u32) -> Result<Said, Rejection> {
         let escalation = self.named(Some(id), None)?;
-        if matches!(escalation.phase, Phase::Active { .. } | Phase::Exhausted) {
+        if escalation.waits() {
             let word = escalation.team.key.as_ref().map_or(escalation.team.name.as_str(), |key| key.as_str());
             let way_out = format!("To end the call: /escalate {} stop {word} <why>.", self.after.name());
             let what = format!("{} was called", escalation.team.name);
@@ -420,7 +452,7 @@ impl Draft<'_> {
     }
 
     /// The escalation a person names by team, or the latest one.
-    fn named(&self, id: Option<EscalationId>, team: Option<&str>) -> Result<Escalation, Rejection> {
+    pub(super) fn named(&self, id: Option<EscalationId>, team: Option<&str>) -> Result<Escalation, Rejection> {
         let all = &self.after.escalations;
         let found = match (id, team) {
             (Some(id), _) => all.get(&id),
@@ -428,7 +460,10 @@ impl Draft<'_> {
                 let team = self.context.team(word).ok_or_else(|| unknown_team(word, self.context.roster))?.reference();
                 all.values().rev().find(|found| found.team == team)
             }
-            (None, None) => all.values().rev().find(|found| found.is_active()).or_else(|| all.values().next_back()),
+            (None, None) => {
+                let latest = |wanted: fn(&Escalation) -> bool| all.values().rev().find(|found| wanted(found));
+                latest(Escalation::is_active).or_else(|| latest(Escalation::is_held)).or_else(|| latest(|_| true))
+            }
         };
         found.cloned().ok_or_else(|| {
             Rejection::new(RejectionKind::NotFound, format!("No team has been called for {}.", self.after.name()))

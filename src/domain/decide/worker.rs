@@ -17,7 +17,7 @@ impl Draft<'_> {
                 let Some(found) = self.after.pages.get(page) else {
                     return unchanged("That page is not known.".to_owned());
                 };
-                let escalation = found.escalation;
+                let (escalation, asks) = (found.escalation, found.asks);
                 // An outage is told once when it begins and once when it ends, not once for each try.
                 if Trouble::of(result).is_none_or(|now| found.trouble.is_none_or(|told| told < now)) {
                     self.push_own(Event::PageAttempted { page: *page, attempt: *attempt, result: result.clone() });
@@ -26,7 +26,7 @@ impl Draft<'_> {
                     (PageResult::NotReached { .. }, _) => {
                         self.divert(*page, Detour::Refused);
                         // Who cannot be reached is not waited for.
-                        self.hurry(escalation);
+                        if asks { self.unasked() } else { self.hurry(escalation) }
                     }
                     (PageResult::Failed { .. } | PageResult::Unknown { .. }, Some(fault))
                         if *fault == Fault::Token || self.context.slack_is_away =>
@@ -42,6 +42,7 @@ impl Draft<'_> {
                     ) => {}
                 }
             }
+            Finished::PageTooLate { page } => return self.page_too_late(*page),
             Finished::ChannelCreated { channel, name } => {
                 self.push_own(Event::ChannelCreated { channel: channel.clone(), name: name.clone() });
             }

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{PageResult, PlannedPage, Recorded, Step, TeamRef};
+use crate::domain::hold::Resume;
 use crate::domain::incident::{Incident, Page, Trouble};
 use crate::domain::limits::{ELSEWHERE_AFTER_S, ELSEWHERE_AFTER_STALL_S};
 use crate::domain::policy::Policy;
@@ -68,11 +69,13 @@ impl Incident {
         due_at: DateTime<Utc>,
         recorded_at: DateTime<Utc>,
         pages: &[PlannedPage],
+        asks: bool,
     ) {
         let in_time = due_at + TimeDelta::seconds(ELSEWHERE_AFTER_S);
         let elsewhere_at = in_time.max(recorded_at + TimeDelta::seconds(ELSEWHERE_AFTER_STALL_S));
         for planned in pages {
-            if let Some(user) = planned.to.user() {
+            // Who is only asked takes no part yet.
+            if let Some(user) = planned.to.user().filter(|_| !asks) {
                 self.meet_user(user);
             }
             let page = Page {
@@ -90,6 +93,7 @@ impl Incident {
                 sent_elsewhere: false,
                 instead_of: None,
                 elsewhere_at: planned.elsewhere.then_some(elsewhere_at),
+                asks,
                 trouble: None,
             };
             self.pages.insert(planned.page, page);
@@ -109,11 +113,49 @@ impl Incident {
             found.elsewhere_at = None;
         }
         if let Some(next) = next {
-            self.page_out(escalation, step, recorded_at, recorded_at, std::slice::from_ref(next));
+            let asks = self.pages.get(&from).is_some_and(|page| page.asks);
+            self.page_out(escalation, step, recorded_at, recorded_at, std::slice::from_ref(next), asks);
             if let Some(found) = self.pages.get_mut(&next.page) {
                 found.instead_of = Some(from);
             }
         }
+    }
+
+    pub(super) fn withhold(&mut self, id: PageId) {
+        if let Some(found) = self.pages.get_mut(&id) {
+            found.dead = true;
+            found.elsewhere_at = None;
+        }
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        id: EscalationId,
+        due_at: DateTime<Utc>,
+        recorded_at: DateTime<Utc>,
+        resume: &Resume,
+    ) {
+        if let Some(found) = self.escalations.get_mut(&id) {
+            found.phase = Phase::Held { due_at, since: recorded_at, resume: resume.clone() };
+        }
+    }
+
+    /// New questions take the place of earlier ones, which were answered.
+    pub(super) fn ask_with(
+        &mut self,
+        escalation: EscalationId,
+        step: Step,
+        recorded_at: DateTime<Utc>,
+        pages: &[PlannedPage],
+    ) {
+        if pages.is_empty() {
+            return;
+        }
+        for page in self.pages.values_mut().filter(|page| page.asks) {
+            page.dead = true;
+            page.elsewhere_at = None;
+        }
+        self.page_out(escalation, step, recorded_at, recorded_at, pages, true);
     }
 
     pub(super) fn note_attempt(&mut self, id: PageId, attempt: u32, result: &PageResult) {
@@ -144,7 +186,7 @@ impl Incident {
             found.phase = Phase::Acknowledged { by: by.cloned(), at, lapses_at };
             let escalation = found.id;
             // Should the call go on, it is with pages of its own.
-            for page in self.pages.values_mut().filter(|page| page.escalation == escalation) {
+            for page in self.pages.values_mut().filter(|page| page.escalation == escalation && !page.asks) {
                 page.elsewhere_at = None;
             }
         }
@@ -166,7 +208,10 @@ impl Incident {
             match &mut escalation.phase {
                 Phase::Active { next_due_at } => moved(next_due_at),
                 Phase::Acknowledged { lapses_at: Some(lapses_at), .. } => moved(lapses_at),
-                Phase::Acknowledged { lapses_at: None, .. } | Phase::Stopped | Phase::Exhausted => {}
+                Phase::Acknowledged { lapses_at: None, .. }
+                | Phase::Stopped
+                | Phase::Exhausted
+                | Phase::Held { .. } => {}
             }
         }
         for counting in self.alerts.iter_mut().filter_map(|alert| alert.counting.as_mut()) {
@@ -213,7 +258,7 @@ impl Incident {
     pub(super) fn stop_escalations(&mut self) {
         for escalation in self.escalations.values_mut() {
             match escalation.phase {
-                Phase::Active { .. } | Phase::Exhausted => escalation.phase = Phase::Stopped,
+                Phase::Active { .. } | Phase::Exhausted | Phase::Held { .. } => escalation.phase = Phase::Stopped,
                 Phase::Acknowledged { ref mut lapses_at, .. } => *lapses_at = None,
                 Phase::Stopped => {}
             }

@@ -258,6 +258,9 @@ pub(super) fn call(call: &Call, source: &Source<'_>) -> Sentence {
     for at in &call.lapsed_at {
         parts.push((*at, 0, format!("no sign of activity by {}", time(*at))));
     }
+    for at in &call.held_at {
+        parts.push((*at, 0, format!("held {}, because it was too late to page without asking", time(*at))));
+    }
     if let Some(at) = call.exhausted_at {
         parts.push((at, 4, format!("nobody left to call {}", time(at))));
     }

@@ -20,6 +20,7 @@ pub struct Call {
     /// Who took it when; several after a lapse or when others joined.
     pub answers: Vec<Answer>,
     pub lapsed_at: Vec<DateTime<Utc>>,
+    pub held_at: Vec<DateTime<Utc>>,
     pub stopped_at: Option<DateTime<Utc>>,
     pub exhausted_at: Option<DateTime<Utc>>,
     /// The history's numbers of everything told here.
@@ -84,6 +85,7 @@ impl Call {
         self.rings.len() > 1
             || self.exhausted_at.is_some()
             || !self.lapsed_at.is_empty()
+            || !self.held_at.is_empty()
             || self.rings.iter().any(|ring| ring.skipped || ring.pages.iter().any(|page| page.not_reached.is_some()))
     }
 }
@@ -103,6 +105,7 @@ pub fn calls(history: &[Recorded]) -> Vec<Call> {
                 rings: Vec::new(),
                 answers: Vec::new(),
                 lapsed_at: Vec::new(),
+                held_at: Vec::new(),
                 stopped_at: None,
                 exhausted_at: None,
                 sources: vec![recorded.seq],
@@ -124,6 +127,8 @@ fn escalation_of(calls: &BTreeMap<EscalationId, Call>, event: &Event) -> Option<
         | Event::Declined { escalation, .. }
         | Event::EscalationAdvanced { escalation, .. }
         | Event::EscalationStopped { escalation, .. }
+        | Event::EscalationHeld { escalation, .. }
+        | Event::EscalationResumed { escalation, .. }
         | Event::EscalationExhausted { escalation, .. } => Some(*escalation),
         Event::Acknowledged { escalation, .. } | Event::JoinedAcknowledged { escalation, .. } => *escalation,
         Event::PageAttempted { page, .. } => calls
@@ -188,6 +193,7 @@ impl Call {
                 }
             }
             Event::AcknowledgementLapsed { .. } => self.lapsed_at.push(at),
+            Event::EscalationHeld { .. } => self.held_at.push(at),
             Event::EscalationStopped { .. } => self.stopped_at = Some(at),
             _ => {}
         }

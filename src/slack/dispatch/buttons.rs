@@ -81,6 +81,9 @@ impl Dispatch {
                 let (escalation, generation) = (Some(escalation), Some(generation));
                 (incident, Command::StopEscalation { escalation, generation, team: None, text: None })
             }
+            ButtonAction::ResumeCall { incident, escalation, generation } => {
+                (incident, Command::ResumeCall { escalation, generation })
+            }
             ButtonAction::UndoCall { incident, escalation, generation } => {
                 (incident, Command::UndoCall { escalation, generation })
             }

@@ -1,5 +1,6 @@
 //! Slack is away, refuses, or dawdles: who is reached how, and when.
 
+use chrono::TimeDelta;
 use firebell::domain::effect::Lane;
 use firebell::domain::escalation::Phase;
 use firebell::domain::event::{Detour, Event, PageResult};
@@ -45,6 +46,27 @@ in_town! {
         assert_eq!(channel.matches("So far in INC-1").count(), 1, "{channel}");
         assert!(channel.contains("Chris has it"), "{channel}");
         insta::assert_snapshot!("outage_timeline", town.world.timeline(1).await);
+    }
+
+    async fn a_question_whether_to_page_two_days_late_goes_by_mail_while_slack_is_away(old) {
+        let mut town = old;
+        town.alert().await;
+        town.world.advance(minutes(1)).await;
+        assert_eq!(town.world.ben().in_dm().count(), 1);
+        town.world.slack_fails("chat.postMessage", None, ApiFault::ServerError { status: 503 });
+        town.world.stands_still(TimeDelta::days(2)).await;
+        town.world.advance(minutes(2)).await;
+        let called = (town.mail.mails_to(BEN).len(), town.hooks.hooks("/chris").len());
+        assert_eq!((called, town.mail.count()), ((0, 0), 2), "nobody of the tiers is called");
+        town.mail_to(ON_CALL);
+        let mail = town.mail_to(FAY);
+        insta::assert_snapshot!("question_by_mail", mail.body().replace(&mail.answer_path(), "/ack/…"));
+        let (status, page) = town.presses(&mail.answer_path()).await;
+        assert!(status == 200 && page.contains("You have it"), "{status}: {page}");
+        town.world.slack_recovers();
+        town.world.advance(minutes(60)).await;
+        assert_eq!((town.mail.count(), town.world.fay().in_dm().count()), (2, 0));
+        insta::assert_snapshot!("question_by_mail_timeline", town.world.timeline(1).await);
     }
 
     async fn a_page_that_slack_does_not_take_within_a_minute_goes_by_mail_and_slack_is_still_tried(town) {

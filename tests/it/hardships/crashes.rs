@@ -65,26 +65,64 @@ async fn a_page_that_slack_took_just_before_the_crash_is_found_and_not_sent_agai
     for house in House::on_each().await {
         let first = house.bell().await;
         open_and_escalate(&house).await;
-        house.fault("chat.postMessage", Some(1), ApiFault::Slow { ms: 300 });
-        let mut news = house.slack.subscribe();
-        {
-            let pages = first.program.app.claim(&[Lane::Page], 0).await.expect("claims");
-            assert!(pages.is_empty());
-            let drain = first.program.worker.drain();
-            tokio::pin!(drain);
-            while house.direct(DANA).is_empty() {
-                tokio::select! {
-                    ended = &mut drain => panic!("the call ended too soon: {ended:?}"),
-                    _ = news.recv() => {}
-                }
-            }
-        }
-        drop(first);
+        sends_and_dies(&house, first).await;
         let second = house.bell().await;
         second.advance(&house, minutes(1)).await;
         assert_eq!(house.direct(DANA).len(), 1);
         assert_eq!(second.count(1, is_page_sent).await, 1);
         assert_eq!(house.channels().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_a_program_had_claimed_half_a_day_ago_is_not_sent_blindly() {
+    for house in House::on_each().await {
+        let first = house.bell().await;
+        open_and_escalate(&house).await;
+        assert_eq!(first.program.app.claim(&[Lane::Page], 10).await.expect("claims").len(), 1);
+        drop(first);
+        house.clock.set(start() + minutes(13 * 60));
+        let second = house.bell().await;
+        // The worker comes before the timers here.
+        second.program.worker.drain().await.expect("nothing fails");
+        second.settle(&house).await;
+        assert_eq!((house.direct(DANA).len(), house.direct(ELI).len(), house.direct(FAY).len()), (0, 0, 1));
+        let unknown = |event: &Event| matches!(event, Event::PageAttempted { result: PageResult::Unknown { .. }, .. });
+        assert_eq!(second.count(1, unknown).await, 1, "nobody knows what became of the first attempt");
+        assert_eq!(second.count(1, |event| matches!(event, Event::PageWithheld { .. })).await, 1);
+        assert_eq!(second.count(1, |event| matches!(event, Event::EscalationHeld { .. })).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_slack_took_half_a_day_ago_is_found_before_anybody_is_asked() {
+    for house in House::on_each().await {
+        let first = house.bell().await;
+        open_and_escalate(&house).await;
+        sends_and_dies(&house, first).await;
+        house.clock.set(start() + minutes(13 * 60));
+        let second = house.bell().await;
+        second.program.worker.drain().await.expect("nothing fails");
+        assert_eq!(second.count(1, is_page_sent).await, 1, "it is found");
+        assert_eq!(second.count(1, |event| matches!(event, Event::EscalationHeld { .. })).await, 0);
+        second.settle(&house).await;
+        assert_eq!((house.direct(DANA).len(), house.direct(ELI).len(), house.direct(FAY).len()), (1, 0, 1));
+        assert_eq!(second.count(1, |event| matches!(event, Event::PageWithheld { .. })).await, 0);
+        assert_eq!(second.count(1, |event| matches!(event, Event::EscalationHeld { .. })).await, 1);
+    }
+}
+
+/// The program dies after Slack took a page and before it heard so.
+async fn sends_and_dies(house: &House, bell: Bell) {
+    house.fault("chat.postMessage", Some(1), ApiFault::Slow { ms: 300 });
+    let mut news = house.slack.subscribe();
+    let drain = bell.program.worker.drain();
+    tokio::pin!(drain);
+    while house.direct(DANA).is_empty() {
+        tokio::select! {
+            ended = &mut drain => panic!("the call ended too soon: {ended:?}"),
+            _ = news.recv() => {}
+        }
     }
 }
 

@@ -85,6 +85,7 @@ rows! { Command, commands -> Command, command_row;
         Command::EscalateNext { escalation: None, generation: None, team: None, text: None };
     "stop calling": Command::StopEscalation { .. } =>
         Command::StopEscalation { escalation: None, generation: None, team: None, text: None };
+    "resume call": Command::ResumeCall { .. } => Command::ResumeCall { escalation: CALL, generation: 1 };
     "undo call": Command::UndoCall { .. } => Command::UndoCall { escalation: CALL, generation: 1 };
     "alert fired": Command::AlertFired(_) => Command::AlertFired(Alert {
         integration: "script".into(), dedup_key: words(), title: words(), text: words(), started_at: at(),
@@ -161,6 +162,8 @@ rows! { ButtonAction, buttons -> ButtonAction, button_row;
         ButtonAction::CallNext { incident: FIRST, escalation: CALL, generation: 1 };
     "stop_escalation": ButtonAction::StopEscalation { .. } =>
         ButtonAction::StopEscalation { incident: FIRST, escalation: CALL, generation: 1 };
+    "resume_call": ButtonAction::ResumeCall { .. } =>
+        ButtonAction::ResumeCall { incident: FIRST, escalation: CALL, generation: 1 };
     "undo_call": ButtonAction::UndoCall { .. } =>
         ButtonAction::UndoCall { incident: FIRST, escalation: CALL, generation: 1 };
     "take_role": ButtonAction::TakeRole { .. } => ButtonAction::TakeRole { incident: FIRST, role: Role::Commander };

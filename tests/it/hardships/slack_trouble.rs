@@ -220,7 +220,7 @@ async fn an_effect_that_is_refused_for_good_is_set_aside_where_it_can_be_seen() 
 }
 
 #[tokio::test]
-async fn an_effect_that_fails_for_a_day_is_given_up_but_a_page_never() {
+async fn an_effect_that_fails_for_a_day_is_given_up_but_a_page_is_still_asked_about() {
     let house = House::on_sqlite().await;
     let bell = house.bell().await;
     open_and_escalate(&house).await;
@@ -234,9 +234,12 @@ async fn an_effect_that_fails_for_a_day_is_given_up_but_a_page_never() {
     assert!(!given_up.is_empty() && !given_up.iter().any(|slot| slot.starts_with("page:")), "{given_up:?}");
     house.slack.clear_faults();
     bell.advance(&house, minutes(1)).await;
-    let direct = house.direct(DANA);
-    let pages = direct.iter().filter(|message| button(message, "acknowledge").is_some()).count();
-    assert_eq!(pages, 1, "the page still goes out: {direct:#?}");
+    // What is a day old wakes nobody by itself, and is not forgotten.
+    let to_the_tiers = [house.direct(DANA), house.direct(ELI)].concat();
+    assert!(!to_the_tiers.iter().any(|message| button(message, "acknowledge").is_some()), "{to_the_tiers:#?}");
+    let direct = house.direct(FAY);
+    let questions = direct.iter().filter(|message| button(message, "resume_call").is_some()).count();
+    assert_eq!(questions, 1, "{direct:#?}");
 }
 
 #[tokio::test]

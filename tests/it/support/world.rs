@@ -132,6 +132,21 @@ impl World {
         self.stage = Some(stage.restart(Some(config.to_owned())).await.expect("the program starts again"));
     }
 
+    /// The program stops, and is started again so much later.
+    pub(crate) async fn stands_still(&mut self, span: TimeDelta) {
+        self.stage().clock.set(self.now() + span);
+        self.restarts().await;
+        self.flows().await;
+    }
+
+    /// The program is stopped, and started on this copy of its SQLite file.
+    pub(crate) async fn restores(&mut self, copy: &std::path::Path) {
+        let stage = self.stage.take().expect("is set");
+        let url = format!("sqlite:{}", copy.display());
+        self.stage = Some(stage.restart_on(url).await.expect("the program starts on the copy"));
+        self.flows().await;
+    }
+
     pub(crate) fn stage(&self) -> &Stage {
         self.stage.as_ref().expect("is set")
     }

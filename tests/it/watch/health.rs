@@ -56,6 +56,19 @@ async fn a_step_that_does_not_begin_is_as_overdue_as_a_page() {
 }
 
 #[tokio::test]
+async fn a_call_on_hold_is_counted_and_no_trouble() {
+    let house = house("").await;
+    house.is_called().await;
+    house.stage.settle().await.expect("nothing fails");
+    house.stands_still_for(minutes(2 * 24 * 60));
+    house.stage.settle().await.expect("nothing fails");
+    assert!(house.stage.program.watch().audit().await.expect("reads").is_empty());
+    let metrics = house.stage.program.app.metrics();
+    assert_eq!(metrics.calls_held.get().to_bits(), 1.0_f64.to_bits());
+    assert_eq!(house.ready().await.0, 200);
+}
+
+#[tokio::test]
 async fn a_call_that_has_lost_its_timer_is_found() {
     let house = house("").await;
     house.is_called().await;
