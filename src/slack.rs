@@ -51,7 +51,7 @@ pub use error::{Class, Error, NotReached, RefusedUser};
 pub use inbound::{Ack, Inbound, Meta, Receive, SeenMessage};
 pub use methods::channels::Channel;
 pub use methods::files::{LentUpload, NewFile};
-pub use methods::messages::{Message, Metadata, Posted, Response};
+pub use methods::messages::{CLOCKS_DIFFER_MAX, Message, Metadata, Posted, Response};
 pub use methods::people::Dnd;
 pub use methods::views::OpenView;
 pub use methods::workspace::{Identity, Workspace};

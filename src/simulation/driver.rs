@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::checker::Checker;
 use super::outside::CANARY;
-use super::scenario::{REST, SECOND, Scenario};
+use super::scenario::{MINUTE, REST, SECOND, Scenario};
 use super::shrink::Without;
 use super::world::{Happening, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
@@ -520,7 +520,8 @@ impl Driver {
     /// Moves the time to the next moment at which somebody can do something; false at the end.
     fn pass_time() -> bool {
         with(|world| {
-            let end = world.scenario.calm_at + REST;
+            // A tier may begin shortly before the rest is over; what follows from it is seen to its end, too.
+            let end = (world.scenario.calm_at + REST).max(world.stirred_us + MINUTE);
             let planned = world.agenda.keys().next().map(|(at, _)| *at);
             let appointed = world
                 .appointments

@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::outside::CANARY;
 
 pub(super) const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
+pub(super) const MINUTE: i64 = 60 * SECOND;
 /// After the last request and the last fault everything must come to rest within this.
 pub(super) const REST: i64 = 10 * MINUTE;
 

@@ -1,7 +1,5 @@
 //! The incident's channel: its name, who is in it, and finding it again after a crash.
 
-use chrono::TimeDelta;
-
 use super::Worker;
 use super::outcome::again;
 use crate::app::{Settled, Work};
@@ -9,12 +7,10 @@ use crate::crash;
 use crate::domain::command::Finished;
 use crate::domain::incident::Incident;
 use crate::ids::UserId;
-use crate::slack::{self, card};
+use crate::slack::{self, CLOCKS_DIFFER_MAX, card};
 
 /// Slack's limit for names of channels, in characters.
 const NAME_MAX: usize = 80;
-/// How far Slack's clock, which dates channels, may be from ours.
-const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::minutes(5);
 
 impl Worker {
     /// Creates the channel, or adopts the one that an earlier attempt of unknown outcome created. A name that somebody
@@ -44,8 +40,8 @@ impl Worker {
         }
     }
 
-    /// The channel with this name, if an earlier attempt of this very effect made it: a channel of somebody else, or one
-    /// that we made for an incident of another database, is not it.
+    /// The channel with this name, if an earlier attempt of this very effect made it: a channel of somebody else is not it,
+    /// nor one that we made for an incident of another database, which says something already.
     async fn find_made(&self, work: &Work, name: &str) -> Result<Option<slack::Channel>, slack::Error> {
         let slack = &self.inner.slack;
         let Some(found) = slack.find_own_channel(name).await? else { return Ok(None) };
@@ -54,7 +50,10 @@ impl Worker {
             return Ok(None);
         }
         let us = slack.auth_test().await?.user;
-        Ok(Some(found).filter(|found| found.creator.as_ref() == Some(&us)))
+        if found.creator.as_ref() != Some(&us) || slack.has_posted(&found.id).await? {
+            return Ok(None);
+        }
+        Ok(Some(found))
     }
 
     pub(super) async fn set_topic(&self, work: &Work) -> Settled {

@@ -21,9 +21,9 @@ pub const EFFECT_KEY: &str = "effect";
 /// The key under which a digest carries the marks of all pages that it stands for, with spaces between them.
 pub const PAGES_KEY: &str = "pages";
 
-/// How far Slack's clock, which stamps the messages, may be from ours: a machine whose clock is set wrong by hours must
-/// still know its own messages again.
-const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
+/// How far Slack's clock, which stamps messages and channels, may be from ours: a machine whose clock is set wrong by
+/// hours must still know again what is its own.
+pub const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
 
 /// A message to post.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -227,6 +227,16 @@ impl Slack {
         })
         .await?;
         Ok(found)
+    }
+
+    /// Whether an effect's message is among the newest in a channel.
+    pub async fn has_posted(&self, channel: &ChannelId) -> Result<bool, Error> {
+        let args = Args::new()
+            .with("channel", channel.as_str())
+            .with("include_all_metadata", true)
+            .with("limit", HISTORY_PAGE_SIZE);
+        let answer = self.get(Method::ConversationsHistory, args).await?;
+        Ok(fields::list(&answer, "messages").iter().any(|message| carried(message).is_some()))
     }
 
     /// One page of what was said in a channel since then, newest first, without the replies in threads; and where the next
