@@ -354,11 +354,14 @@ impl<'h> View<'h> {
             }
             Event::Acknowledged { escalation, team, user, text }
             | Event::JoinedAcknowledged { escalation, team, user, text } => {
+                // Who presses the button answers that call; who writes something down says whose answer it was.
+                let called = escalation.filter(|_| text.is_none()).and_then(|id| self.teams.get(&id));
+                let team = team.as_ref().or(called);
                 let text = text.clone().unwrap_or_else(|| {
                     user.as_ref()
                         .map_or_else(String::new, |user| format!("{} has it", capitalised(&people.on_call(user))))
                 });
-                Told::new(EntryKind::Ack, text).team(team.as_ref()).escalation(*escalation)
+                Told::new(EntryKind::Ack, text).team(team).escalation(*escalation)
             }
             Event::TierStarted { escalation, step, pages, unreachable, .. } => {
                 self.remember(*escalation, pages);

@@ -30,8 +30,9 @@ use crate::store::Db;
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, task};
 
-/// Steps after which a run does not come to rest any more.
+/// Steps after which a run does not come to rest any more, and those that may be made at one instant.
 const STEPS_MAX: u64 = 400_000;
+const STEPS_AT_ONCE_MAX: u64 = 20_000;
 /// Looks of idle tasks are passed over when nothing has happened for so long: all have looked since.
 const QUIET: i64 = SECOND;
 const TRIES_MAX: u32 = 12;
@@ -198,13 +199,15 @@ enum Next {
 
 impl Driver {
     async fn run(&mut self) {
+        // The steps that had been made when the time last passed.
+        let mut before = 0;
         loop {
             self.take_in();
             let (over, steps) = with(|world| (world.violation.is_some(), world.trace.steps)).unwrap_or_default();
             if over {
                 return;
             }
-            if steps > STEPS_MAX {
+            if steps > STEPS_MAX || steps - before > STEPS_AT_ONCE_MAX {
                 with(|world| world.broken("V12", "the run does not come to rest"));
                 return;
             }
@@ -221,6 +224,7 @@ impl Driver {
                     if !Self::pass_time() {
                         break;
                     }
+                    before = steps;
                 }
             }
             if let Some(host) = with(|world| world.committed.take()).flatten() {
