@@ -102,32 +102,54 @@ async fn what_a_newer_program_decided_an_older_one_leaves_alone_on_postgres() {
     leaves_it_alone(database, &tempfile::tempdir().unwrap()).await;
 }
 
-/// A call that an earlier release left waiting for its second tier goes on where it was.
-async fn goes_on(database: String, script: &str, folder: &tempfile::TempDir) {
-    run(&database, script).await;
-    let slack = Slack::start(folder.path());
-    let bot = Bot::new(folder.path(), &slack, database.clone(), slack.bot_port);
-    let _life = bot.start().await;
-    until("the tier that was waited for is called", async || page(&slack, 1, 2).await.is_some()).await;
-    let line = Line::to(bot.port());
-    let said = line.types(ANA, "/escalate", "INC-1 ack", "upgraded.ack").await.expect("is answered");
-    assert!(said.contains("You have it"), "{said}");
-    bot.come_to_rest().await;
+/// The history of the only incident.
+async fn told(bot: &Bot) -> Vec<Event> {
     let db = bot.db().await;
     let mut tx = db.read().await.unwrap();
     let id = incidents::all_ids(&mut tx).await.unwrap()[0];
     history::verify(&mut tx, id).await.unwrap().expect("the chain verifies");
-    let mut waited_for = None;
-    let mut called = BTreeSet::new();
-    for recorded in history::load(&mut tx, id).await.unwrap() {
-        if let Event::TierStarted { due_at, next_due_at, .. } = recorded.occurrence.event {
-            if let Some(planned) = waited_for {
-                called.insert((planned, due_at));
-            }
-            waited_for.get_or_insert(next_due_at);
-        }
-    }
-    assert!(called.iter().any(|(planned, due_at)| planned == due_at), "due when it was to be: {called:?}");
+    let history = history::load(&mut tx, id).await.unwrap();
+    drop(tx);
+    db.close().await;
+    history.into_iter().map(|recorded| recorded.occurrence.event).collect()
+}
+
+/// A call that an earlier release left waiting for its second tier goes on where it was. That was long ago, so somebody is
+/// asked first.
+async fn goes_on(database: String, script: &str, folder: &tempfile::TempDir) {
+    run(&database, script).await;
+    let slack = Slack::start(folder.path());
+    let bot = Bot::new(folder.path(), &slack, database.clone(), slack.bot_port);
+    let waited_for = told(&bot).await.into_iter().find_map(|event| match event {
+        Event::TierStarted { next_due_at, .. } => Some(next_due_at),
+        _ => None,
+    });
+    let _life = bot.start().await;
+    // Its channel is one of another workspace; whoever opened it hears of it.
+    until("it is asked about", async || page(&slack, 1, 3).await.is_some()).await;
+    let line = Line::to(bot.port());
+    line.types(ANA, "/escalate", "INC-1 db-team", "upgraded.go").await.expect("is answered");
+    let second_tier = async || {
+        told(&bot).await.into_iter().find_map(|event| match event {
+            Event::TierStarted { step, pages, .. } if step.tier == 2 => pages.first().map(|planned| planned.page.0),
+            _ => None,
+        })
+    };
+    until("the tier that was waited for is called", async || match second_tier().await {
+        Some(number) => page(&slack, 1, number).await.is_some(),
+        None => false,
+    })
+    .await;
+    let said = line.types(ANA, "/escalate", "INC-1 ack", "upgraded.ack").await.expect("is answered");
+    assert!(said.contains("You have it"), "{said}");
+    bot.come_to_rest().await;
+    let held = told(&bot).await.into_iter().find_map(|event| match event {
+        Event::EscalationHeld { due_at, .. } => Some(due_at),
+        _ => None,
+    });
+    assert!(waited_for.is_some() && held == waited_for, "due when it was to be: {held:?}, {waited_for:?}");
+    let db = bot.db().await;
+    let mut tx = db.read().await.unwrap();
     assert_eq!(timers::count(&mut tx).await.unwrap(), 0);
     drop(tx);
     db.close().await;
