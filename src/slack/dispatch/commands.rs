@@ -8,7 +8,7 @@ use super::{Asking, Dispatch, outside, shown};
 use crate::app::Target;
 use crate::domain::civil::TypedTime;
 use crate::domain::command::{Acknowledge, Alert, Command, Detection, Open, When};
-use crate::domain::event::Origin;
+use crate::domain::event::{Origin, Recorded};
 use crate::domain::incident::Incident;
 use crate::domain::roster::Roster;
 use crate::domain::timeline::alerts::alerts;
@@ -245,16 +245,21 @@ impl Dispatch {
         }))
     }
 
+    /// An incident that this person may see, with its history.
+    async fn looked_up(&self, asking: &Asking, id: IncidentId) -> Result<(Incident, Vec<Recorded>), Message> {
+        let incident = self.incident(id).await?;
+        if !asking.inside && !self.may_see(&asking.user, &incident) {
+            return Err(answers::refusal(&super::unknown()));
+        }
+        let history = self.app.history(id).await.map_err(|error| Self::unreadable(&error))?;
+        Ok((incident, history))
+    }
+
     /// What shows an incident and changes nothing.
     async fn look_at(&self, asking: &Asking, id: IncidentId, look: Typed) -> Ack {
-        let incident = match self.incident(id).await {
-            Ok(incident) if asking.inside || self.may_see(&asking.user, &incident) => incident,
-            Ok(_) => return shown(answers::refusal(&super::unknown())),
+        let (incident, history) = match self.looked_up(asking, id).await {
+            Ok(seen) => seen,
             Err(message) => return shown(message),
-        };
-        let history = match self.app.history(id).await {
-            Ok(history) => history,
-            Err(error) => return shown(Self::unreadable(&error)),
         };
         let (roster, directory, now) = (self.app.roster(), self.app.directory(), self.app.clock().now());
         let scene = Scene::new(&incident, &roster, &directory, now);
@@ -273,14 +278,9 @@ impl Dispatch {
 
     /// Looks up what the number stands for; whether the alert may be taken out is decided with the storm in hand.
     async fn take_alert_out(&self, asking: &Asking, id: IncidentId, number: u32) -> Ack {
-        let incident = match self.incident(id).await {
-            Ok(incident) if asking.inside || self.may_see(&asking.user, &incident) => incident,
-            Ok(_) => return shown(answers::refusal(&super::unknown())),
+        let (incident, history) = match self.looked_up(asking, id).await {
+            Ok(seen) => seen,
             Err(message) => return shown(message),
-        };
-        let history = match self.app.history(id).await {
-            Ok(history) => history,
-            Err(error) => return shown(Self::unreadable(&error)),
         };
         let Some(listed) = alerts(&history).into_iter().find(|alert| alert.number == number) else {
             return shown(answers::refusal(&no_such_alert(&incident, number)));
