@@ -28,6 +28,9 @@ use crate::metrics::{self, Metrics};
 /// The largest body read before its signature is checked, bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Most answers are no longer than this.
+const ANSWER_BYTES_USUAL: usize = 2048;
+
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -194,7 +197,8 @@ fn render(route: Route, ack: Ack) -> Response {
 }
 
 fn json_response(value: &Value) -> Response {
-    let body = serde_json::to_vec(value).expect("it is JSON already");
+    let mut body = Vec::with_capacity(ANSWER_BYTES_USUAL);
+    serde_json::to_writer(&mut body, value).expect("it is JSON already");
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
