@@ -92,6 +92,7 @@ fn kinds() -> Vec<&'static str> {
         Event::StormEnded { .. } => "storm_ended",
         Event::AlertTakenOut { .. } => "alert_taken_out",
         Event::AlertTakenFrom { .. } => "alert_taken_from",
+        Event::PersonErased { .. } => "person_erased",
         Event::CaptureRequested { .. } => "capture_requested",
         Event::DocumentRequested { .. } => "document_requested",
         Event::DocumentNotSent { .. } => "document_not_sent",
