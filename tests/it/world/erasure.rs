@@ -67,7 +67,7 @@ async fn tables(url: &str) -> String {
             for row in rows {
                 for column in 0..row.len() {
                     if let Ok(Some(text)) = row.try_get_unchecked::<Option<String>, _>(column) {
-                        all.push_str(&format!("{table}: {text}\n"));
+                        all.extend([&table, ": ", &text, "\n"]);
                     }
                 }
             }
@@ -96,10 +96,11 @@ fn files(folder: &Path) -> String {
     for entry in std::fs::read_dir(folder).expect("is a folder") {
         let path = entry.expect("is read").path();
         if path.is_dir() {
-            all.push_str(&format!("{}\n{}", path.display(), files(&path)));
+            all.extend([path.display().to_string(), "\n".to_owned(), files(&path)]);
         } else {
             let bytes = std::fs::read(&path).expect("is read");
-            all.push_str(&format!("{}\n{}\n", path.display(), String::from_utf8_lossy(&bytes)));
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            all.extend([path.display().to_string(), "\n".to_owned(), text, "\n".to_owned()]);
         }
     }
     all
