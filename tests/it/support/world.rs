@@ -44,6 +44,7 @@ pub(crate) struct World {
     stage: Option<Stage>,
     folder: tempfile::TempDir,
     logs: Logs,
+    url: String,
     complaints_expected: bool,
 }
 
@@ -98,9 +99,14 @@ impl World {
 
     /// `None` where PostgreSQL is not installed.
     pub(crate) async fn on_postgres() -> Option<Self> {
+        Self::on_postgres_with(CONFIG).await
+    }
+
+    /// As [`World::on_postgres`], with another configuration.
+    pub(crate) async fn on_postgres_with(config: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let url = postgres::database().await?;
-        Some(Self::set(CONFIG, folder, url, three_pm()).await)
+        Some(Self::set(config, folder, url, three_pm()).await)
     }
 
     async fn set(config: &str, folder: tempfile::TempDir, database_url: String, start_at: DateTime<Utc>) -> Self {
@@ -110,14 +116,14 @@ impl World {
             start_at,
             config: config.to_owned(),
             folder: folder.path().to_owned(),
-            database_url,
+            database_url: database_url.clone(),
             workspace: Workspace::demo(),
             keys: keys.map(|(key, secret)| (key.into(), secret.to_owned())).to_vec(),
             rate_limits: true,
         })
         .await
         .expect("the program starts");
-        Self { stage: Some(stage), folder, logs, complaints_expected: false }
+        Self { stage: Some(stage), folder, logs, url: database_url, complaints_expected: false }
     }
 
     /// Stops the program and starts it again on the same database and workspace.
@@ -149,6 +155,11 @@ impl World {
 
     pub(crate) fn stage(&self) -> &Stage {
         self.stage.as_ref().expect("is set")
+    }
+
+    /// The address of its database.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {
