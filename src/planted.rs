@@ -46,12 +46,18 @@ pub(crate) enum Bug {
     WaitForSlack,
     /// A page by another way that fails names the address.
     AddressTold,
+    /// However late a page or a tier is, nobody is asked.
+    NoQuestion,
+    /// A page that is too late is not sent, and nothing else is done about it.
+    WithheldOnly,
+    /// When a call on hold goes on, pages that were withheld are not made good.
+    WithheldForgotten,
     /// A page says what a private incident is about.
     TitleTold,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -71,6 +77,9 @@ impl Bug {
         Self::TrustedClock,
         Self::OneWay,
         Self::WaitForSlack,
+        Self::NoQuestion,
+        Self::WithheldOnly,
+        Self::WithheldForgotten,
         Self::AddressTold,
         Self::TitleTold,
     ];

@@ -3,9 +3,10 @@
 //! It reads the database through a connection of its own, and keeps its own account of what the history says.
 
 mod end;
+mod hold;
 mod story;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::SqliteConnection;
 
@@ -31,6 +32,8 @@ pub(super) struct File {
     /// As they were stored.
     pub(super) payloads: Vec<String>,
     pub(super) runs: BTreeMap<EscalationId, Run>,
+    /// Pages that were too late to be sent.
+    pub(super) withheld: BTreeSet<PageId>,
 }
 
 /// An effect in the outbox as it was last seen.
@@ -50,6 +53,8 @@ pub(super) struct Checker {
     version: i64,
     files: BTreeMap<i64, File>,
     rows: BTreeMap<i64, Row>,
+    /// How many effects bear one mark, where there may be several: each outage is caught up with.
+    catch_ups: BTreeMap<String, u32>,
 }
 
 type Changed = (i64, i64, String, String);
@@ -59,7 +64,7 @@ type OutboxRow = (i64, Option<i64>, String, i64, i64, Option<String>, Option<i64
 impl Checker {
     /// With a connection to an empty database.
     pub(super) fn new(conn: SqliteConnection) -> Self {
-        Self { conn, version: -1, files: BTreeMap::new(), rows: BTreeMap::new() }
+        Self { conn, version: -1, files: BTreeMap::new(), rows: BTreeMap::new(), catch_ups: BTreeMap::new() }
     }
 
     pub(super) fn into_connection(self) -> SqliteConnection {
@@ -150,6 +155,7 @@ impl Checker {
         }
         if let Some(file) = self.files.get_mut(&id) {
             story::read(file, &recorded);
+            hold::read(file, &recorded);
             evolve(&mut file.incident, &recorded);
             file.history.push(recorded);
             file.payloads.push(payload);
@@ -158,7 +164,8 @@ impl Checker {
         match Incident::begin(IncidentId(id), WorkspaceId::from("T1"), &recorded) {
             Some(incident) => {
                 let (history, payloads) = (vec![recorded], vec![payload]);
-                self.files.insert(id, File { incident, history, payloads, runs: BTreeMap::new() });
+                self.files
+                    .insert(id, File { incident, history, payloads, runs: BTreeMap::new(), withheld: BTreeSet::new() });
             }
             None => drop(with(|world| world.broken("V7", format!("incident {id} begins with {kind}")))),
         }
@@ -215,10 +222,19 @@ impl Checker {
         }
         let incident = &self.files[&id].incident;
         with(|world| {
-            for page in incident.pages.keys() {
-                world.set_over((id, page.0), !needed(incident, *page));
+            let held: Vec<_> = incident.held().map(|found| (found.id, found.step.generation)).collect();
+            for page in incident.pages.values() {
+                let about = (id, page.id.0);
+                world.set_over(about, !needed(incident, page.id));
+                if page.asks {
+                    world.questions.insert(about, held.clone());
+                } else {
+                    let due = world.since_start(page.due_at.timestamp_micros());
+                    world.due.insert(about, due);
+                }
             }
         });
+        hold::look(id, file);
     }
 
     /// Who took and gave back what.
@@ -240,6 +256,9 @@ impl Checker {
                 Some(before) => (before.page, before.mark.clone()),
                 None => identify(id, incident.unwrap_or_default(), &effect.unwrap_or_default()),
             };
+            if before.is_none() && mark.ends_with("/catch-up") {
+                *self.catch_ups.entry(mark.clone()).or_default() += 1;
+            }
             if page.is_some() {
                 pages = pages.max(Some(lane));
                 if state == "sending" {
@@ -285,7 +304,7 @@ impl Checker {
         with(|world| world.tell(format!("takes {mark}, try {attempt}")));
         let Some((incident, page)) = page else { return };
         let Some(file) = self.files.get(&incident) else { return };
-        if !needed(&file.incident, PageId(page)) {
+        if !needed(&file.incident, PageId(page)) || file.withheld.contains(&PageId(page)) {
             with(|world| world.broken("V4", format!("{mark} was claimed when nobody needed it any more")));
         }
         let first = self.rows.get(&row).is_none_or(|before| before.attempt == 0);
@@ -309,8 +328,11 @@ fn needed(incident: &Incident, id: PageId) -> bool {
     unanswered(incident, page) && !called_again && !served
 }
 
-/// Whether nobody has what a page calls for.
+/// Whether nobody has what a page calls for, or has said what a question asks.
 fn unanswered(incident: &Incident, page: &Page) -> bool {
+    if page.asks {
+        return incident.is_open() && incident.held().next().is_some();
+    }
     let escalation = incident.escalations.get(&page.escalation);
     let open = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
     incident.is_open() && open

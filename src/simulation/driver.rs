@@ -18,7 +18,7 @@ use super::checker::Checker;
 use super::outside::CANARY;
 use super::scenario::{MINUTE, REST, SECOND, Scenario};
 use super::shrink::Without;
-use super::world::{Happening, Standing, TaskId, Violation, Who, Work, World, put, with};
+use super::world::{Happening, Seen, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::elsewhere::Elsewhere;
@@ -56,6 +56,7 @@ pub(super) struct Outcome {
     pub(super) steps: u64,
     pub(super) lines: Vec<String>,
     pub(super) pages: usize,
+    pub(super) seen: Seen,
     /// Requests, also those that were left out.
     pub(super) asks: usize,
 }
@@ -149,6 +150,7 @@ impl Stage {
             steps: world.trace.steps,
             lines: world.trace.lines.unwrap_or_default(),
             pages: world.slack.ledger.len(),
+            seen: world.seen,
             asks: world.clients.len(),
         }
     }
@@ -339,14 +341,36 @@ impl Driver {
 
     /// Everything in a machine's memory is gone at once.
     fn crash(&mut self, host: usize) {
+        let span = with(|world| *world.faults.dice.pick(&[SECOND / 20, SECOND, 3 * SECOND, 12 * SECOND, 40 * SECOND]));
+        self.crash_for(host, span.unwrap_or_default());
+    }
+
+    fn crash_for(&mut self, host: usize, span_us: i64) {
         with(|world| {
             world.tell(format!("machine {host} crashes"));
             world.hosts[host].up = false;
             world.trouble();
-            let span = *world.faults.dice.pick(&[SECOND / 20, SECOND, 3 * SECOND, 12 * SECOND, 40 * SECOND]);
-            world.plan_in(span, Happening::Boot(host));
+            world.plan_in(span_us, Happening::Boot(host));
         });
         self.forget(host);
+    }
+
+    /// No machine runs for hours, as when the power is gone; what was to come meanwhile comes afterwards.
+    fn away(&mut self) {
+        let found = with(|world| {
+            let absence = world.scenario.absence?;
+            world.put_off(absence.span);
+            let up = |host: &usize| world.hosts[*host].up && !world.hosts[*host].paused;
+            Some((absence, (0..world.hosts.len()).filter(up).collect::<Vec<_>>()))
+        });
+        let Some((absence, up)) = found.flatten() else { return };
+        for host in up {
+            if absence.standing {
+                stand_still(host, absence.span, &self.checker);
+            } else {
+                self.crash_for(host, absence.span);
+            }
+        }
     }
 
     fn forget(&mut self, host: usize) {
@@ -401,6 +425,7 @@ impl Driver {
                 world.trouble();
             })),
             Happening::Stop => self.stop(),
+            Happening::Away => self.away(),
             Happening::Calm => drop(with(|world| {
                 world.faults.on = false;
                 world.trouble();
@@ -556,14 +581,20 @@ impl Driver {
     }
 }
 
-/// A machine stands still, with all that it has in its hands.
+/// A machine stands still for a moment.
 fn pause(host: usize, checker: &Checker) {
+    let spans = [SECOND / 2, 3 * SECOND, 7 * SECOND, 9 * SECOND, 15 * SECOND, 90 * SECOND];
+    let span = with(|world| *world.faults.dice.pick(&spans));
+    stand_still(host, span.unwrap_or_default(), checker);
+}
+
+/// A machine stands still, with all that it has in its hands.
+fn stand_still(host: usize, span_us: i64, checker: &Checker) {
     with(|world| {
-        let span = *world.faults.dice.pick(&[SECOND / 2, 3 * SECOND, 7 * SECOND, 9 * SECOND, 15 * SECOND, 90 * SECOND]);
-        world.tell(format!("machine {host} stands still for {} ms", span / 1_000));
+        world.tell(format!("machine {host} stands still for {} ms", span_us / 1_000));
         world.hosts[host].paused = true;
         world.trouble();
-        world.plan_in(span, Happening::Resume(host));
+        world.plan_in(span_us, Happening::Resume(host));
         for mark in checker.in_the_hands_of(host) {
             *world.excused.entry(mark).or_default() += 1;
         }

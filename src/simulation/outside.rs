@@ -54,6 +54,8 @@ async fn sleep_us(span_us: i64) {
 impl World {
     fn hand_over(&mut self, by: ContactMethod, handed: &Handed, body: &str) -> Fate {
         self.tell(format!("hands {} over by {}", handed.mark, by.word()));
+        let mark = handed.mark.clone();
+        self.look_at_page(&mark);
         self.look_for_secrets("a message by another way", body);
         self.look_for_private(None, body);
         let away = self.scenario.outside_away.is_some_and(|(from, to)| (from..to).contains(&self.now_us));

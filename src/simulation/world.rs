@@ -15,17 +15,20 @@ use serde_json::{Value, json};
 use super::dice::Dice;
 use super::faults::{CallFault, Faults};
 use super::outside::Handed;
-use super::scenario::{Ask, Client, SECOND, Scenario, Which};
+use super::scenario::{Ask, Client, PEOPLE, SECOND, Scenario, Which};
 use super::shrink::Without;
 use super::slack::{self, Workspace};
 use crate::domain::answer::Answer;
-use crate::ids::{IncidentId, PageId};
+use crate::ids::{EscalationId, IncidentId, PageId};
 use crate::store;
 
 pub(crate) use hooks::{
     Access, Turn, adopt, appointment, call, commit_begins, commit_ended, is_on, random_id, since_boot, sleep, turn,
     wall,
 };
+
+/// How long a claim lasts, and a moment more.
+const LEASE: i64 = 9 * SECOND;
 
 pub(super) type TaskId = u64;
 pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -82,7 +85,10 @@ pub(super) struct Sleeping {
 /// What happens by itself at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
-    Ask { client: usize, again: bool },
+    Ask {
+        client: usize,
+        again: bool,
+    },
     Accept(u64),
     Answer(u64),
     Boot(usize),
@@ -91,6 +97,8 @@ pub(super) enum Happening {
     Edit,
     Step(i64),
     Stop,
+    /// Nothing runs for a while.
+    Away,
     Calm,
 }
 
@@ -157,11 +165,20 @@ pub(super) struct World {
     pub(super) limited_until_us: i64,
     /// Since when nobody needs a page any more.
     pub(super) over: BTreeMap<(i64, u32), i64>,
+    /// When pages that call somebody are due.
+    pub(super) due: BTreeMap<(i64, u32), i64>,
+    /// Of the pages that ask whether calls on hold go on: which calls, and where they stand.
+    pub(super) questions: BTreeMap<(i64, u32), Vec<(EscalationId, u32)>>,
     /// Until when a page belongs to who is sending it.
     pub(super) leases: BTreeMap<String, i64>,
     pub(super) violation: Option<Violation>,
+    /// How often what happened that a run should come to now and then.
+    pub(super) seen: Seen,
     pub(super) trace: Trace,
 }
+
+/// What only some runs come to: if none does, what is checked of it is checked in vain.
+pub(super) type Seen = BTreeMap<&'static str, u64>;
 
 /// What happened, as a sum, and as text if somebody wants to read it.
 #[derive(Debug, Default)]
@@ -215,8 +232,11 @@ impl World {
             blind: BTreeMap::new(),
             limited_until_us: 0,
             over: BTreeMap::new(),
+            due: BTreeMap::new(),
+            questions: BTreeMap::new(),
             leases: BTreeMap::new(),
             violation: None,
+            seen: Seen::new(),
             trace: Trace { lines: told.then(Vec::new), ..Trace::default() },
             scenario,
         };
@@ -240,6 +260,9 @@ impl World {
         if let Some((at, _)) = &world.scenario.edit {
             let at = *at;
             world.plan(at, Happening::Edit);
+        }
+        if let Some(absence) = world.scenario.absence {
+            world.plan(absence.at, Happening::Away);
         }
         let calm_at = world.scenario.calm_at;
         world.plan(calm_at, Happening::Calm);
@@ -285,6 +308,10 @@ impl World {
         }
     }
 
+    pub(super) fn saw(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
     /// The time on a machine; on none, the true time.
     pub(super) fn wall(&self, host: Option<usize>) -> DateTime<Utc> {
         let offset = host.map_or(0, |host| self.hosts[host].offset_us);
@@ -325,7 +352,7 @@ impl World {
         let clients = &self.clients;
         self.agenda.retain(|_, what| match what {
             Happening::Ask { client, again } => *again || !ends(&clients[*client].ask) && clients[*client].tries > 0,
-            Happening::Edit | Happening::Step(_) | Happening::Stop | Happening::Calm => false,
+            Happening::Edit | Happening::Step(_) | Happening::Stop | Happening::Away | Happening::Calm => false,
             _ => true,
         });
         let closing: Vec<usize> = (0..self.clients.len()).filter(|at| ends(&self.clients[*at].ask)).collect();
@@ -333,6 +360,19 @@ impl World {
             self.plan_in(SECOND, Happening::Ask { client, again: false });
         }
         self.plan_in(0, Happening::Calm);
+    }
+
+    /// Nothing is wanted while nothing runs: all that was to come comes later. Slack goes on by itself.
+    pub(super) fn put_off(&mut self, span_us: i64) {
+        self.scenario.calm_at += span_us;
+        let agenda = std::mem::take(&mut self.agenda);
+        self.agenda = agenda
+            .into_iter()
+            .map(|((at, number), what)| {
+                let slacks = matches!(what, Happening::Accept(_) | Happening::Answer(_));
+                ((if slacks { at } else { at + span_us }, number), what)
+            })
+            .collect();
     }
 
     /// Nobody needs this page any more; or somebody does again.
@@ -406,9 +446,17 @@ impl World {
         *self.blind.entry(place).or_default() += 1;
     }
 
-    /// No page goes out long after somebody has it.
-    fn look_at_page(&mut self, mark: &str) {
+    /// No page goes out long after somebody has it, or so late that people must be asked first.
+    pub(super) fn look_at_page(&mut self, mark: &str) {
         let Some(page) = page_of(mark) else { return };
+        let ask_after = self.scenario.roster.ask_after.0.num_microseconds().unwrap_or(i64::MAX / 2);
+        if let Some(due) = self.due.get(&page)
+            && self.scenario.steps.is_empty()
+            && self.now_us - due > ask_after + LEASE
+        {
+            let late_s = (self.now_us - due) / SECOND;
+            self.broken("G1", format!("{mark} is sent {late_s} s late, and nobody was asked"));
+        }
         let lease_us = self.leases.get(mark).copied().unwrap_or(i64::MAX);
         if self.scenario.steps.is_empty() && self.now_us > lease_us {
             let late_ms = (self.now_us - lease_us) / 1_000;
@@ -416,7 +464,7 @@ impl World {
         }
         if let Some(since) = self.over.get(&page)
             && self.scenario.steps.is_empty()
-            && self.now_us - since > 9 * SECOND
+            && self.now_us - since > LEASE
         {
             let late_s = (self.now_us - since) / SECOND;
             self.broken("V4", format!("{mark} is sent {late_s} s after nobody needed it any more"));
@@ -479,24 +527,51 @@ impl World {
 
     /// Somebody got a page, and perhaps does something about it.
     pub(super) fn somebody_reads(&mut self, mark: &str, to: &str) {
-        let (Some((incident, page)), true) = (page_of(mark), to.starts_with('U')) else { return };
+        let Some(about) = page_of(mark) else { return };
         // In the end nobody takes anything over that lapses and comes back, or there would be no rest.
         if self.now_us >= self.scenario.calm_at {
             return;
         }
-        let mood = self.scenario.mood;
+        let (mood, page) = (self.scenario.mood, PageId(about.1));
+        if let Some(calls) = self.questions.get(&about).cloned() {
+            return self.somebody_is_asked(about, to, &calls);
+        }
+        if !to.starts_with('U') {
+            return;
+        }
         let ask = if self.dice.chance(mood.acknowledge) {
-            Ask::Acknowledge { page: Some(PageId(page)) }
+            Ask::Acknowledge { page: Some(page) }
         } else if self.dice.chance(mood.decline) {
-            Ask::Decline { page: PageId(page) }
+            Ask::Decline { page }
         } else {
             return;
         };
+        self.wants(about.0, to, ask);
+    }
+
+    /// Somebody reads the question about calls on hold, and presses one button for each; in a channel it can be anybody.
+    fn somebody_is_asked(&mut self, about: (i64, u32), to: &str, calls: &[(EscalationId, u32)]) {
+        let by = if to.starts_with('U') { to } else { *self.dice.pick(&PEOPLE) };
+        let [page_now, end, take] = self.scenario.mood.asked;
+        for (escalation, generation) in calls.iter().copied() {
+            let chance = self.dice.below(10_000);
+            let chance = u32::try_from(chance).unwrap_or_default();
+            if chance < page_now {
+                self.wants(about.0, by, Ask::PageNow { escalation, generation });
+            } else if chance < page_now + end {
+                self.wants(about.0, by, Ask::EndCall { escalation, generation });
+            } else if chance < page_now + end + take {
+                self.wants(about.0, by, Ask::Acknowledge { page: Some(PageId(about.1)) });
+            }
+        }
+    }
+
+    fn wants(&mut self, incident: i64, by: &str, ask: Ask) {
         let key = format!("delivery-{}", self.clients.len());
         let which = Which::Known(IncidentId(incident));
-        self.clients.push(Client { key, which, ask, by: to.to_owned(), answer: None, tries: 0 });
+        self.clients.push(Client { key, which, ask, by: by.to_owned(), answer: None, tries: 0 });
         let client = self.clients.len() - 1;
-        let after = self.dice.between(SECOND, mood.slowest_s * SECOND);
+        let after = self.dice.between(SECOND, self.scenario.mood.slowest_s * SECOND);
         self.plan_in(after, Happening::Ask { client, again: false });
     }
 
