@@ -10,6 +10,7 @@ mod checker;
 mod dice;
 mod driver;
 mod faults;
+mod left;
 mod outside;
 mod scenario;
 mod shrink;

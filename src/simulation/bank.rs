@@ -26,6 +26,10 @@ const fn found_by(bug: Bug) -> u64 {
         Bug::NoFence => 405,
         Bug::NoQuestion => 60,
         Bug::WithheldForgotten => 82,
+        Bug::NoPace => 262,
+        Bug::UncutText => 10,
+        Bug::AddressLogged => 6,
+        Bug::PrivateExported => 16,
         Bug::WithheldOnly => 103,
     }
 }

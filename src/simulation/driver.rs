@@ -15,16 +15,17 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::checker::Checker;
-use super::outside::CANARY;
+use super::left;
+use super::outside::{self, CANARY};
 use super::scenario::{MINUTE, REST, SECOND, Scenario};
 use super::shrink::Without;
 use super::world::{Happening, Seen, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::elsewhere::Elsewhere;
 use crate::ids::WorkspaceId;
 use crate::metrics::Metrics;
 use crate::program::timekeeping;
+use crate::sandbox::Limits;
 use crate::slack::{Slack, SlackConfig};
 use crate::store::Db;
 use crate::worker::{Documents, Worker};
@@ -36,6 +37,8 @@ const STEPS_AT_ONCE_MAX: u64 = 20_000;
 /// Looks of idle tasks are passed over when nothing has happened for so long: all have looked since.
 const QUIET: i64 = SECOND;
 const TRIES_MAX: u32 = 12;
+/// Documents are written after every eighth run: they take a third of its time.
+const DOCUMENTS_EVERY: u64 = 8;
 
 /// How a run is to be.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +97,8 @@ pub(super) struct Stage {
     slack: Slack,
     db: Db,
     checking: Option<SqliteConnection>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    _log: tracing::subscriber::DefaultGuard,
 }
 
 impl Stage {
@@ -119,7 +123,7 @@ impl Stage {
             sqlx::query("DROP TRIGGER history_keeps_every_entry").execute(&mut checking).await.expect("is there");
             (db, Some(checking))
         });
-        Self { runtime, slack: Slack::new(config).expect("a client"), db, checking, _folder: folder }
+        Self { runtime, slack: Slack::new(config).expect("a client"), db, checking, folder, _log: left::listen() }
     }
 
     /// Runs a seed from its first moment to its last.
@@ -128,6 +132,7 @@ impl Stage {
         self.runtime.block_on(empty(&mut checking));
         let world = World::new(plan.seed, Scenario::of(plan.seed), plan.without.clone(), plan.told);
         put(Some(world));
+        left::forget();
         let checking = self.runtime.block_on(tokio::task::unconstrained(async {
             let mut driver = Driver {
                 db: self.db.clone(),
@@ -137,6 +142,7 @@ impl Stage {
                 checker: Checker::new(checking),
             };
             driver.run().await;
+            driver.look_at_what_is_left(&self.folder.path().join("export"), plan.seed);
             driver.tasks.clear();
             driver.apps.clear();
             driver.checker.into_connection()
@@ -234,6 +240,17 @@ impl Driver {
             }
         }
         self.checker.end(&self.db).await;
+    }
+
+    /// What others read besides Slack.
+    fn look_at_what_is_left(&self, folder: &Path, seed: u64) {
+        left::look_at_log();
+        for (app, _) in self.apps.values() {
+            left::look_at_figures(app);
+        }
+        if let Some((app, _)) = self.apps.values().next().filter(|_| seed.is_multiple_of(DOCUMENTS_EVERY)) {
+            self.checker.look_at_documents(folder, app);
+        }
     }
 
     /// Takes in the tasks that others have begun.
@@ -405,6 +422,7 @@ impl Driver {
             Happening::Boot(host) => self.boot(host),
             Happening::Resume(host) => drop(with(|world| {
                 world.hosts[host].paused = false;
+                world.hosts[host].uncounted_until_us = world.now_us + MINUTE;
                 world.trouble();
             })),
             Happening::DatabaseBack => drop(with(|world| {
@@ -445,6 +463,7 @@ impl Driver {
         let around = with(|world| {
             world.hosts[host].up = true;
             world.hosts[host].paused = false;
+            world.hosts[host].calls = Limits::default();
             world.trouble();
             (
                 world.scenario.roster.clone(),
@@ -463,7 +482,7 @@ impl Driver {
                 roster,
                 directory,
             );
-            let worker = Worker::new(app.clone(), self.slack.clone(), Documents::default(), Elsewhere::none());
+            let worker = Worker::new(app.clone(), self.slack.clone(), Documents::default(), outside::ways());
             task::spawn(scheduler::run(app.clone()));
             let (pages, others, db, woken) = (worker.clone(), worker.clone(), self.db.clone(), app.clone());
             task::spawn(async move { pages.serve_pages().await });

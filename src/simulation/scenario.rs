@@ -11,6 +11,7 @@ use crate::domain::contact::Contacts;
 use crate::domain::event::{Actor, NoteKind, Origin};
 use crate::domain::hold::AskAfter;
 use crate::domain::incident::Severity;
+use crate::domain::limits::{TEXT_CHARS_MAX, TITLE_CHARS_MAX};
 use crate::domain::policy::{Mention, Policy, Target, Tier};
 use crate::domain::roster::{Directory, Person, Roster, Route, Team, UserGroup};
 use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, PageId, TeamKey, UserGroupId, UserId};
@@ -72,6 +73,8 @@ pub(super) enum Ask {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) key: String,
+    /// What they say: the key, and perhaps much more.
+    pub(super) words: String,
     pub(super) which: Which,
     pub(super) ask: Ask,
     pub(super) by: String,
@@ -190,7 +193,21 @@ impl Scenario {
         if !storm {
             scenario.plan_holds(&mut Dice::new(seed, "holds"), length);
         }
+        scenario.wax_eloquent(&mut Dice::new(seed, "words"));
         scenario
+    }
+
+    /// In some runs people write as much as they may, of what takes most room in Slack.
+    fn wax_eloquent(&mut self, dice: &mut Dice) {
+        if !dice.chance(500) {
+            return;
+        }
+        for (_, client) in &mut self.clients {
+            let more = *dice.pick(&["<&>", "<!channel> ", "`*_~", "w", "\n> ", "👩‍🚒", "@UANA "]);
+            let room = TEXT_CHARS_MAX - client.key.chars().count() - 1;
+            let times = *dice.pick(&[160, 3_000, room]) / more.chars().count();
+            client.words = format!("{} {}", client.key, more.repeat(times)).trim_end().to_owned();
+        }
     }
 
     /// In some runs everything stands for so long that calls are put on hold, or almost; in others Slack does.
@@ -239,8 +256,7 @@ impl Scenario {
 
     fn ask(&mut self, at: i64, which: Which, by: &str, ask: Ask) {
         let key = format!("delivery-{}", self.clients.len());
-        let client = Client { key, which, ask, by: by.to_owned(), answer: None, tries: 0 };
-        self.clients.push((at, client));
+        self.clients.push((at, Client::new(key, which, by, ask)));
     }
 
     fn fill(&mut self, dice: &mut Dice, length: i64) {
@@ -382,6 +398,10 @@ fn roster(dice: &mut Dice) -> Roster {
 }
 
 impl Client {
+    pub(super) fn new(key: String, which: Which, by: &str, ask: Ask) -> Self {
+        Self { words: key.clone(), key, which, ask, by: by.to_owned(), answer: None, tries: 0 }
+    }
+
     /// The request, as soon as it is known which incident is meant. A client's own words tell its effects from others'.
     pub(super) fn request(
         &self,
@@ -399,13 +419,14 @@ impl Client {
         let monitor = IntegrationKey::from("monitor");
         let about = || incident.map(About::Incident);
         let person = Actor::Person { user: UserId::from(self.by.as_str()) };
-        let text = || Some(self.key.clone());
+        let text = || Some(self.words.clone());
+        let title = || self.words.chars().take(TITLE_CHARS_MAX).collect::<String>();
         let (actor, target, command) = match &self.ask {
             Ask::Open { team, private } => (
                 person,
                 About::New,
                 Command::Open(Open {
-                    title: self.key.clone(),
+                    title: title(),
                     severity: None,
                     private: *private,
                     zone: None,
@@ -422,7 +443,7 @@ impl Client {
                 Command::AlertFired(Alert {
                     integration: monitor,
                     dedup_key: format!("alert-{slot}"),
-                    title: self.key.clone(),
+                    title: title(),
                     text: "something burns".to_owned(),
                     started_at: now,
                     labels: BTreeMap::new(),
@@ -465,9 +486,9 @@ impl Client {
             Ask::Note => (
                 person,
                 about()?,
-                Command::Note { when: When::default(), kind: NoteKind::Note, team: None, text: self.key.clone() },
+                Command::Note { when: When::default(), kind: NoteKind::Note, team: None, text: self.words.clone() },
             ),
-            Ask::Update => (person, about()?, Command::PostUpdate { text: self.key.clone() }),
+            Ask::Update => (person, about()?, Command::PostUpdate { text: self.words.clone() }),
             Ask::PageNow { escalation, generation } => {
                 (person, about()?, Command::ResumeCall { escalation: *escalation, generation: *generation })
             }

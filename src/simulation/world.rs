@@ -20,6 +20,7 @@ use super::shrink::Without;
 use super::slack::{self, Workspace};
 use crate::domain::answer::Answer;
 use crate::ids::{EscalationId, IncidentId, PageId};
+use crate::sandbox::{Limits, strict};
 use crate::store;
 
 pub(crate) use hooks::{
@@ -55,12 +56,16 @@ pub(super) struct Who {
 }
 
 /// A machine on which one replica runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Host {
     pub(super) up: bool,
     pub(super) paused: bool,
     /// How far its wall clock is from the true time.
     pub(super) offset_us: i64,
+    /// How often its program has called Slack since it was started.
+    pub(super) calls: Limits,
+    /// Until then nobody counts: after a standstill goes out at once what was to go out bit by bit.
+    pub(super) uncounted_until_us: i64,
 }
 
 /// What a task waits for, as far as the driver must know.
@@ -109,6 +114,8 @@ pub(super) struct Call {
     pub(super) args: Value,
     host: usize,
     fault: Option<CallFault>,
+    /// Slack had too many calls: seconds to wait.
+    too_many: Option<u64>,
     reply: Value,
     answer: Option<Result<Response<Bytes>, String>>,
     waker: Option<Waker>,
@@ -161,8 +168,6 @@ pub(super) struct World {
     pub(super) excused: BTreeMap<String, u32>,
     /// Look-ups in these conversations that failed.
     pub(super) blind: BTreeMap<String, u32>,
-    /// Slack said "too often" until then.
-    pub(super) limited_until_us: i64,
     /// Since when nobody needs a page any more.
     pub(super) over: BTreeMap<(i64, u32), i64>,
     /// When pages that call somebody are due.
@@ -207,7 +212,7 @@ impl World {
             now_us: 0,
             stirred_us: 0,
             current: None,
-            hosts: vec![Host::default(); scenario.hosts],
+            hosts: (0..scenario.hosts).map(|_| Host::default()).collect(),
             tasks: BTreeMap::new(),
             begun: Vec::new(),
             sleeping: BTreeMap::new(),
@@ -230,7 +235,6 @@ impl World {
             unattended: Vec::new(),
             excused: BTreeMap::new(),
             blind: BTreeMap::new(),
-            limited_until_us: 0,
             over: BTreeMap::new(),
             due: BTreeMap::new(),
             questions: BTreeMap::new(),
@@ -392,6 +396,7 @@ impl World {
         self.look_at_words(&args);
         let id = self.number();
         let host = self.current.map_or(0, |who| who.host);
+        self.look_at_manners(host, &method, &args);
         let mut fault = self.faults.of_call();
         if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
             fault = None;
@@ -431,8 +436,26 @@ impl World {
         if fault.is_some() && fault != Some(CallFault::Slow) {
             self.lost_sight(&method, &args);
         }
-        self.calls.insert(id, Call { method, args, host, fault, reply: Value::Null, answer: None, waker: None });
+        self.calls.insert(
+            id,
+            Call { method, args, host, fault, too_many: None, reply: Value::Null, answer: None, waker: None },
+        );
         id
+    }
+
+    /// No call breaks a limit of Slack's: of texts and blocks, or of how often one program may call.
+    fn look_at_manners(&mut self, host: usize, method: &str, args: &Value) {
+        if let Some(mistake) = strict::mistake(method, args) {
+            self.broken("V13", format!("Slack does not take this {method}: {mistake}"));
+        }
+        let now = self.wall(None);
+        let found = &mut self.hosts[host];
+        if self.now_us >= found.uncounted_until_us
+            && self.scenario.steps.is_empty()
+            && strict::count(&mut found.calls, method, args, now).is_err()
+        {
+            self.broken("V13", format!("{method} is called more often than Slack allows"));
+        }
     }
 
     /// Whoever cannot look whether a message is there may send it again.
@@ -475,8 +498,13 @@ impl World {
         let Some(call) = self.calls.get(&id) else { return };
         let (method, args, fault, host) = (call.method.clone(), call.args.clone(), call.fault, call.host);
         let taken = self.slack.ledger.len();
-        let now = self.wall(None).timestamp_micros();
-        let reply = if fault == Some(CallFault::Lie) {
+        let at = self.wall(None);
+        let now = at.timestamp_micros();
+        let too_many = strict::count(&mut self.slack.limits, &method, &args, at).err();
+        let reply = if too_many.is_some() {
+            self.lost_sight(&method, &args);
+            json!({ "ok": false, "error": "ratelimited" })
+        } else if fault == Some(CallFault::Lie) {
             self.slack.post(&args, now, false)
         } else {
             self.slack.perform(&method, &args, now)
@@ -491,7 +519,7 @@ impl World {
         }
         let back = self.dice.between(5_000, 80_000);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.reply = reply;
+        (call.reply, call.too_many) = (reply, too_many);
         match fault {
             Some(CallFault::LostAfter | CallFault::Late) => {
                 self.calls.remove(&id);
@@ -508,14 +536,20 @@ impl World {
             Some(CallFault::BrokenBefore | CallFault::BrokenAfter) => None,
             Some(CallFault::TooMany) => {
                 let after_s = self.dice.between(1, 20);
-                self.limited_until_us = self.limited_until_us.max(self.now_us + after_s * SECOND);
                 Some(Response::builder().status(429).header("retry-after", after_s).body(Bytes::new()))
             }
             Some(CallFault::Failed | CallFault::FailedAfter) => Some(respond(500, Vec::new())),
             Some(CallFault::Unavailable) => Some(respond(503, Vec::new())),
             Some(CallFault::Truncated) => Some(respond(200, text[..text.len() / 2].to_vec())),
-            _ => Some(respond(200, text)),
+            _ => Some(match call.too_many {
+                Some(after_s) => {
+                    self.saw("calls that came too often");
+                    Response::builder().status(429).header("retry-after", after_s).body(Bytes::from(text))
+                }
+                None => respond(200, text),
+            }),
         };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         call.answer = Some(response.map_or_else(
             || Err("the connection broke".to_owned()),
             |response| response.map_err(|error| error.to_string()),
@@ -569,7 +603,7 @@ impl World {
     fn wants(&mut self, incident: i64, by: &str, ask: Ask) {
         let key = format!("delivery-{}", self.clients.len());
         let which = Which::Known(IncidentId(incident));
-        self.clients.push(Client { key, which, ask, by: by.to_owned(), answer: None, tries: 0 });
+        self.clients.push(Client::new(key, which, by, ask));
         let client = self.clients.len() - 1;
         let after = self.dice.between(SECOND, self.scenario.mood.slowest_s * SECOND);
         self.plan_in(after, Happening::Ask { client, again: false });

@@ -1,11 +1,14 @@
 //! What must hold when all is quiet again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Checker, File, needed, reached_or_refused};
+use crate::app::App;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::event::{Event, PageResult, Recipient, Recorded};
 use crate::ids::{IncidentId, PageId};
+use crate::simulation::left;
 use crate::simulation::scenario::Ask;
 use crate::simulation::world::{World, page_of, with};
 use crate::store::{Db, history};
@@ -90,6 +93,13 @@ impl Checker {
         }
     }
 
+    /// What an export of everything writes.
+    pub(in crate::simulation) fn look_at_documents(&self, folder: &Path, app: &App) {
+        for file in self.files.values() {
+            left::look_at_documents(folder, app, &file.incident, &file.history);
+        }
+    }
+
     /// No secret was written down.
     async fn secrets(&mut self) {
         let (kept,): (Option<String>,) = sqlx::query_as(
@@ -102,7 +112,10 @@ impl Checker {
         .fetch_one(&mut self.conn)
         .await
         .expect("is readable");
-        with(|world| world.look_for_secrets("the database", kept.as_deref().unwrap_or_default()));
+        with(|world| {
+            world.look_for_secrets("the database", kept.as_deref().unwrap_or_default());
+            world.look_for_links("the database", kept.as_deref().unwrap_or_default());
+        });
     }
 
     /// What people were told is kept, and nothing was done twice.
@@ -163,14 +176,15 @@ fn explains(file: &File, wanted: PageId) -> bool {
 
 /// Whether an entry is the effect of this delivery, whose key is in its words.
 fn is_of(entry: &Recorded, key: &str) -> bool {
+    let begins = |text: &str| text.split_whitespace().next() == Some(key);
     match &entry.occurrence.event {
-        Event::Opened { title, .. } => title == key,
-        Event::Noted { text, .. } | Event::UpdatePosted { text } => text == key,
+        Event::Opened { title, .. } => begins(title),
+        Event::Noted { text, .. } | Event::UpdatePosted { text } => begins(text),
         Event::Escalated { text, .. }
         | Event::EscalationAdvanced { text, .. }
         | Event::EscalationStopped { text, .. }
         | Event::Resolved { text, .. }
-        | Event::Reopened { text, .. } => text.as_deref() == Some(key),
+        | Event::Reopened { text, .. } => text.as_deref().is_some_and(begins),
         _ => false,
     }
 }
