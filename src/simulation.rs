@@ -12,11 +12,15 @@ mod driver;
 mod faults;
 mod left;
 mod outside;
+mod records;
 mod scenario;
 mod shrink;
 mod slack;
 mod sweep;
 mod world;
+
+#[path = "../tests/it/support/postgres.rs"]
+mod server;
 
 pub(crate) use outside::elsewhere;
 pub(crate) use world::{

@@ -8,8 +8,7 @@ mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::SqliteConnection;
-
+use super::records::Records;
 use super::scenario::SECOND;
 use super::world::{World, with};
 use crate::domain::effect::Effect;
@@ -49,7 +48,7 @@ struct Row {
 }
 
 pub(super) struct Checker {
-    conn: SqliteConnection,
+    records: Records,
     version: i64,
     files: BTreeMap<i64, File>,
     rows: BTreeMap<i64, Row>,
@@ -57,18 +56,14 @@ pub(super) struct Checker {
     catch_ups: BTreeMap<String, u32>,
 }
 
-type Changed = (i64, i64, String, String);
-/// The effect is read when its row is seen for the first time.
-type OutboxRow = (i64, Option<i64>, String, i64, i64, Option<String>, Option<i64>, i64);
-
 impl Checker {
     /// With a connection to an empty database.
-    pub(super) fn new(conn: SqliteConnection) -> Self {
-        Self { conn, version: -1, files: BTreeMap::new(), rows: BTreeMap::new(), catch_ups: BTreeMap::new() }
+    pub(super) fn new(records: Records) -> Self {
+        Self { records, version: -1, files: BTreeMap::new(), rows: BTreeMap::new(), catch_ups: BTreeMap::new() }
     }
 
-    pub(super) fn into_connection(self) -> SqliteConnection {
-        self.conn
+    pub(super) fn into_records(self) -> Records {
+        self.records
     }
 
     /// The marks of what this machine is performing.
@@ -78,8 +73,7 @@ impl Checker {
 
     /// Looks at what a commit of this machine has changed.
     pub(super) async fn look(&mut self, host: usize) {
-        let (version,): (i64,) =
-            sqlx::query_as("PRAGMA data_version").fetch_one(&mut self.conn).await.expect("is readable");
+        let version = self.records.version().await;
         if std::mem::replace(&mut self.version, version) == version {
             return;
         }
@@ -113,25 +107,10 @@ impl Checker {
     async fn look_at_incidents(&mut self) {
         let known: BTreeMap<i64, u32> = self.files.iter().map(|(id, file)| (*id, file.incident.last_seq)).collect();
         let known = serde_json::to_string(&known).expect("is JSON");
-        let changed: Vec<Changed> = sqlx::query_as(
-            "SELECT id, last_seq, state,
-                (SELECT json_group_object(timer, due_at) FROM timers WHERE incident_id = id)
-             FROM incidents WHERE last_seq IS NOT json_extract($1, '$.\"' || id || '\"') ORDER BY id",
-        )
-        .bind(known)
-        .fetch_all(&mut self.conn)
-        .await
-        .expect("is readable");
+        let changed = self.records.changed(&known).await;
         for (id, last_seq, state, timers) in changed {
             let known = self.files.get(&id).map_or(0, |file| i64::from(file.incident.last_seq));
-            let rows: Vec<(i64, i64, String)> = sqlx::query_as(
-                "SELECT seq, recorded_at, payload FROM history WHERE incident_id = $1 AND seq > $2 ORDER BY seq",
-            )
-            .bind(id)
-            .bind(known)
-            .fetch_all(&mut self.conn)
-            .await
-            .expect("is readable");
+            let rows = self.records.history(id, known).await;
             for (seq, recorded_at, payload) in rows {
                 self.take(id, seq, recorded_at, payload);
             }
@@ -240,14 +219,7 @@ impl Checker {
     /// Who took and gave back what.
     async fn look_at_outbox(&mut self, host: usize) {
         let newest = self.rows.last_key_value().map_or(0, |(id, _)| *id);
-        let rows: Vec<OutboxRow> = sqlx::query_as(
-            "SELECT id, incident_id, state, attempt, ready_at, CASE WHEN id > $1 THEN effect END, due_at, lane
-             FROM outbox ORDER BY id",
-        )
-        .bind(newest)
-        .fetch_all(&mut self.conn)
-        .await
-        .expect("is readable");
+        let rows = self.records.outbox(newest).await;
         let mut now: BTreeMap<i64, Row> = BTreeMap::new();
         let (mut pages, mut others) = (None::<i64>, None::<i64>);
         for (id, incident, state, attempt, lease_us, effect, due_at, lane) in rows {

@@ -10,14 +10,12 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
 
-use futures_util::task::AtomicWaker;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-
 use super::checker::Checker;
 use super::left;
 use super::outside::{self, CANARY};
+use super::records::Records;
 use super::scenario::{MINUTE, REST, SECOND, Scenario};
+use super::server;
 use super::shrink::Without;
 use super::world::{Happening, Seen, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
@@ -27,9 +25,10 @@ use crate::metrics::Metrics;
 use crate::program::timekeeping;
 use crate::sandbox::Limits;
 use crate::slack::{Slack, SlackConfig};
-use crate::store::Db;
+use crate::store::{Db, Engine};
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, task};
+use futures_util::task::AtomicWaker;
 
 /// Steps after which a run does not come to rest any more, and those that may be made at one instant.
 const STEPS_MAX: u64 = 400_000;
@@ -96,7 +95,7 @@ pub(super) struct Stage {
     runtime: tokio::runtime::Runtime,
     slack: Slack,
     db: Db,
-    checking: Option<SqliteConnection>,
+    records: Option<Records>,
     folder: tempfile::TempDir,
     _log: tracing::subscriber::DefaultGuard,
 }
@@ -105,49 +104,62 @@ impl Stage {
     pub(super) fn new() -> Self {
         // Without I/O: whoever waits for SQLite's thread is then woken in the quickest way.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let config = SlackConfig {
-            api_url: "http://127.0.0.1:9/api".into(),
-            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
-        };
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.expect("a folder");
         let file = folder.path().join("run.db");
-        let (db, checking) = runtime.block_on(async {
+        let (db, records) = runtime.block_on(async {
             template().await;
             std::fs::write(&file, TEMPLATE.get().expect("was just made")).expect("there is room");
             let db = Db::open_unsynced(file.clone(), &Clock::System).await.expect("opens");
-            let options = SqliteConnectOptions::new().filename(&file).foreign_keys(false).disable_statement_logging();
-            let mut checking = options.connect().await.expect("the file is there");
-            // What empties it between two runs; within a run an entry that disappears breaks V7.
-            sqlx::query("DROP TRIGGER history_keeps_every_entry").execute(&mut checking).await.expect("is there");
-            (db, Some(checking))
+            (db, Records::of_file(&file).await)
         });
-        Self { runtime, slack: Slack::new(config).expect("a client"), db, checking, folder, _log: left::listen() }
+        Self::with(runtime, folder, db, records)
+    }
+
+    /// On a PostgreSQL server that is thrown away afterwards; `None` where there is none.
+    pub(super) fn on_postgresql() -> Option<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (db, records) = runtime.block_on(async {
+            let url = server::database().await?;
+            let db = Db::open(&url, &Clock::System).await.expect("opens");
+            Some((db, Records::of_server(&url).await))
+        })?;
+        let folder = tempfile::tempdir().expect("a folder");
+        Some(Self::with(runtime, folder, db, records))
+    }
+
+    fn with(runtime: tokio::runtime::Runtime, folder: tempfile::TempDir, db: Db, records: Records) -> Self {
+        let config = SlackConfig {
+            api_url: "http://127.0.0.1:9/api".into(),
+            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
+        };
+        let slack = Slack::new(config).expect("a client");
+        Self { runtime, slack, db, records: Some(records), folder, _log: left::listen() }
     }
 
     /// Runs a seed from its first moment to its last.
     pub(super) fn run(&mut self, plan: &Plan) -> Outcome {
-        let mut checking = self.checking.take().expect("the last run gave it back");
-        self.runtime.block_on(empty(&mut checking));
+        let mut records = self.records.take().expect("the last run gave it back");
+        self.runtime.block_on(records.empty());
         let world = World::new(plan.seed, Scenario::of(plan.seed), plan.without.clone(), plan.told);
         put(Some(world));
         left::forget();
-        let checking = self.runtime.block_on(tokio::task::unconstrained(async {
+        let records = self.runtime.block_on(tokio::task::unconstrained(async {
             let mut driver = Driver {
                 db: self.db.clone(),
                 slack: self.slack.clone(),
                 tasks: BTreeMap::new(),
                 apps: BTreeMap::new(),
-                checker: Checker::new(checking),
+                checker: Checker::new(records),
             };
             driver.run().await;
             driver.look_at_what_is_left(&self.folder.path().join("export"), plan.seed);
             driver.tasks.clear();
             driver.apps.clear();
-            driver.checker.into_connection()
+            driver.checker.into_records()
         }));
-        self.checking = Some(checking);
+        self.records = Some(records);
         let world = put(None).expect("was put there");
         Outcome {
             violation: world.violation,
@@ -160,22 +172,6 @@ impl Stage {
             asks: world.clients.len(),
         }
     }
-}
-
-/// Takes everything out of the database, also the numbers that were given away.
-async fn empty(conn: &mut SqliteConnection) {
-    let tables: Vec<(String,)> = sqlx::query_as(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations' ORDER BY name",
-    )
-    .fetch_all(&mut *conn)
-    .await
-    .expect("is readable");
-    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.expect("nobody else writes");
-    for (table,) in tables {
-        let sql = format!("DELETE FROM {table}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.expect("can be emptied");
-    }
-    tx.commit().await.expect("there is room");
 }
 
 static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
@@ -460,6 +456,8 @@ impl Driver {
     }
 
     fn boot(&mut self, host: usize) {
+        // A server's notifications come when they come, and not in the order of a seed.
+        let by_hand = self.db.engine() == Engine::Sqlite;
         let around = with(|world| {
             world.hosts[host].up = true;
             world.hosts[host].paused = false;
@@ -468,7 +466,7 @@ impl Driver {
             (
                 world.scenario.roster.clone(),
                 world.scenario.directory.clone(),
-                world.hosts.len() > 1 && world.dice.chance(3_000),
+                world.hosts.len() > 1 && world.dice.chance(3_000) && by_hand,
                 !world.scenario.steps.is_empty(),
             )
         });

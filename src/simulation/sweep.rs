@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::driver::{Outcome, Plan, Stage};
+use super::scenario::Scenario;
 use super::shrink::{Without, explain};
 use super::world::Seen;
 use crate::clock::{instant_now, lock};
@@ -128,6 +129,39 @@ fn the_rules_hold_in_every_seed() {
             assert!(tally.seen.contains_key(what), "no seed comes to this any more: {what}");
         }
     }
+}
+
+/// Seeds that a usual run tries on PostgreSQL; `FIREBELL_POSTGRES_SEEDS` asks for more.
+const POSTGRES_SEEDS: u64 = 30;
+
+#[test]
+fn the_rules_hold_on_postgresql_too() {
+    let Some(mut stage) = Stage::on_postgresql() else { return };
+    let mut tally = Tally::default();
+    let seeds = number("FIREBELL_POSTGRES_SEEDS").unwrap_or(POSTGRES_SEEDS);
+    // There the server's clock counts, which no seed sets.
+    let settled = |seed: &u64| Scenario::of(*seed).steps.is_empty();
+    for seed in (0..seeds).filter(settled) {
+        let outcome = stage.run(&Plan { seed, told: true, ..Plan::default() });
+        tally.add(seed, &outcome);
+        if let Some(violation) = &outcome.violation {
+            panic!(
+                "seed {seed} breaks {} on PostgreSQL: {}\n{}",
+                violation.rule,
+                violation.what,
+                outcome.lines.join("\n")
+            );
+        }
+    }
+    // And there, too, a mistake would be found.
+    plant(Some(Bug::NoInbox));
+    let spoilt = stage.run(&Plan::default());
+    plant(None);
+    assert!(spoilt.violation.is_some(), "a planted mistake is not found on PostgreSQL");
+    println!(
+        "{} seeds on PostgreSQL: {} steps, {} faults, {} messages",
+        tally.runs, tally.steps, tally.faults, tally.messages
+    );
 }
 
 #[test]

@@ -102,26 +102,16 @@ impl Checker {
 
     /// No secret was written down.
     async fn secrets(&mut self) {
-        let (kept,): (Option<String>,) = sqlx::query_as(
-            "SELECT group_concat(text, char(10)) FROM (
-                SELECT payload AS text FROM history UNION ALL SELECT state FROM incidents
-                UNION ALL SELECT search FROM incidents UNION ALL SELECT answer FROM inbox
-                UNION ALL SELECT key FROM inbox UNION ALL SELECT effect || coalesce(error, '') FROM outbox
-                UNION ALL SELECT value FROM settings UNION ALL SELECT timer FROM timers)",
-        )
-        .fetch_one(&mut self.conn)
-        .await
-        .expect("is readable");
+        let kept = self.records.texts().await;
         with(|world| {
-            world.look_for_secrets("the database", kept.as_deref().unwrap_or_default());
-            world.look_for_links("the database", kept.as_deref().unwrap_or_default());
+            world.look_for_secrets("the database", &kept);
+            world.look_for_links("the database", &kept);
         });
     }
 
     /// What people were told is kept, and nothing was done twice.
     async fn promises(&mut self) {
-        let kept: Vec<(String, String)> =
-            sqlx::query_as("SELECT key, answer FROM inbox").fetch_all(&mut self.conn).await.expect("is readable");
+        let kept = self.records.inbox().await;
         let kept: BTreeMap<String, Answer> =
             kept.into_iter().map(|(key, answer)| (key, serde_json::from_str(&answer).expect("is an answer"))).collect();
         let clients = with(|world| world.clients.clone()).unwrap_or_default();
@@ -147,13 +137,8 @@ impl Checker {
     async fn originals(&mut self, db: &Db) {
         let mut tx = db.read().await.expect("is readable");
         for (id, file) in &self.files {
-            let stored: Vec<(String,)> =
-                sqlx::query_as("SELECT payload FROM history WHERE incident_id = $1 ORDER BY seq")
-                    .bind(id)
-                    .fetch_all(&mut self.conn)
-                    .await
-                    .expect("is readable");
-            if !stored.iter().map(|(payload,)| payload).eq(&file.payloads) {
+            let stored = self.records.history(*id, 0).await;
+            if !stored.iter().map(|(_, _, payload)| payload).eq(&file.payloads) {
                 broken("V7", format!("the history of incident {id} was changed"));
             }
             match history::verify(&mut tx, IncidentId(*id)).await {
