@@ -2,8 +2,9 @@
 //! file, under a clock, a Slack and mishaps that a seed alone determines.
 //!
 //! `world` is everything around the programs, and what the hooks in clock, store and wire ask; `driver` decides who goes
-//! on; `scenario` is what people want, `faults` what goes wrong, `checker` what must hold all the same. Only the library's
-//! own tests contain any of it. docs/GUARANTEE.md says how to use it.
+//! on; `scenario` is what people want, `faults` what goes wrong, `checker` what must hold all the same. The checker reads
+//! the database through `records`, and looks at all else that is left behind in `left`. Only the library's own tests
+//! contain any of it. docs/GUARANTEE.md says how to use it.
 
 mod bank;
 mod checker;
