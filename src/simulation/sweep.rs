@@ -132,7 +132,7 @@ fn the_rules_hold_in_every_seed() {
 }
 
 /// Seeds that a usual run tries on PostgreSQL; `FIREBELL_POSTGRES_SEEDS` asks for more.
-const POSTGRES_SEEDS: u64 = 24;
+const POSTGRES_SEEDS: u64 = 16;
 
 #[test]
 fn the_rules_hold_on_postgresql_too() {
