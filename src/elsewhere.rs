@@ -69,11 +69,11 @@ impl Elsewhere {
         Self { inner: Arc::new(Inner { mail, webhooks, links, places }) }
     }
 
-    /// No way at all, as for who has configured none.
+    /// For a simulation, which takes what is sent by any way.
     #[cfg(test)]
-    pub(crate) fn none() -> Self {
+    pub(crate) fn simulated(key: &[u8], public_url: &str) -> Self {
         let places = ContactMethod::ALL.map(|_| Semaphore::new(AT_ONCE));
-        Self { inner: Arc::new(Inner { mail: None, webhooks: None, links: Links::new(&[], ""), places }) }
+        Self { inner: Arc::new(Inner { mail: None, webhooks: None, links: Links::new(key, public_url), places }) }
     }
 
     pub fn links(&self) -> &Links {

@@ -46,12 +46,26 @@ pub(crate) enum Bug {
     WaitForSlack,
     /// A page by another way that fails names the address.
     AddressTold,
+    /// Calls go out as fast as they can.
+    NoPace,
+    /// Long texts go to Slack as they are.
+    UncutText,
+    /// However late a page or a tier is, nobody is asked.
+    NoQuestion,
+    /// A page that is too late is not sent, and nothing else is done about it.
+    WithheldOnly,
+    /// When a call on hold goes on, pages that were withheld are not made good.
+    WithheldForgotten,
+    /// The log names the address that a page goes to.
+    AddressLogged,
+    /// Private incidents are exported like all others.
+    PrivateExported,
     /// A page says what a private incident is about.
     TitleTold,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -71,7 +85,14 @@ impl Bug {
         Self::TrustedClock,
         Self::OneWay,
         Self::WaitForSlack,
+        Self::NoPace,
+        Self::UncutText,
+        Self::NoQuestion,
+        Self::WithheldOnly,
+        Self::WithheldForgotten,
         Self::AddressTold,
+        Self::AddressLogged,
+        Self::PrivateExported,
         Self::TitleTold,
     ];
 }

@@ -53,6 +53,11 @@ pub use state::{
     SlashCommand, Team, User, UserGroup,
 };
 
+#[cfg(test)]
+pub(crate) use api::strict;
+#[cfg(test)]
+pub(crate) use ratelimit::Limits;
+
 use crate::clock::Clock;
 use delivery::{Desk, run_queue};
 use hub::{Hub, Keys};

@@ -11,6 +11,8 @@ mod conversations;
 pub(crate) mod files;
 mod history;
 pub(crate) mod marks;
+#[cfg(test)]
+pub(crate) mod strict;
 mod table;
 mod users;
 pub(crate) mod views;

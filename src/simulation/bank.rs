@@ -21,9 +21,16 @@ const fn found_by(bug: Bug) -> u64 {
         Bug::Drift => 47,
         Bug::RepeatUnknown => 63,
         Bug::WaitForSlack => 78,
-        Bug::AddressTold => 204,
-        Bug::TrustedClock => 258,
+        Bug::AddressTold => 221,
+        Bug::TrustedClock => 1_707,
         Bug::NoFence => 405,
+        Bug::NoQuestion => 60,
+        Bug::WithheldForgotten => 82,
+        Bug::NoPace => 262,
+        Bug::UncutText => 10,
+        Bug::AddressLogged => 6,
+        Bug::PrivateExported => 16,
+        Bug::WithheldOnly => 103,
     }
 }
 

@@ -3,12 +3,12 @@
 //! It reads the database through a connection of its own, and keeps its own account of what the history says.
 
 mod end;
+mod hold;
 mod story;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::SqliteConnection;
-
+use super::records::Records;
 use super::scenario::SECOND;
 use super::world::{World, with};
 use crate::domain::effect::Effect;
@@ -31,6 +31,8 @@ pub(super) struct File {
     /// As they were stored.
     pub(super) payloads: Vec<String>,
     pub(super) runs: BTreeMap<EscalationId, Run>,
+    /// Pages that were too late to be sent.
+    pub(super) withheld: BTreeSet<PageId>,
 }
 
 /// An effect in the outbox as it was last seen.
@@ -46,24 +48,22 @@ struct Row {
 }
 
 pub(super) struct Checker {
-    conn: SqliteConnection,
+    records: Records,
     version: i64,
     files: BTreeMap<i64, File>,
     rows: BTreeMap<i64, Row>,
+    /// How many effects bear one mark, where there may be several: each outage is caught up with.
+    catch_ups: BTreeMap<String, u32>,
 }
-
-type Changed = (i64, i64, String, String);
-/// The effect is read when its row is seen for the first time.
-type OutboxRow = (i64, Option<i64>, String, i64, i64, Option<String>, Option<i64>, i64);
 
 impl Checker {
     /// With a connection to an empty database.
-    pub(super) fn new(conn: SqliteConnection) -> Self {
-        Self { conn, version: -1, files: BTreeMap::new(), rows: BTreeMap::new() }
+    pub(super) fn new(records: Records) -> Self {
+        Self { records, version: -1, files: BTreeMap::new(), rows: BTreeMap::new(), catch_ups: BTreeMap::new() }
     }
 
-    pub(super) fn into_connection(self) -> SqliteConnection {
-        self.conn
+    pub(super) fn into_records(self) -> Records {
+        self.records
     }
 
     /// The marks of what this machine is performing.
@@ -73,8 +73,7 @@ impl Checker {
 
     /// Looks at what a commit of this machine has changed.
     pub(super) async fn look(&mut self, host: usize) {
-        let (version,): (i64,) =
-            sqlx::query_as("PRAGMA data_version").fetch_one(&mut self.conn).await.expect("is readable");
+        let version = self.records.version().await;
         if std::mem::replace(&mut self.version, version) == version {
             return;
         }
@@ -108,25 +107,10 @@ impl Checker {
     async fn look_at_incidents(&mut self) {
         let known: BTreeMap<i64, u32> = self.files.iter().map(|(id, file)| (*id, file.incident.last_seq)).collect();
         let known = serde_json::to_string(&known).expect("is JSON");
-        let changed: Vec<Changed> = sqlx::query_as(
-            "SELECT id, last_seq, state,
-                (SELECT json_group_object(timer, due_at) FROM timers WHERE incident_id = id)
-             FROM incidents WHERE last_seq IS NOT json_extract($1, '$.\"' || id || '\"') ORDER BY id",
-        )
-        .bind(known)
-        .fetch_all(&mut self.conn)
-        .await
-        .expect("is readable");
+        let changed = self.records.changed(&known).await;
         for (id, last_seq, state, timers) in changed {
             let known = self.files.get(&id).map_or(0, |file| i64::from(file.incident.last_seq));
-            let rows: Vec<(i64, i64, String)> = sqlx::query_as(
-                "SELECT seq, recorded_at, payload FROM history WHERE incident_id = $1 AND seq > $2 ORDER BY seq",
-            )
-            .bind(id)
-            .bind(known)
-            .fetch_all(&mut self.conn)
-            .await
-            .expect("is readable");
+            let rows = self.records.history(id, known).await;
             for (seq, recorded_at, payload) in rows {
                 self.take(id, seq, recorded_at, payload);
             }
@@ -150,6 +134,7 @@ impl Checker {
         }
         if let Some(file) = self.files.get_mut(&id) {
             story::read(file, &recorded);
+            hold::read(file, &recorded);
             evolve(&mut file.incident, &recorded);
             file.history.push(recorded);
             file.payloads.push(payload);
@@ -158,7 +143,8 @@ impl Checker {
         match Incident::begin(IncidentId(id), WorkspaceId::from("T1"), &recorded) {
             Some(incident) => {
                 let (history, payloads) = (vec![recorded], vec![payload]);
-                self.files.insert(id, File { incident, history, payloads, runs: BTreeMap::new() });
+                self.files
+                    .insert(id, File { incident, history, payloads, runs: BTreeMap::new(), withheld: BTreeSet::new() });
             }
             None => drop(with(|world| world.broken("V7", format!("incident {id} begins with {kind}")))),
         }
@@ -215,23 +201,25 @@ impl Checker {
         }
         let incident = &self.files[&id].incident;
         with(|world| {
-            for page in incident.pages.keys() {
-                world.set_over((id, page.0), !needed(incident, *page));
+            let held: Vec<_> = incident.held().map(|found| (found.id, found.step.generation)).collect();
+            for page in incident.pages.values() {
+                let about = (id, page.id.0);
+                world.set_over(about, !needed(incident, page.id));
+                if page.asks {
+                    world.questions.insert(about, held.clone());
+                } else {
+                    let due = world.since_start(page.due_at.timestamp_micros());
+                    world.due.insert(about, due);
+                }
             }
         });
+        hold::look(id, file);
     }
 
     /// Who took and gave back what.
     async fn look_at_outbox(&mut self, host: usize) {
         let newest = self.rows.last_key_value().map_or(0, |(id, _)| *id);
-        let rows: Vec<OutboxRow> = sqlx::query_as(
-            "SELECT id, incident_id, state, attempt, ready_at, CASE WHEN id > $1 THEN effect END, due_at, lane
-             FROM outbox ORDER BY id",
-        )
-        .bind(newest)
-        .fetch_all(&mut self.conn)
-        .await
-        .expect("is readable");
+        let rows = self.records.outbox(newest).await;
         let mut now: BTreeMap<i64, Row> = BTreeMap::new();
         let (mut pages, mut others) = (None::<i64>, None::<i64>);
         for (id, incident, state, attempt, lease_us, effect, due_at, lane) in rows {
@@ -240,6 +228,9 @@ impl Checker {
                 Some(before) => (before.page, before.mark.clone()),
                 None => identify(id, incident.unwrap_or_default(), &effect.unwrap_or_default()),
             };
+            if before.is_none() && mark.ends_with("/catch-up") {
+                *self.catch_ups.entry(mark.clone()).or_default() += 1;
+            }
             if page.is_some() {
                 pages = pages.max(Some(lane));
                 if state == "sending" {
@@ -285,7 +276,7 @@ impl Checker {
         with(|world| world.tell(format!("takes {mark}, try {attempt}")));
         let Some((incident, page)) = page else { return };
         let Some(file) = self.files.get(&incident) else { return };
-        if !needed(&file.incident, PageId(page)) {
+        if !needed(&file.incident, PageId(page)) || file.withheld.contains(&PageId(page)) {
             with(|world| world.broken("V4", format!("{mark} was claimed when nobody needed it any more")));
         }
         let first = self.rows.get(&row).is_none_or(|before| before.attempt == 0);
@@ -309,8 +300,11 @@ fn needed(incident: &Incident, id: PageId) -> bool {
     unanswered(incident, page) && !called_again && !served
 }
 
-/// Whether nobody has what a page calls for.
+/// Whether nobody has what a page calls for, or has said what a question asks.
 fn unanswered(incident: &Incident, page: &Page) -> bool {
+    if page.asks {
+        return incident.is_open() && incident.held().next().is_some();
+    }
     let escalation = incident.escalations.get(&page.escalation);
     let open = escalation.is_some_and(|found| matches!(found.phase, Phase::Active { .. } | Phase::Exhausted));
     incident.is_open() && open

@@ -10,25 +10,25 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
 
-use futures_util::task::AtomicWaker;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-
 use super::checker::Checker;
-use super::outside::CANARY;
+use super::left;
+use super::outside::{self, CANARY};
+use super::records::Records;
 use super::scenario::{MINUTE, REST, SECOND, Scenario};
+use super::server;
 use super::shrink::Without;
-use super::world::{Happening, Standing, TaskId, Violation, Who, Work, World, put, with};
+use super::world::{Happening, Seen, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::elsewhere::Elsewhere;
 use crate::ids::WorkspaceId;
 use crate::metrics::Metrics;
 use crate::program::timekeeping;
+use crate::sandbox::Limits;
 use crate::slack::{Slack, SlackConfig};
-use crate::store::Db;
+use crate::store::{Db, Engine};
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, task};
+use futures_util::task::AtomicWaker;
 
 /// Steps after which a run does not come to rest any more, and those that may be made at one instant.
 const STEPS_MAX: u64 = 400_000;
@@ -36,6 +36,8 @@ const STEPS_AT_ONCE_MAX: u64 = 20_000;
 /// Looks of idle tasks are passed over when nothing has happened for so long: all have looked since.
 const QUIET: i64 = SECOND;
 const TRIES_MAX: u32 = 12;
+/// Documents are written after every eighth run: they take a third of its time.
+const DOCUMENTS_EVERY: u64 = 8;
 
 /// How a run is to be.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +58,7 @@ pub(super) struct Outcome {
     pub(super) steps: u64,
     pub(super) lines: Vec<String>,
     pub(super) pages: usize,
+    pub(super) seen: Seen,
     /// Requests, also those that were left out.
     pub(super) asks: usize,
 }
@@ -92,55 +95,71 @@ pub(super) struct Stage {
     runtime: tokio::runtime::Runtime,
     slack: Slack,
     db: Db,
-    checking: Option<SqliteConnection>,
-    _folder: tempfile::TempDir,
+    records: Option<Records>,
+    folder: tempfile::TempDir,
+    _log: tracing::subscriber::DefaultGuard,
 }
 
 impl Stage {
     pub(super) fn new() -> Self {
         // Without I/O: whoever waits for SQLite's thread is then woken in the quickest way.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let config = SlackConfig {
-            api_url: "http://127.0.0.1:9/api".into(),
-            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
-        };
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.expect("a folder");
         let file = folder.path().join("run.db");
-        let (db, checking) = runtime.block_on(async {
+        let (db, records) = runtime.block_on(async {
             template().await;
             std::fs::write(&file, TEMPLATE.get().expect("was just made")).expect("there is room");
             let db = Db::open_unsynced(file.clone(), &Clock::System).await.expect("opens");
-            let options = SqliteConnectOptions::new().filename(&file).foreign_keys(false).disable_statement_logging();
-            let mut checking = options.connect().await.expect("the file is there");
-            // What empties it between two runs; within a run an entry that disappears breaks V7.
-            sqlx::query("DROP TRIGGER history_keeps_every_entry").execute(&mut checking).await.expect("is there");
-            (db, Some(checking))
+            (db, Records::of_file(&file).await)
         });
-        Self { runtime, slack: Slack::new(config).expect("a client"), db, checking, _folder: folder }
+        Self::with(runtime, folder, db, records)
+    }
+
+    /// On a PostgreSQL server that is thrown away afterwards; `None` where there is none.
+    pub(super) fn on_postgresql() -> Option<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (db, records) = runtime.block_on(async {
+            let url = server::database().await?;
+            let db = Db::open(&url, &Clock::System).await.expect("opens");
+            Some((db, Records::of_server(&url).await))
+        })?;
+        let folder = tempfile::tempdir().expect("a folder");
+        Some(Self::with(runtime, folder, db, records))
+    }
+
+    fn with(runtime: tokio::runtime::Runtime, folder: tempfile::TempDir, db: Db, records: Records) -> Self {
+        let config = SlackConfig {
+            api_url: "http://127.0.0.1:9/api".into(),
+            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
+        };
+        let slack = Slack::new(config).expect("a client");
+        Self { runtime, slack, db, records: Some(records), folder, _log: left::listen() }
     }
 
     /// Runs a seed from its first moment to its last.
     pub(super) fn run(&mut self, plan: &Plan) -> Outcome {
-        let mut checking = self.checking.take().expect("the last run gave it back");
-        self.runtime.block_on(empty(&mut checking));
+        let mut records = self.records.take().expect("the last run gave it back");
+        self.runtime.block_on(records.empty());
         let world = World::new(plan.seed, Scenario::of(plan.seed), plan.without.clone(), plan.told);
         put(Some(world));
-        let checking = self.runtime.block_on(tokio::task::unconstrained(async {
+        left::forget();
+        let records = self.runtime.block_on(tokio::task::unconstrained(async {
             let mut driver = Driver {
                 db: self.db.clone(),
                 slack: self.slack.clone(),
                 tasks: BTreeMap::new(),
                 apps: BTreeMap::new(),
-                checker: Checker::new(checking),
+                checker: Checker::new(records),
             };
             driver.run().await;
+            driver.look_at_what_is_left(&self.folder.path().join("export"), plan.seed);
             driver.tasks.clear();
             driver.apps.clear();
-            driver.checker.into_connection()
+            driver.checker.into_records()
         }));
-        self.checking = Some(checking);
+        self.records = Some(records);
         let world = put(None).expect("was put there");
         Outcome {
             violation: world.violation,
@@ -149,25 +168,10 @@ impl Stage {
             steps: world.trace.steps,
             lines: world.trace.lines.unwrap_or_default(),
             pages: world.slack.ledger.len(),
+            seen: world.seen,
             asks: world.clients.len(),
         }
     }
-}
-
-/// Takes everything out of the database, also the numbers that were given away.
-async fn empty(conn: &mut SqliteConnection) {
-    let tables: Vec<(String,)> = sqlx::query_as(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations' ORDER BY name",
-    )
-    .fetch_all(&mut *conn)
-    .await
-    .expect("is readable");
-    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.expect("nobody else writes");
-    for (table,) in tables {
-        let sql = format!("DELETE FROM {table}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.expect("can be emptied");
-    }
-    tx.commit().await.expect("there is room");
 }
 
 static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
@@ -232,6 +236,17 @@ impl Driver {
             }
         }
         self.checker.end(&self.db).await;
+    }
+
+    /// What others read besides Slack.
+    fn look_at_what_is_left(&self, folder: &Path, seed: u64) {
+        left::look_at_log();
+        for (app, _) in self.apps.values() {
+            left::look_at_figures(app);
+        }
+        if let Some((app, _)) = self.apps.values().next().filter(|_| seed.is_multiple_of(DOCUMENTS_EVERY)) {
+            self.checker.look_at_documents(folder, app);
+        }
     }
 
     /// Takes in the tasks that others have begun.
@@ -339,14 +354,36 @@ impl Driver {
 
     /// Everything in a machine's memory is gone at once.
     fn crash(&mut self, host: usize) {
+        let span = with(|world| *world.faults.dice.pick(&[SECOND / 20, SECOND, 3 * SECOND, 12 * SECOND, 40 * SECOND]));
+        self.crash_for(host, span.unwrap_or_default());
+    }
+
+    fn crash_for(&mut self, host: usize, span_us: i64) {
         with(|world| {
             world.tell(format!("machine {host} crashes"));
             world.hosts[host].up = false;
             world.trouble();
-            let span = *world.faults.dice.pick(&[SECOND / 20, SECOND, 3 * SECOND, 12 * SECOND, 40 * SECOND]);
-            world.plan_in(span, Happening::Boot(host));
+            world.plan_in(span_us, Happening::Boot(host));
         });
         self.forget(host);
+    }
+
+    /// No machine runs for hours, as when the power is gone; what was to come meanwhile comes afterwards.
+    fn away(&mut self) {
+        let found = with(|world| {
+            let absence = world.scenario.absence?;
+            world.put_off(absence.span);
+            let up = |host: &usize| world.hosts[*host].up && !world.hosts[*host].paused;
+            Some((absence, (0..world.hosts.len()).filter(up).collect::<Vec<_>>()))
+        });
+        let Some((absence, up)) = found.flatten() else { return };
+        for host in up {
+            if absence.standing {
+                stand_still(host, absence.span, &self.checker);
+            } else {
+                self.crash_for(host, absence.span);
+            }
+        }
     }
 
     fn forget(&mut self, host: usize) {
@@ -381,6 +418,7 @@ impl Driver {
             Happening::Boot(host) => self.boot(host),
             Happening::Resume(host) => drop(with(|world| {
                 world.hosts[host].paused = false;
+                world.hosts[host].uncounted_until_us = world.now_us + MINUTE;
                 world.trouble();
             })),
             Happening::DatabaseBack => drop(with(|world| {
@@ -401,6 +439,7 @@ impl Driver {
                 world.trouble();
             })),
             Happening::Stop => self.stop(),
+            Happening::Away => self.away(),
             Happening::Calm => drop(with(|world| {
                 world.faults.on = false;
                 world.trouble();
@@ -417,14 +456,17 @@ impl Driver {
     }
 
     fn boot(&mut self, host: usize) {
+        // A server's notifications come when they come, and not in the order of a seed.
+        let by_hand = self.db.engine() == Engine::Sqlite;
         let around = with(|world| {
             world.hosts[host].up = true;
             world.hosts[host].paused = false;
+            world.hosts[host].calls = Limits::default();
             world.trouble();
             (
                 world.scenario.roster.clone(),
                 world.scenario.directory.clone(),
-                world.hosts.len() > 1 && world.dice.chance(3_000),
+                world.hosts.len() > 1 && world.dice.chance(3_000) && by_hand,
                 !world.scenario.steps.is_empty(),
             )
         });
@@ -438,7 +480,7 @@ impl Driver {
                 roster,
                 directory,
             );
-            let worker = Worker::new(app.clone(), self.slack.clone(), Documents::default(), Elsewhere::none());
+            let worker = Worker::new(app.clone(), self.slack.clone(), Documents::default(), outside::ways());
             task::spawn(scheduler::run(app.clone()));
             let (pages, others, db, woken) = (worker.clone(), worker.clone(), self.db.clone(), app.clone());
             task::spawn(async move { pages.serve_pages().await });
@@ -556,14 +598,20 @@ impl Driver {
     }
 }
 
-/// A machine stands still, with all that it has in its hands.
+/// A machine stands still for a moment.
 fn pause(host: usize, checker: &Checker) {
+    let spans = [SECOND / 2, 3 * SECOND, 7 * SECOND, 9 * SECOND, 15 * SECOND, 90 * SECOND];
+    let span = with(|world| *world.faults.dice.pick(&spans));
+    stand_still(host, span.unwrap_or_default(), checker);
+}
+
+/// A machine stands still, with all that it has in its hands.
+fn stand_still(host: usize, span_us: i64, checker: &Checker) {
     with(|world| {
-        let span = *world.faults.dice.pick(&[SECOND / 2, 3 * SECOND, 7 * SECOND, 9 * SECOND, 15 * SECOND, 90 * SECOND]);
-        world.tell(format!("machine {host} stands still for {} ms", span / 1_000));
+        world.tell(format!("machine {host} stands still for {} ms", span_us / 1_000));
         world.hosts[host].paused = true;
         world.trouble();
-        world.plan_in(span, Happening::Resume(host));
+        world.plan_in(span_us, Happening::Resume(host));
         for mark in checker.in_the_hands_of(host) {
             *world.excused.entry(mark).or_default() += 1;
         }

@@ -7,10 +7,19 @@ use super::scenario::{Ask, SECOND, Which};
 use super::world::{World, with};
 use crate::clock::real_sleep;
 use crate::domain::contact::ContactMethod;
-use crate::elsewhere::{Failure, Notice};
+use crate::elsewhere::{Elsewhere, Failure, Notice};
 
 /// Part of every secret of a run: the bot's token, and the addresses of people.
 pub(super) const CANARY: &str = "k3ncnry";
+
+/// Where links to answer lead, and how they look.
+const PUBLIC_URL: &str = "https://bell.example";
+const LINK: &str = "bell.example/ack/";
+
+/// The ways of a run: their links are signed with a secret, too.
+pub(super) fn ways() -> Elsewhere {
+    Elsewhere::simulated(CANARY.as_bytes(), PUBLIC_URL)
+}
 
 /// A message on its way, or taken, by another way than Slack.
 #[derive(Clone, Debug)]
@@ -54,8 +63,10 @@ async fn sleep_us(span_us: i64) {
 impl World {
     fn hand_over(&mut self, by: ContactMethod, handed: &Handed, body: &str) -> Fate {
         self.tell(format!("hands {} over by {}", handed.mark, by.word()));
+        let mark = handed.mark.clone();
+        self.look_at_page(&mark);
         self.look_for_secrets("a message by another way", body);
-        self.look_for_private(None, body);
+        self.look_for_private("another way than Slack", body);
         let away = self.scenario.outside_away.is_some_and(|(from, to)| (from..to).contains(&self.now_us));
         let fault = if away { Some(OutsideFault::NotNow) } else { self.faults.of_outside() };
         if let Some(fault) = fault {
@@ -104,19 +115,26 @@ impl World {
         }
     }
 
+    /// A link to answer is only where the page is that it answers: who has it, answers for somebody.
+    pub(super) fn look_for_links(&mut self, place: &str, text: &str) {
+        if text.contains(LINK) {
+            self.broken("V14", format!("a link to answer is in {place}"));
+        }
+    }
+
     /// What a call to Slack shows to others than the members of a private incident's own channel.
     pub(super) fn look_at_words(&mut self, args: &Value) {
         let text = args.to_string();
         self.look_for_secrets("a call to Slack", &text);
-        let channel = args.get("channel").and_then(Value::as_str).unwrap_or_default().to_owned();
-        self.look_for_private(Some(&channel), &text);
+        self.look_for_links("a call to Slack", &text);
+        let channel = args.get("channel").and_then(Value::as_str).unwrap_or_default();
+        if !self.slack.channels.get(channel).is_some_and(|found| found.private) {
+            self.look_for_private(channel, &text);
+        }
     }
 
-    /// The words of a private incident, which are its requests' keys, are nowhere but in its own channel.
-    pub(super) fn look_for_private(&mut self, channel: Option<&str>, text: &str) {
-        if channel.is_some_and(|channel| self.slack.channels.get(channel).is_some_and(|found| found.private)) {
-            return;
-        }
+    /// The words of a private incident, which begin with its requests' keys, are nowhere but in its own channel.
+    pub(super) fn look_for_private(&mut self, place: &str, text: &str) {
         for word in text.split("delivery-").skip(1) {
             let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
             let Some(client) = digits.parse::<usize>().ok().and_then(|number| self.clients.get(number)) else {
@@ -128,7 +146,6 @@ impl World {
                 .iter()
                 .any(|other| other.which == Which::Slot(slot) && matches!(other.ask, Ask::Open { private: true, .. }));
             if private {
-                let place = channel.unwrap_or("another way than Slack").to_owned();
                 return self.broken("V15", format!("words of a private incident reach {place}: delivery-{digits}"));
             }
         }

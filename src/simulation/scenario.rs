@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use crate::app::{Request, Target as About};
 use crate::domain::answer::Answer;
 use crate::domain::command::{Acknowledge, Alert, Command, Open, When};
 use crate::domain::contact::Contacts;
 use crate::domain::event::{Actor, NoteKind, Origin};
+use crate::domain::hold::AskAfter;
 use crate::domain::incident::Severity;
+use crate::domain::limits::{TEXT_CHARS_MAX, TITLE_CHARS_MAX};
 use crate::domain::policy::{Mention, Policy, Target, Tier};
 use crate::domain::roster::{Directory, Person, Roster, Route, Team, UserGroup};
-use crate::ids::{ChannelId, IncidentId, IntegrationKey, PageId, TeamKey, UserGroupId, UserId};
+use crate::ids::{ChannelId, EscalationId, IncidentId, IntegrationKey, PageId, TeamKey, UserGroupId, UserId};
 
 use super::dice::Dice;
 use super::outside::CANARY;
 
 pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
 /// After the last request and the last fault everything must come to rest within this.
 pub(super) const REST: i64 = 10 * MINUTE;
 
@@ -31,12 +36,21 @@ pub(super) enum Which {
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    Open { team: Option<String>, private: bool },
+    Open {
+        team: Option<String>,
+        private: bool,
+    },
     Alert,
     AlertCleared,
-    Escalate { team: String },
-    Acknowledge { page: Option<PageId> },
-    Decline { page: PageId },
+    Escalate {
+        team: String,
+    },
+    Acknowledge {
+        page: Option<PageId>,
+    },
+    Decline {
+        page: PageId,
+    },
     Next,
     Stop,
     Resolve,
@@ -44,12 +58,23 @@ pub(super) enum Ask {
     Note,
     Update,
     Severity(Severity),
+    /// The buttons of a question about a call on hold.
+    PageNow {
+        escalation: EscalationId,
+        generation: u32,
+    },
+    EndCall {
+        escalation: EscalationId,
+        generation: u32,
+    },
 }
 
 /// Somebody who wants something and insists until there is an answer.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) key: String,
+    /// What they say: the key, and perhaps much more.
+    pub(super) words: String,
     pub(super) which: Which,
     pub(super) ask: Ask,
     pub(super) by: String,
@@ -63,6 +88,17 @@ pub(super) struct Mood {
     pub(super) acknowledge: u32,
     pub(super) decline: u32,
     pub(super) slowest_s: i64,
+    /// What people do who are asked whether a call on hold should go on: have people paged, end it, take it themselves.
+    pub(super) asked: [u32; 3],
+}
+
+/// A time in which no machine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Absence {
+    pub(super) at: i64,
+    pub(super) span: i64,
+    /// They only stand still, and go on with all that they had in their hands.
+    pub(super) standing: bool,
 }
 
 /// A run before it begins.
@@ -85,6 +121,7 @@ pub(super) struct Scenario {
     pub(super) steps: Vec<(i64, i64)>,
     /// Programs that are stopped in an orderly way, and when.
     pub(super) stops: Vec<i64>,
+    pub(super) absence: Option<Absence>,
     /// When Slack is out of reach, and when every other way is.
     pub(super) slack_away: Option<(i64, i64)>,
     pub(super) outside_away: Option<(i64, i64)>,
@@ -100,8 +137,10 @@ fn minutes(dice: &mut Dice) -> i64 {
 /// What most runs may come to before they are brought to their end, and some. Few runs would else take most of the time.
 const STEPS_FEW: [u64; 4] = [250, 350, 450, 700];
 const STEPS_MANY: u64 = 4_000;
+/// What being asked and answering may come to beside that.
+const STEPS_OF_HOLD: u64 = 200;
 
-const PEOPLE: [&str; 6] = ["UANA", "UBEN", "UCAT", "UDAN", "UELI", "UFAY"];
+pub(super) const PEOPLE: [&str; 6] = ["UANA", "UBEN", "UCAT", "UDAN", "UELI", "UFAY"];
 const FALLBACK: &str = "UFALL";
 const TEAMS: [&str; 3] = ["db", "web", "net"];
 
@@ -125,11 +164,13 @@ impl Scenario {
                 acknowledge: *dice.pick(&[0, 1_500, 5_000, 9_000, 9_000]),
                 decline: *dice.pick(&[0, 0, 1_000]),
                 slowest_s: *dice.pick(&[3, 20, 120]),
+                asked: [0; 3],
             },
             calm_at: length,
             steps_max: if storm || dice.chance(100) { STEPS_MANY } else { *dice.pick(&STEPS_FEW) },
             steps: Vec::new(),
             stops: Vec::new(),
+            absence: None,
             slack_away: None,
             outside_away: None,
             slow_slack: storm || dice.chance(1_000),
@@ -149,7 +190,52 @@ impl Scenario {
             scenario.fill(dice, length);
         }
         scenario.close(dice);
+        // Where clocks are set nobody can say what is late.
+        if !storm && scenario.steps.is_empty() {
+            scenario.plan_holds(&mut Dice::new(seed, "holds"), length);
+        }
+        scenario.wax_eloquent(&mut Dice::new(seed, "words"));
         scenario
+    }
+
+    /// In some runs people write as much as they may, of what takes most room in Slack.
+    fn wax_eloquent(&mut self, dice: &mut Dice) {
+        if !dice.chance(500) {
+            return;
+        }
+        for (_, client) in &mut self.clients {
+            let more = *dice.pick(&["<&>", "<!channel> ", "`*_~", "w", "\n> ", "👩‍🚒", "@UANA "]);
+            let room = TEXT_CHARS_MAX - client.key.chars().count() - 1;
+            let times = *dice.pick(&[160, 3_000, room]) / more.chars().count();
+            client.words = format!("{} {}", client.key, more.repeat(times)).trim_end().to_owned();
+        }
+    }
+
+    /// In some runs everything stands for so long that calls are put on hold, or almost; in others Slack does.
+    fn plan_holds(&mut self, dice: &mut Dice, length: i64) {
+        let outage = self.slack_away.is_some_and(|(from, to)| to - from > HOUR);
+        if !outage && !dice.chance(1_500) {
+            return;
+        }
+        let ask_after = if outage { HOUR } else { *dice.pick(&[HOUR, HOUR, 12 * HOUR]) };
+        self.roster.ask_after = AskAfter(TimeDelta::microseconds(ask_after));
+        if let Some((_, edited)) = &mut self.edit {
+            edited.ask_after = self.roster.ask_after;
+        }
+        self.mood.acknowledge = *dice.pick(&[0, 1_500, 5_000]);
+        self.mood.asked =
+            *dice.pick(&[[0, 0, 0], [9_000, 0, 0], [4_000, 2_000, 2_000], [4_000, 2_000, 2_000], [0, 5_000, 3_000]]);
+        self.steps_max += STEPS_OF_HOLD;
+        if dice.chance(2_000) {
+            self.gone.push(FALLBACK.to_owned());
+        }
+        if !outage {
+            let latest = *dice.pick(&[25 * SECOND, 25 * SECOND, 90 * SECOND]);
+            let at = dice.between(2 * SECOND, length.min(latest));
+            let more = *dice.pick(&[-2 * MINUTE, SECOND, MINUTE, 6 * MINUTE, 6 * MINUTE, 3 * ask_after]);
+            let span = ask_after + more;
+            self.absence = Some(Absence { at, span, standing: dice.chance(3_000) });
+        }
     }
 
     /// Slack may be out of reach, for hours even, and with it the other ways.
@@ -171,8 +257,7 @@ impl Scenario {
 
     fn ask(&mut self, at: i64, which: Which, by: &str, ask: Ask) {
         let key = format!("delivery-{}", self.clients.len());
-        let client = Client { key, which, ask, by: by.to_owned(), answer: None, tries: 0 };
-        self.clients.push((at, client));
+        self.clients.push((at, Client::new(key, which, by, ask)));
     }
 
     fn fill(&mut self, dice: &mut Dice, length: i64) {
@@ -314,6 +399,10 @@ fn roster(dice: &mut Dice) -> Roster {
 }
 
 impl Client {
+    pub(super) fn new(key: String, which: Which, by: &str, ask: Ask) -> Self {
+        Self { words: key.clone(), key, which, ask, by: by.to_owned(), answer: None, tries: 0 }
+    }
+
     /// The request, as soon as it is known which incident is meant. A client's own words tell its effects from others'.
     pub(super) fn request(
         &self,
@@ -331,13 +420,14 @@ impl Client {
         let monitor = IntegrationKey::from("monitor");
         let about = || incident.map(About::Incident);
         let person = Actor::Person { user: UserId::from(self.by.as_str()) };
-        let text = || Some(self.key.clone());
+        let text = || Some(self.words.clone());
+        let title = || self.words.chars().take(TITLE_CHARS_MAX).collect::<String>();
         let (actor, target, command) = match &self.ask {
             Ask::Open { team, private } => (
                 person,
                 About::New,
                 Command::Open(Open {
-                    title: self.key.clone(),
+                    title: title(),
                     severity: None,
                     private: *private,
                     zone: None,
@@ -354,7 +444,7 @@ impl Client {
                 Command::AlertFired(Alert {
                     integration: monitor,
                     dedup_key: format!("alert-{slot}"),
-                    title: self.key.clone(),
+                    title: title(),
                     text: "something burns".to_owned(),
                     started_at: now,
                     labels: BTreeMap::new(),
@@ -397,9 +487,22 @@ impl Client {
             Ask::Note => (
                 person,
                 about()?,
-                Command::Note { when: When::default(), kind: NoteKind::Note, team: None, text: self.key.clone() },
+                Command::Note { when: When::default(), kind: NoteKind::Note, team: None, text: self.words.clone() },
             ),
-            Ask::Update => (person, about()?, Command::PostUpdate { text: self.key.clone() }),
+            Ask::Update => (person, about()?, Command::PostUpdate { text: self.words.clone() }),
+            Ask::PageNow { escalation, generation } => {
+                (person, about()?, Command::ResumeCall { escalation: *escalation, generation: *generation })
+            }
+            Ask::EndCall { escalation, generation } => (
+                person,
+                about()?,
+                Command::StopEscalation {
+                    escalation: Some(*escalation),
+                    generation: Some(*generation),
+                    team: None,
+                    text: None,
+                },
+            ),
             Ask::Severity(severity) => (person, about()?, Command::SetSeverity { severity: *severity }),
         };
         Some(Request { key: Some(self.key.clone()), actor, target, command, inside: true })

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::sandbox::Limits;
+
 /// Who Firebell is there.
 pub(super) const BOT: &str = "UBOT";
 
@@ -42,6 +44,8 @@ pub(super) struct Workspace {
     pub(super) ledger: Vec<Accepted>,
     /// Marks of messages that were answered with ok and do not exist.
     pub(super) lies: Vec<Accepted>,
+    /// How often it was called.
+    pub(super) limits: Limits,
     last_us: i64,
     made: u32,
 }

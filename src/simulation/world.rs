@@ -15,17 +15,21 @@ use serde_json::{Value, json};
 use super::dice::Dice;
 use super::faults::{CallFault, Faults};
 use super::outside::Handed;
-use super::scenario::{Ask, Client, SECOND, Scenario, Which};
+use super::scenario::{Ask, Client, PEOPLE, SECOND, Scenario, Which};
 use super::shrink::Without;
 use super::slack::{self, Workspace};
 use crate::domain::answer::Answer;
-use crate::ids::{IncidentId, PageId};
+use crate::ids::{EscalationId, IncidentId, PageId};
+use crate::sandbox::{Limits, strict};
 use crate::store;
 
 pub(crate) use hooks::{
     Access, Turn, adopt, appointment, call, commit_begins, commit_ended, is_on, random_id, since_boot, sleep, turn,
     wall,
 };
+
+/// How long a claim lasts, and a moment more.
+const LEASE: i64 = 9 * SECOND;
 
 pub(super) type TaskId = u64;
 pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -52,12 +56,16 @@ pub(super) struct Who {
 }
 
 /// A machine on which one replica runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Host {
     pub(super) up: bool,
     pub(super) paused: bool,
     /// How far its wall clock is from the true time.
     pub(super) offset_us: i64,
+    /// How often its program has called Slack since it was started.
+    pub(super) calls: Limits,
+    /// Until then nobody counts: after a standstill goes out at once what was to go out bit by bit.
+    pub(super) uncounted_until_us: i64,
 }
 
 /// What a task waits for, as far as the driver must know.
@@ -82,7 +90,10 @@ pub(super) struct Sleeping {
 /// What happens by itself at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
-    Ask { client: usize, again: bool },
+    Ask {
+        client: usize,
+        again: bool,
+    },
     Accept(u64),
     Answer(u64),
     Boot(usize),
@@ -91,6 +102,8 @@ pub(super) enum Happening {
     Edit,
     Step(i64),
     Stop,
+    /// Nothing runs for a while.
+    Away,
     Calm,
 }
 
@@ -101,6 +114,8 @@ pub(super) struct Call {
     pub(super) args: Value,
     host: usize,
     fault: Option<CallFault>,
+    /// Slack had too many calls: seconds to wait.
+    too_many: Option<u64>,
     reply: Value,
     answer: Option<Result<Response<Bytes>, String>>,
     waker: Option<Waker>,
@@ -153,15 +168,22 @@ pub(super) struct World {
     pub(super) excused: BTreeMap<String, u32>,
     /// Look-ups in these conversations that failed.
     pub(super) blind: BTreeMap<String, u32>,
-    /// Slack said "too often" until then.
-    pub(super) limited_until_us: i64,
     /// Since when nobody needs a page any more.
     pub(super) over: BTreeMap<(i64, u32), i64>,
+    /// When pages that call somebody are due.
+    pub(super) due: BTreeMap<(i64, u32), i64>,
+    /// Of the pages that ask whether calls on hold go on: which calls, and where they stand.
+    pub(super) questions: BTreeMap<(i64, u32), Vec<(EscalationId, u32)>>,
     /// Until when a page belongs to who is sending it.
     pub(super) leases: BTreeMap<String, i64>,
     pub(super) violation: Option<Violation>,
+    /// How often what happened that a run should come to now and then.
+    pub(super) seen: Seen,
     pub(super) trace: Trace,
 }
+
+/// What only some runs come to: if none does, what is checked of it is checked in vain.
+pub(super) type Seen = BTreeMap<&'static str, u64>;
 
 /// What happened, as a sum, and as text if somebody wants to read it.
 #[derive(Debug, Default)]
@@ -190,7 +212,7 @@ impl World {
             now_us: 0,
             stirred_us: 0,
             current: None,
-            hosts: vec![Host::default(); scenario.hosts],
+            hosts: (0..scenario.hosts).map(|_| Host::default()).collect(),
             tasks: BTreeMap::new(),
             begun: Vec::new(),
             sleeping: BTreeMap::new(),
@@ -213,10 +235,12 @@ impl World {
             unattended: Vec::new(),
             excused: BTreeMap::new(),
             blind: BTreeMap::new(),
-            limited_until_us: 0,
             over: BTreeMap::new(),
+            due: BTreeMap::new(),
+            questions: BTreeMap::new(),
             leases: BTreeMap::new(),
             violation: None,
+            seen: Seen::new(),
             trace: Trace { lines: told.then(Vec::new), ..Trace::default() },
             scenario,
         };
@@ -240,6 +264,9 @@ impl World {
         if let Some((at, _)) = &world.scenario.edit {
             let at = *at;
             world.plan(at, Happening::Edit);
+        }
+        if let Some(absence) = world.scenario.absence {
+            world.plan(absence.at, Happening::Away);
         }
         let calm_at = world.scenario.calm_at;
         world.plan(calm_at, Happening::Calm);
@@ -285,6 +312,10 @@ impl World {
         }
     }
 
+    pub(super) fn saw(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
     /// The time on a machine; on none, the true time.
     pub(super) fn wall(&self, host: Option<usize>) -> DateTime<Utc> {
         let offset = host.map_or(0, |host| self.hosts[host].offset_us);
@@ -325,7 +356,7 @@ impl World {
         let clients = &self.clients;
         self.agenda.retain(|_, what| match what {
             Happening::Ask { client, again } => *again || !ends(&clients[*client].ask) && clients[*client].tries > 0,
-            Happening::Edit | Happening::Step(_) | Happening::Stop | Happening::Calm => false,
+            Happening::Edit | Happening::Step(_) | Happening::Stop | Happening::Away | Happening::Calm => false,
             _ => true,
         });
         let closing: Vec<usize> = (0..self.clients.len()).filter(|at| ends(&self.clients[*at].ask)).collect();
@@ -333,6 +364,19 @@ impl World {
             self.plan_in(SECOND, Happening::Ask { client, again: false });
         }
         self.plan_in(0, Happening::Calm);
+    }
+
+    /// Nothing is wanted while nothing runs: all that was to come comes later. Slack goes on by itself.
+    pub(super) fn put_off(&mut self, span_us: i64) {
+        self.scenario.calm_at += span_us;
+        let agenda = std::mem::take(&mut self.agenda);
+        self.agenda = agenda
+            .into_iter()
+            .map(|((at, number), what)| {
+                let slacks = matches!(what, Happening::Accept(_) | Happening::Answer(_));
+                ((if slacks { at } else { at + span_us }, number), what)
+            })
+            .collect();
     }
 
     /// Nobody needs this page any more; or somebody does again.
@@ -352,6 +396,7 @@ impl World {
         self.look_at_words(&args);
         let id = self.number();
         let host = self.current.map_or(0, |who| who.host);
+        self.look_at_manners(host, &method, &args);
         let mut fault = self.faults.of_call();
         if fault == Some(CallFault::Lie) && method != "chat.postMessage" {
             fault = None;
@@ -391,8 +436,26 @@ impl World {
         if fault.is_some() && fault != Some(CallFault::Slow) {
             self.lost_sight(&method, &args);
         }
-        self.calls.insert(id, Call { method, args, host, fault, reply: Value::Null, answer: None, waker: None });
+        self.calls.insert(
+            id,
+            Call { method, args, host, fault, too_many: None, reply: Value::Null, answer: None, waker: None },
+        );
         id
+    }
+
+    /// No call breaks a limit of Slack's: of texts and blocks, or of how often one program may call.
+    fn look_at_manners(&mut self, host: usize, method: &str, args: &Value) {
+        if let Some(mistake) = strict::mistake(method, args) {
+            self.broken("V13", format!("Slack does not take this {method}: {mistake}"));
+        }
+        let now = self.wall(None);
+        let found = &mut self.hosts[host];
+        if self.now_us >= found.uncounted_until_us
+            && self.scenario.steps.is_empty()
+            && strict::count(&mut found.calls, method, args, now).is_err()
+        {
+            self.broken("V13", format!("{method} is called more often than Slack allows"));
+        }
     }
 
     /// Whoever cannot look whether a message is there may send it again.
@@ -406,9 +469,17 @@ impl World {
         *self.blind.entry(place).or_default() += 1;
     }
 
-    /// No page goes out long after somebody has it.
-    fn look_at_page(&mut self, mark: &str) {
+    /// No page goes out long after somebody has it, or so late that people must be asked first.
+    pub(super) fn look_at_page(&mut self, mark: &str) {
         let Some(page) = page_of(mark) else { return };
+        let ask_after = self.scenario.roster.ask_after.0.num_microseconds().unwrap_or(i64::MAX / 2);
+        if let Some(due) = self.due.get(&page)
+            && self.scenario.steps.is_empty()
+            && self.now_us - due > ask_after + LEASE
+        {
+            let late_s = (self.now_us - due) / SECOND;
+            self.broken("G1", format!("{mark} is sent {late_s} s late, and nobody was asked"));
+        }
         let lease_us = self.leases.get(mark).copied().unwrap_or(i64::MAX);
         if self.scenario.steps.is_empty() && self.now_us > lease_us {
             let late_ms = (self.now_us - lease_us) / 1_000;
@@ -416,7 +487,7 @@ impl World {
         }
         if let Some(since) = self.over.get(&page)
             && self.scenario.steps.is_empty()
-            && self.now_us - since > 9 * SECOND
+            && self.now_us - since > LEASE
         {
             let late_s = (self.now_us - since) / SECOND;
             self.broken("V4", format!("{mark} is sent {late_s} s after nobody needed it any more"));
@@ -427,8 +498,13 @@ impl World {
         let Some(call) = self.calls.get(&id) else { return };
         let (method, args, fault, host) = (call.method.clone(), call.args.clone(), call.fault, call.host);
         let taken = self.slack.ledger.len();
-        let now = self.wall(None).timestamp_micros();
-        let reply = if fault == Some(CallFault::Lie) {
+        let at = self.wall(None);
+        let now = at.timestamp_micros();
+        let too_many = strict::count(&mut self.slack.limits, &method, &args, at).err();
+        let reply = if too_many.is_some() {
+            self.lost_sight(&method, &args);
+            json!({ "ok": false, "error": "ratelimited" })
+        } else if fault == Some(CallFault::Lie) {
             self.slack.post(&args, now, false)
         } else {
             self.slack.perform(&method, &args, now)
@@ -443,7 +519,7 @@ impl World {
         }
         let back = self.dice.between(5_000, 80_000);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.reply = reply;
+        (call.reply, call.too_many) = (reply, too_many);
         match fault {
             Some(CallFault::LostAfter | CallFault::Late) => {
                 self.calls.remove(&id);
@@ -460,14 +536,20 @@ impl World {
             Some(CallFault::BrokenBefore | CallFault::BrokenAfter) => None,
             Some(CallFault::TooMany) => {
                 let after_s = self.dice.between(1, 20);
-                self.limited_until_us = self.limited_until_us.max(self.now_us + after_s * SECOND);
                 Some(Response::builder().status(429).header("retry-after", after_s).body(Bytes::new()))
             }
             Some(CallFault::Failed | CallFault::FailedAfter) => Some(respond(500, Vec::new())),
             Some(CallFault::Unavailable) => Some(respond(503, Vec::new())),
             Some(CallFault::Truncated) => Some(respond(200, text[..text.len() / 2].to_vec())),
-            _ => Some(respond(200, text)),
+            _ => Some(match call.too_many {
+                Some(after_s) => {
+                    self.saw("calls that came too often");
+                    Response::builder().status(429).header("retry-after", after_s).body(Bytes::from(text))
+                }
+                None => respond(200, text),
+            }),
         };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         call.answer = Some(response.map_or_else(
             || Err("the connection broke".to_owned()),
             |response| response.map_err(|error| error.to_string()),
@@ -479,24 +561,51 @@ impl World {
 
     /// Somebody got a page, and perhaps does something about it.
     pub(super) fn somebody_reads(&mut self, mark: &str, to: &str) {
-        let (Some((incident, page)), true) = (page_of(mark), to.starts_with('U')) else { return };
+        let Some(about) = page_of(mark) else { return };
         // In the end nobody takes anything over that lapses and comes back, or there would be no rest.
         if self.now_us >= self.scenario.calm_at {
             return;
         }
-        let mood = self.scenario.mood;
+        let (mood, page) = (self.scenario.mood, PageId(about.1));
+        if let Some(calls) = self.questions.get(&about).cloned() {
+            return self.somebody_is_asked(about, to, &calls);
+        }
+        if !to.starts_with('U') {
+            return;
+        }
         let ask = if self.dice.chance(mood.acknowledge) {
-            Ask::Acknowledge { page: Some(PageId(page)) }
+            Ask::Acknowledge { page: Some(page) }
         } else if self.dice.chance(mood.decline) {
-            Ask::Decline { page: PageId(page) }
+            Ask::Decline { page }
         } else {
             return;
         };
+        self.wants(about.0, to, ask);
+    }
+
+    /// Somebody reads the question about calls on hold, and presses one button for each; in a channel it can be anybody.
+    fn somebody_is_asked(&mut self, about: (i64, u32), to: &str, calls: &[(EscalationId, u32)]) {
+        let by = if to.starts_with('U') { to } else { *self.dice.pick(&PEOPLE) };
+        let [page_now, end, take] = self.scenario.mood.asked;
+        for (escalation, generation) in calls.iter().copied() {
+            let chance = self.dice.below(10_000);
+            let chance = u32::try_from(chance).unwrap_or_default();
+            if chance < page_now {
+                self.wants(about.0, by, Ask::PageNow { escalation, generation });
+            } else if chance < page_now + end {
+                self.wants(about.0, by, Ask::EndCall { escalation, generation });
+            } else if chance < page_now + end + take {
+                self.wants(about.0, by, Ask::Acknowledge { page: Some(PageId(about.1)) });
+            }
+        }
+    }
+
+    fn wants(&mut self, incident: i64, by: &str, ask: Ask) {
         let key = format!("delivery-{}", self.clients.len());
         let which = Which::Known(IncidentId(incident));
-        self.clients.push(Client { key, which, ask, by: to.to_owned(), answer: None, tries: 0 });
+        self.clients.push(Client::new(key, which, by, ask));
         let client = self.clients.len() - 1;
-        let after = self.dice.between(SECOND, mood.slowest_s * SECOND);
+        let after = self.dice.between(SECOND, self.scenario.mood.slowest_s * SECOND);
         self.plan_in(after, Happening::Ask { client, again: false });
     }
 

@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::domain::incident::Severity;
 use crate::domain::reference;
+use crate::planted::{self, Bug};
 
 /// Text from people, monitoring systems or Slack itself.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +61,7 @@ impl Mrkdwn {
     /// At most `chars_max` characters, never cut inside an entity or a `<…>` token.
     #[must_use]
     pub fn clipped(self, chars_max: usize) -> Self {
-        if self.0.chars().count() <= chars_max {
+        if self.0.chars().count() <= chars_max || planted::active(Bug::UncutText) {
             return self;
         }
         let mut whole = 0;
@@ -242,7 +243,7 @@ fn broadcasts(after_at: &str) -> bool {
 
 /// Cut to `chars_max` characters, the last being "…".
 pub(super) fn capped(text: &str, chars_max: usize) -> String {
-    if text.chars().count() <= chars_max {
+    if text.chars().count() <= chars_max || planted::active(Bug::UncutText) {
         return text.to_owned();
     }
     let mut cut: String = text.chars().take(chars_max.saturating_sub(1)).collect();

@@ -27,6 +27,9 @@ impl Worker {
             may_be_second: work.uncertain,
             now: self.now(),
         };
+        if planted::active(Bug::AddressLogged) {
+            tracing::debug!(to = roster.address(&page.to), "a page goes out");
+        }
         let sent = match roster.address(&page.to) {
             Some(address) => self.inner.elsewhere.send(by, address, &notice).await,
             None => Err(Failure::Refused("firebell.toml has no such way to them any more".to_owned())),

@@ -12,6 +12,7 @@ use crate::domain::incident::{Channel, Page, Role};
 use crate::domain::policy::{Mention, Target};
 use crate::domain::rejection::Rejection;
 use crate::ids::{EscalationId, PageId, Seq};
+use crate::planted::{self, Bug};
 
 /// Why somebody is asked.
 const LEADS: &str = "you lead it";
@@ -23,7 +24,7 @@ const NOBODY_TO_ASK: &str = "nobody could be asked";
 
 impl Draft<'_> {
     pub(super) fn is_too_late(&self, due_at: DateTime<Utc>) -> bool {
-        self.context.roster.ask_after.is_past(due_at, self.context.now)
+        self.context.roster.ask_after.is_past(due_at, self.context.now) && !planted::active(Bug::NoQuestion)
     }
 
     /// Holds a call whose step was due too long ago. False if it is not so late, or if nobody can be asked: then it is done
@@ -119,6 +120,7 @@ impl Draft<'_> {
         };
         let generation = self.after.escalations.get(&page.escalation).map(|found| found.step.generation);
         let last_hope = generation == Some(page.step.generation) && self.unreached_since(page.escalation).is_some();
+        let last_hope = last_hope && !planted::active(Bug::WithheldOnly);
         if last_hope && self.hold(page.escalation, page.due_at, Resume::SameStep) {
             return Said::Done;
         }
@@ -157,6 +159,7 @@ impl Draft<'_> {
         let now = self.context.now;
         match resume {
             Resume::NextStep => self.fire_next(id, now),
+            Resume::SameStep if planted::active(Bug::WithheldForgotten) => self.fire_next(id, now),
             Resume::SameStep => self.fire_step_again(id),
             Resume::Lapsed { by } => self.lapse(id, by, now),
         }

@@ -32,6 +32,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Whether a channel may have this topic or purpose.
+pub(super) fn check_caption(value: &str) -> Result<(), ApiError> {
+    if value.chars().count() > CAPTION_MAX { Err("too_long".into()) } else { Ok(()) }
+}
+
 /// Makes a channel whose name is free; `creator` is its first member. Archived and invisible channels keep their names.
 pub(crate) fn create_channel(live: &mut Live, name: &str, private: bool, creator: &str) -> Result<String, ApiError> {
     check_name(name)?;
@@ -87,9 +92,7 @@ fn set_caption(call: &mut Call<'_>, argument: &str) -> Reply {
         return Err("method_not_supported_for_channel_type".into());
     }
     let value = call.args.text(argument).unwrap_or_default();
-    if value.chars().count() > CAPTION_MAX {
-        return Err("too_long".into());
-    }
+    check_caption(&value)?;
     let me = call.me.clone();
     let caption = Caption { value: value.clone(), creator: me.clone(), last_set: call.live.now_s() };
     let now_ms = call.live.now.timestamp_millis();

@@ -68,11 +68,16 @@ pub(crate) fn read_content(args: &Args) -> Result<Content, ApiError> {
 }
 
 impl Content {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.text.as_ref().is_none_or(|text| text.trim().is_empty())
             && self.blocks.is_none()
             && self.attachments.is_none()
     }
+}
+
+/// Whether a text is more than one message holds.
+pub(super) fn is_too_long(content: &Content) -> bool {
+    content.text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MAX)
 }
 
 /// The conversation a message goes to: an id, `#name`, or a person, whose direct message is opened.
@@ -233,7 +238,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Reply {
     if content.is_empty() {
         return Err("no_text".into());
     }
-    if content.text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MAX) {
+    if is_too_long(&content) {
         return Err("msg_too_long".into());
     }
     let edited = Edited { user: call.me.clone(), ts: call.live.event_ts() };

@@ -1,11 +1,14 @@
 //! What must hold when all is quiet again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Checker, File, needed, reached_or_refused};
+use crate::app::App;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::event::{Event, PageResult, Recipient, Recorded};
 use crate::ids::{IncidentId, PageId};
+use crate::simulation::left;
 use crate::simulation::scenario::Ask;
 use crate::simulation::world::{World, page_of, with};
 use crate::store::{Db, history};
@@ -49,7 +52,8 @@ impl Checker {
         for (mark, (count, channel)) in counts {
             let of = |reasons: &BTreeMap<String, u32>, key: &str| reasons.get(key).copied().unwrap_or_default();
             let excused = of(&world.excused, &mark) + of(&world.blind, &channel);
-            if count > 1 + excused {
+            let wanted = self.catch_ups.get(&mark).copied().unwrap_or(1);
+            if count > wanted + excused {
                 world.broken("V3", format!("{mark} went out {count} times, with reason for {excused} more than one"));
             }
             let Some((incident, page)) = page_of(&mark).filter(|_| count > 1) else { continue };
@@ -89,25 +93,25 @@ impl Checker {
         }
     }
 
+    /// What an export of everything writes.
+    pub(in crate::simulation) fn look_at_documents(&self, folder: &Path, app: &App) {
+        for file in self.files.values() {
+            left::look_at_documents(folder, app, &file.incident, &file.history);
+        }
+    }
+
     /// No secret was written down.
     async fn secrets(&mut self) {
-        let (kept,): (Option<String>,) = sqlx::query_as(
-            "SELECT group_concat(text, char(10)) FROM (
-                SELECT payload AS text FROM history UNION ALL SELECT state FROM incidents
-                UNION ALL SELECT search FROM incidents UNION ALL SELECT answer FROM inbox
-                UNION ALL SELECT key FROM inbox UNION ALL SELECT effect || coalesce(error, '') FROM outbox
-                UNION ALL SELECT value FROM settings UNION ALL SELECT timer FROM timers)",
-        )
-        .fetch_one(&mut self.conn)
-        .await
-        .expect("is readable");
-        with(|world| world.look_for_secrets("the database", kept.as_deref().unwrap_or_default()));
+        let kept = self.records.texts().await;
+        with(|world| {
+            world.look_for_secrets("the database", &kept);
+            world.look_for_links("the database", &kept);
+        });
     }
 
     /// What people were told is kept, and nothing was done twice.
     async fn promises(&mut self) {
-        let kept: Vec<(String, String)> =
-            sqlx::query_as("SELECT key, answer FROM inbox").fetch_all(&mut self.conn).await.expect("is readable");
+        let kept = self.records.inbox().await;
         let kept: BTreeMap<String, Answer> =
             kept.into_iter().map(|(key, answer)| (key, serde_json::from_str(&answer).expect("is an answer"))).collect();
         let clients = with(|world| world.clients.clone()).unwrap_or_default();
@@ -133,13 +137,8 @@ impl Checker {
     async fn originals(&mut self, db: &Db) {
         let mut tx = db.read().await.expect("is readable");
         for (id, file) in &self.files {
-            let stored: Vec<(String,)> =
-                sqlx::query_as("SELECT payload FROM history WHERE incident_id = $1 ORDER BY seq")
-                    .bind(id)
-                    .fetch_all(&mut self.conn)
-                    .await
-                    .expect("is readable");
-            if !stored.iter().map(|(payload,)| payload).eq(&file.payloads) {
+            let stored = self.records.history(*id, 0).await;
+            if !stored.iter().map(|(_, _, payload)| payload).eq(&file.payloads) {
                 broken("V7", format!("the history of incident {id} was changed"));
             }
             match history::verify(&mut tx, IncidentId(*id)).await {
@@ -162,14 +161,15 @@ fn explains(file: &File, wanted: PageId) -> bool {
 
 /// Whether an entry is the effect of this delivery, whose key is in its words.
 fn is_of(entry: &Recorded, key: &str) -> bool {
+    let begins = |text: &str| text.split_whitespace().next() == Some(key);
     match &entry.occurrence.event {
-        Event::Opened { title, .. } => title == key,
-        Event::Noted { text, .. } | Event::UpdatePosted { text } => text == key,
+        Event::Opened { title, .. } => begins(title),
+        Event::Noted { text, .. } | Event::UpdatePosted { text } => begins(text),
         Event::Escalated { text, .. }
         | Event::EscalationAdvanced { text, .. }
         | Event::EscalationStopped { text, .. }
         | Event::Resolved { text, .. }
-        | Event::Reopened { text, .. } => text.as_deref() == Some(key),
+        | Event::Reopened { text, .. } => text.as_deref().is_some_and(begins),
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::File;
+use super::{File, hold};
 use crate::domain::escalation::Phase;
 use crate::domain::event::{Event, PageResult, Recorded, Step};
 use crate::domain::policy::Policy;
@@ -12,13 +12,17 @@ use crate::simulation::world::{page_of, with};
 /// A run of a policy as the rules want it.
 pub(in crate::simulation) struct Run {
     policy: Policy,
-    step: Step,
+    pub(super) step: Step,
     due_at: DateTime<Utc>,
     /// Tiers with nobody in them since the last page.
     skipped: usize,
+    /// When it was put on hold, nobody of its step had been reached.
+    pub(super) unreached: bool,
+    /// Somebody said that it goes on, and nothing has come of it yet.
+    pub(super) resumed: bool,
 }
 
-fn broken(rule: &'static str, what: String) {
+pub(super) fn broken(rule: &'static str, what: String) {
     with(|world| world.broken(rule, what));
 }
 
@@ -27,7 +31,8 @@ pub(super) fn read(file: &mut File, recorded: &Recorded) {
     match &recorded.occurrence.event {
         Event::Escalated { escalation: Some(id), policy: Some(policy), .. } => {
             let step = Step { round: 1, tier: 0, generation: 0 };
-            let run = Run { policy: policy.clone(), step, due_at: recorded.recorded_at, skipped: 0 };
+            let (policy, due_at) = (policy.clone(), recorded.recorded_at);
+            let run = Run { policy, step, due_at, skipped: 0, unreached: false, resumed: false };
             file.runs.insert(*id, run);
         }
         Event::TierStarted { escalation, step, due_at, next_due_at, .. } => {
@@ -42,8 +47,11 @@ pub(super) fn read(file: &mut File, recorded: &Recorded) {
             run.skipped += 1;
         }
         Event::EscalationExhausted { escalation, step, pages, unreachable } => {
+            hold::goes_on_with(file, *escalation, *step);
             let Some(run) = file.runs.get_mut(escalation) else { return };
-            if following(run).is_some() && run.skipped < run.policy.tiers.len() {
+            // The fallback is called once more if nobody could be told the first time.
+            let once_more = run.step.tier == 0 && run.step.generation > 0;
+            if following(run).is_some() && run.skipped < run.policy.tiers.len() && !once_more {
                 broken("V10", format!("the escalation ends after {:?}", run.step));
             }
             if pages.is_empty() && unreachable.is_empty() {
@@ -58,7 +66,7 @@ pub(super) fn read(file: &mut File, recorded: &Recorded) {
         }
         Event::Acknowledged { escalation: Some(id), .. } => {
             let phase = file.incident.escalations.get(id).map(|found| &found.phase);
-            if !matches!(phase, Some(Phase::Active { .. } | Phase::Exhausted)) {
+            if !matches!(phase, Some(Phase::Active { .. } | Phase::Exhausted | Phase::Held { .. })) {
                 broken("V5", format!("an escalation is acknowledged that is {phase:?}"));
             }
         }
@@ -114,13 +122,17 @@ fn started(
             earlier.occurrence.event,
             Event::Escalated { .. }
                 | Event::EscalationAdvanced { .. }
+                | Event::EscalationResumed { .. }
                 | Event::Declined { .. }
                 | Event::PageAttempted { result: PageResult::NotReached { .. }, .. }
         )
     });
+    let Some(run) = file.runs.get(&id) else { return };
+    let again_allowed = lapsed || run.resumed && run.unreached;
+    hold::goes_on_with(file, id, step);
     let Some(run) = file.runs.get_mut(&id) else { return };
     let again = Step { generation: run.step.generation + 1, ..run.step };
-    if Some(step) != following(run) && !(lapsed && step == again) {
+    if Some(step) != following(run) && !(again_allowed && step == again) {
         broken("V10", format!("{step:?} follows {:?}", run.step));
     }
     if due_at != run.due_at && !(asked && due_at == now) && !lapsed {
@@ -148,6 +160,11 @@ pub(super) fn gist(event: &Event) -> String {
             format!("round {} tier {} {pages:?}", step.round, step.tier)
         }
         Event::PageAttempted { page, attempt, result } => format!("{page:?} try {attempt} {result:?}"),
+        Event::PageWithheld { page, .. } => format!("{page:?}"),
+        Event::EscalationHeld { due_at, resume, pages, .. } => {
+            let pages: Vec<PageId> = pages.iter().map(|page| page.page).collect();
+            format!("due at {due_at}, {resume:?}, asks with {pages:?}")
+        }
         Event::Acknowledged { user, .. } => format!("by {user:?}"),
         _ => String::new(),
     }
