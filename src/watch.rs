@@ -43,6 +43,10 @@ pub const TICK_MAX: TimeDelta = TimeDelta::seconds(5);
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the auditor makes its round.
 const AUDIT_EVERY: Duration = Duration::from_mins(1);
+/// How long the doers of what the auditor sees undone have to do it; longer than a lease.
+const CONFIRM_AFTER: Duration = Duration::from_secs(10);
+/// Incidents with a call under way that the auditor reads at once.
+const AUDITED_AT_ONCE: u32 = 1_000;
 /// Rounds of the auditor between two checks of the hash chains.
 const ROUNDS_PER_CHAINS: u32 = 10;
 /// The longest overdue pages that are looked at to find one that is still wanted.
@@ -114,6 +118,7 @@ impl fmt::Display for Trouble {
 #[derive(Clone)]
 pub struct Watch {
     inner: Arc<Inner>,
+    audited_at_once: u32,
 }
 
 struct Inner {
@@ -135,7 +140,13 @@ impl Watch {
             self_test_failed: Mutex::new(false),
             probing: tokio::sync::Mutex::new(()),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), audited_at_once: AUDITED_AT_ONCE }
+    }
+
+    /// With an auditor that reads another number of incidents at once.
+    #[must_use]
+    pub fn reading_at_once(self, incidents: u32) -> Self {
+        Self { audited_at_once: incidents, ..self }
     }
 
     pub fn app(&self) -> &App {
@@ -149,7 +160,7 @@ impl Watch {
         }
         let mut round = 0;
         loop {
-            if let Err(error) = self.audit().await {
+            if let Err(error) = self.audit(real_sleep(CONFIRM_AFTER)).await {
                 tracing::error!(%error, "the auditor could not make its round");
             }
             if round % ROUNDS_PER_CHAINS == 0
