@@ -73,6 +73,7 @@ pub struct Program {
     documents: Documents,
     router: Router,
     watch: Watch,
+    elsewhere: Elsewhere,
     /// Slack has not been asked yet who we are.
     from_memory: bool,
 }
@@ -110,7 +111,7 @@ impl Program {
         }
         let from_memory = known.from_memory;
         let listening = Listening::new(app.clone(), dispatch.clone(), worker.clone());
-        Ok(Self { app, worker, slack, config, dispatch, listening, documents, router, watch, from_memory })
+        Ok(Self { app, worker, slack, config, dispatch, listening, documents, router, watch, elsewhere, from_memory })
     }
 
     /// Everything that answers HTTP.
@@ -131,6 +132,11 @@ impl Program {
         let settings = self.config.settings.heartbeat.as_ref();
         let switch = settings.map(DeadMan::new).transpose().context("the heartbeat cannot be sent")?;
         Ok(Heartbeat::new(self.watch.clone(), switch))
+    }
+
+    /// Tells people of what only they can mend, when it is told to look.
+    pub fn alarm(&self) -> Alarm {
+        Alarm::new(self.watch.clone(), self.slack.clone(), self.elsewhere.clone())
     }
 
     /// How documents are written here.
@@ -176,7 +182,7 @@ impl Program {
         let every = TimeDelta::seconds(self.config.settings.test_page_every_s.into());
         let test_pages = TestPages::new(self.watch.clone(), every).run();
         parts.spawn(test_pages.map(|()| Err(anyhow!("the test pages ended"))));
-        let alarm = Alarm::new(self.watch.clone(), self.slack.clone()).run();
+        let alarm = self.alarm().run();
         parts.spawn(alarm.map(|()| Err(anyhow!("the alarm ended"))));
         parts.spawn(self.watch.clone().run().map(|()| Err(anyhow!("the watch ended"))));
         let mode = self.config.settings.slack.mode;

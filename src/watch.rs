@@ -59,6 +59,8 @@ pub enum Trouble {
     Database,
     /// The disk of the database is full.
     Disk,
+    /// The database can only be read.
+    ReadOnly,
     /// The timers have not been looked through for so long.
     Scheduler {
         idle_s: i64,
@@ -83,6 +85,24 @@ pub enum Trouble {
     },
 }
 
+impl Trouble {
+    /// Whether the database takes nothing for as long as it lasts, so that no page can be claimed.
+    fn refuses_writes(&self) -> bool {
+        match self {
+            Self::Disk | Self::ReadOnly => true,
+            Self::Database
+            | Self::Scheduler { .. }
+            | Self::Unattempted { .. }
+            | Self::Unaccepted { .. }
+            | Self::Audit(_)
+            | Self::Token
+            | Self::SelfTest
+            | Self::TestPage
+            | Self::OtherProgram { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,6 +111,12 @@ impl fmt::Display for Trouble {
                 f,
                 "The disk of the database is full: commands and alerts are refused, and pages that are due cannot go \
                  out. Make room there; Firebell then goes on by itself."
+            ),
+            Self::ReadOnly => write!(
+                f,
+                "The database can only be read: commands and alerts are refused, and pages that are due cannot go out. \
+                 Make it writable (is it a standby, or its file system mounted read-only?); Firebell then goes on by \
+                 itself."
             ),
             Self::Scheduler { idle_s } => {
                 write!(f, "The timers have not been looked through for {idle_s} s.")
@@ -218,6 +244,9 @@ impl Watch {
         let mut troubles = Vec::new();
         if metrics.db_full.get() > 0.0 {
             troubles.push(Trouble::Disk);
+        }
+        if metrics.db_read_only.get() > 0.0 {
+            troubles.push(Trouble::ReadOnly);
         }
         let others = metrics.slack_foreign_connections.get();
         if others > 0.0 {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{UNATTEMPTED_MAX, Watch};
+use super::{Trouble, UNATTEMPTED_MAX, Watch};
 use crate::clock::lock;
 use crate::domain::command::Timer;
 use crate::domain::effect::Effect;
@@ -81,6 +81,10 @@ impl Watch {
             pause.await;
             let again = self.look().await?;
             seen = Look { undone: seen.undone.intersection(&again.undone).cloned().collect(), held: again.held };
+        }
+        if self.mendable().iter().any(Trouble::refuses_writes) {
+            // Restarting would mend nothing: what is undone waits for the database, which the alarm tells.
+            seen.undone.retain(|undone| matches!(undone, Undone::Untimed(..)));
         }
         let mut by_incident: BTreeMap<i64, Findings> = BTreeMap::new();
         for undone in &seen.undone {
