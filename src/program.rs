@@ -27,7 +27,7 @@ use crate::ids::random_id;
 use crate::metrics::{Metrics, router as metrics_router};
 use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
-use crate::slack::{Slack, SlackConfig, http};
+use crate::slack::{Meeting, Slack, SlackConfig, http};
 use crate::store::{Db, Engine, settings};
 use crate::watch::{Alarm, DeadMan, Heartbeat, TestPages, Watch};
 use crate::worker::{Documents, Worker};
@@ -156,6 +156,10 @@ impl Program {
 
     /// Serves until one of the parts ends, which none does by itself.
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
+        if self.from_memory {
+            // Requests are taken at once, but nothing is sent before it is known whose token this is.
+            self.slack.set_meeting(Meeting::Asking);
+        }
         let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
         let (app, worker, router) = (self.app.clone(), self.worker.clone(), self.router.clone());
         // Dropped when this ends: connections that are kept alive must not go on serving what has ended.
