@@ -376,6 +376,10 @@ impl App {
         if known.is_some() {
             return Ok(known);
         }
+        Box::pin(self.look_up(channel)).await
+    }
+
+    async fn look_up(&self, channel: &ChannelId) -> Result<Option<IncidentId>, store::Error> {
         let mut tx = self.inner.db.read().await?;
         let found = store::incidents::find_by_channel(&mut tx, &self.inner.workspace, channel).await?;
         if let Some(id) = found {

@@ -3,7 +3,9 @@
 pub mod check;
 pub mod demo;
 pub mod doctor;
+pub mod erase_user;
 pub mod export;
+pub mod export_user;
 pub mod key;
 pub mod manifest;
 pub mod records;
@@ -41,6 +43,7 @@ Afterwards:
 
     firebell export 42   the postmortem of INC-42
     firebell verify      whether every history is as it was written
+    firebell erase-user  make somebody who has left anonymous (export-user shows what is kept)
 
 `firebell help` lists everything, `firebell help <command>` explains one.
 ";
@@ -74,6 +77,8 @@ enum Command {
     Key(key::Args),
     Export(export::ExportArgs),
     Verify(verify::VerifyArgs),
+    ExportUser(export_user::ExportUserArgs),
+    EraseUser(erase_user::EraseUserArgs),
     Replay(replay::ReplayArgs),
     Sandbox(sandbox::SandboxArgs),
 }
@@ -93,6 +98,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Some(Command::Key(args)) => key::run(&args),
         Some(Command::Export(args)) => export::run(args).await,
         Some(Command::Verify(args)) => verify::run(args).await,
+        Some(Command::ExportUser(args)) => export_user::run(args).await,
+        Some(Command::EraseUser(args)) => erase_user::run(args).await,
         Some(Command::Replay(args)) => replay::run(args).await,
         Some(Command::Sandbox(args)) => sandbox::run(args).await.map(|()| Outcome::Done),
     }

@@ -64,6 +64,30 @@ impl Config {
         read::read(source, path)
     }
 
+    /// The lines that name a person, by id or by one of these names: their numbers and what they say.
+    pub fn lines_naming(&self, user: &UserId, names: &[String]) -> Vec<(usize, String)> {
+        let plan = &self.plan;
+        let tiers = plan.teams.iter().flat_map(|team| &team.tiers).flat_map(|tier| &tier.targets);
+        let all = tiers
+            .chain(&plan.fallback)
+            .chain(plan.people.iter().map(|person| &person.user))
+            .chain(plan.permissions.listed.values().flatten());
+        let same = |handle: &str| names.iter().any(|name| name.to_lowercase() == handle.to_lowercase());
+        let is_named = |named: &&Placed<Named>| match &named.value {
+            Named::User(other) => other == user,
+            Named::Handle(handle) => same(handle),
+            Named::Group(_) | Named::Channel { .. } => false,
+        };
+        let lines: std::collections::BTreeMap<usize, String> = all
+            .filter(is_named)
+            .map(|named| {
+                let line = self.source[..named.span.start].matches('\n').count();
+                (line + 1, self.source.lines().nth(line).unwrap_or_default().trim().to_owned())
+            })
+            .collect();
+        lines.into_iter().collect()
+    }
+
     /// The folder that relative paths in the file start from.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))

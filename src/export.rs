@@ -4,12 +4,15 @@
 //! Firebell wrote; a part that no longer has that hash was edited and is kept, and is handed back so that the caller can
 //! record it. Files are replaced as a whole or not at all. Nothing here reads a clock, a database or Slack.
 
+mod anonymous;
 mod merge;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+pub use anonymous::{clean, remake};
 
 use crate::config::Format;
 use crate::crash::{self, Point};

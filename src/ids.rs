@@ -40,6 +40,22 @@ text_id!(
     /// A Slack user, such as `U0123ABCD` or `W0123ABCD`.
     UserId
 );
+/// What every pseudonym begins with; no id of Slack holds a space.
+const FORMER: &str = "former user ";
+
+impl UserId {
+    /// What stands for somebody who was made anonymous, such as `former user 1`: an id and a name at once.
+    #[must_use]
+    pub fn former(number: i64) -> Self {
+        Self(format!("{FORMER}{number}"))
+    }
+
+    /// Whether it stands for somebody who was made anonymous, whom nobody can reach.
+    pub fn is_former(&self) -> bool {
+        self.0.starts_with(FORMER)
+    }
+}
+
 text_id!(
     /// A Slack conversation: `C…` channel, `G…` old private channel, `D…` direct message.
     ChannelId

@@ -5,7 +5,7 @@
 //! that the transactions left in the outbox, in Slack or `elsewhere`. `slack`, `alerts` and `web` translate between the world and commands, and
 //! `export` writes documents as files. `program` puts all of this together from a `config`; `cli` runs it. `sandbox` is a
 //! Slack workspace of our own: the `demo` plays on it by the wall clock, and `stage` under a clock that somebody moves, for
-//! `replay` and tests. `metrics` and `watch` are what it knows of its own health. `doctor` and `manifest` help to connect
+//! `replay` and tests. `erasure` makes a person anonymous in the record. `metrics` and `watch` are what it knows of its own health. `doctor` and `manifest` help to connect
 //! a real workspace. `simulation` exists in tests alone, and finds what is `planted`; `crash` names the places
 //! in which tests have the program die. docs/ARCHITECTURE.md is the long
 //! version.
@@ -20,6 +20,7 @@ pub mod demo;
 pub mod doctor;
 pub mod domain;
 pub mod elsewhere;
+pub mod erasure;
 pub mod export;
 pub mod guard;
 pub mod ids;

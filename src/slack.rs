@@ -31,6 +31,7 @@ pub mod lists;
 pub mod message;
 pub mod methods;
 pub mod modals;
+mod object;
 pub mod pace;
 pub mod pages;
 pub mod plain;

@@ -30,7 +30,9 @@ pub mod people;
 mod postgres;
 pub mod settings;
 mod sqlite;
+pub mod substitutes;
 pub mod timers;
+pub mod traces;
 mod tx;
 mod wake;
 
@@ -178,6 +180,15 @@ impl Db {
         match &self.place {
             Place::Sqlite(files) => files.check().await,
             Place::Postgres(server) => server.check().await,
+        }
+    }
+
+    /// Overwrites what deleted rows have left in the files, as far as that can be done beside other programs. What is left to
+    /// be done by hand, as a sentence.
+    pub async fn scrub(&self) -> Result<Option<String>, Error> {
+        match &self.place {
+            Place::Sqlite(files) => files.scrub().await,
+            Place::Postgres(server) => server.scrub().await,
         }
     }
 

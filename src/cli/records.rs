@@ -31,22 +31,39 @@ pub struct Records {
     pub db: Db,
     pub workspace: WorkspaceId,
     pub documents: Documents,
+    /// `None`: there is none, only a database.
+    pub config: Option<Config>,
 }
 
 /// Opens the database. `None`: the configuration is wrong, which has been explained.
 pub async fn open(from: &From) -> anyhow::Result<Option<Records>> {
+    open_for(from, Purpose::Reading).await
+}
+
+/// As [`open`], to change what is in it.
+pub async fn open_to_write(from: &From) -> anyhow::Result<Option<Records>> {
+    open_for(from, Purpose::Writing).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Reading,
+    Writing,
+}
+
+async fn open_for(from: &From, purpose: Purpose) -> anyhow::Result<Option<Records>> {
     let path = from.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH));
     let named = environment("DATABASE_URL").map(SecretString::from);
-    let (url, documents) = match named {
+    let (url, config) = match named {
         // A copy of a database can be read where there is no configuration.
-        Some(url) if from.config.is_none() && !path.exists() => (url, Documents::default()),
+        Some(url) if from.config.is_none() && !path.exists() => (url, None),
         Some(_) | None => match Config::load(path) {
             Err(mistakes) => {
                 cli::explain(&mistakes);
                 return Ok(None);
             }
             Ok(config) => match config.database_url(&environment) {
-                Ok(url) => (url, Documents::new(&config)),
+                Ok(url) => (url, Some(config)),
                 Err(problems) => {
                     for problem in problems {
                         eprintln!("{problem}");
@@ -64,10 +81,13 @@ pub async fn open(from: &From) -> anyhow::Result<Option<Records>> {
             file.display()
         );
     }
-    let db = match Db::open_to_read(url, &Clock::System).await {
-        // An old copy can be read after it was brought up to date.
-        Err(Error::OlderSchema { .. }) => Db::open(url, &Clock::System).await?,
-        opened => opened?,
+    let db = match purpose {
+        Purpose::Writing => Db::open(url, &Clock::System).await?,
+        Purpose::Reading => match Db::open_to_read(url, &Clock::System).await {
+            // An old copy can be read after it was brought up to date.
+            Err(Error::OlderSchema { .. }) => Db::open(url, &Clock::System).await?,
+            opened => opened?,
+        },
     };
     let mut tx = db.read().await?;
     let workspace = settings::get(&mut tx, WORKSPACE_KEY).await?;
@@ -75,7 +95,8 @@ pub async fn open(from: &From) -> anyhow::Result<Option<Records>> {
     let Some(workspace) = workspace else {
         bail!("{} has no incidents yet: it has not met a Slack workspace.", db.location());
     };
-    Ok(Some(Records { db, workspace: WorkspaceId::new(workspace), documents }))
+    let documents = config.as_ref().map(Documents::new).unwrap_or_default();
+    Ok(Some(Records { db, workspace: WorkspaceId::new(workspace), documents, config }))
 }
 
 /// The incidents with these numbers, in this order; all, oldest first, if none is named.

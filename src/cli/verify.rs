@@ -4,12 +4,12 @@ use clap::Args;
 
 use crate::cli::records::{self, Number};
 use crate::cli::{self, Outcome};
-use crate::store::{Error, history};
+use crate::store::{Error, history, substitutes};
 
 /// Check that the history of incidents is as it was written.
 ///
 /// Follows the hash chain through every entry and names the first that was changed, removed or added; then ends with
-/// status 1. Keep the heads that are printed in another place: whoever can rewrite the whole database can make a new
+/// status 1. "Written anew" are entries in which somebody was made anonymous (`firebell erase-user`). Keep the heads that are printed in another place: whoever can rewrite the whole database can make a new
 /// chain, but not one that ends in the same head.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -29,8 +29,14 @@ pub async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
     for (number, id) in &chosen {
         let line = match history::verify(&mut tx, *id).await {
             Ok(Ok(verified)) => {
-                let erased = history::erased(&mut tx, *id).await?.len();
-                let erased = if erased == 0 { String::new() } else { format!(" ({erased} erased)") };
+                let anew = substitutes::of(&mut tx, *id).await?.len();
+                let erased = history::erased(&mut tx, *id).await?.len() - anew;
+                let erased = match (erased, anew) {
+                    (0, 0) => String::new(),
+                    (erased, 0) => format!(" ({erased} erased)"),
+                    (0, anew) => format!(" ({anew} written anew)"),
+                    (erased, anew) => format!(" ({erased} erased, {anew} written anew)"),
+                };
                 let entries = cli::count(verified.entries as usize, "entry", "entries");
                 format!("INC-{number}: {entries}{erased}, chain intact, head {}", verified.head)
             }

@@ -502,6 +502,14 @@ pub enum Event {
         deadlines_ms: i64,
     },
 
+    /// Somebody was made anonymous in this history: the entries that named them are erased, and copies that say `pseudonym`
+    /// are read in their place. `copies` is a sum over all copies that the incident had then, so that the chain vouches for
+    /// them too.
+    PersonErased {
+        pseudonym: UserId,
+        copies: String,
+    },
+
     /// A person marked a message that must be fetched before it can be taken into the timeline.
     CaptureRequested {
         message: MessageRef,

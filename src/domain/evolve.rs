@@ -146,6 +146,7 @@ pub fn evolve(incident: &mut Incident, recorded: &Recorded) {
         | Event::DocumentRequested { .. }
         | Event::DocumentNotSent { .. }
         | Event::AlertTakenFrom { .. }
+        | Event::PersonErased { .. }
         | Event::TextEdited { .. }
         | Event::EntryRemoved { .. } => {}
 

@@ -230,6 +230,7 @@ impl Effects<'_> {
             | Event::MeasureRemoved { .. }
             | Event::ProseWritten { .. }
             | Event::ClockSet { .. }
+            | Event::PersonErased { .. }
             | Event::PostmortemPosted { .. } => {}
         }
     }
@@ -297,7 +298,8 @@ impl Effects<'_> {
         let called = self.incident.pages.values().filter(|_| called).filter_map(|page| page.to.user());
         let concerned: BTreeSet<&UserId> =
             opener.into_iter().chain(self.incident.roles.values()).chain(called).collect();
-        self.out.extend(concerned.into_iter().map(|user| Effect::Tell { user: user.clone(), seq }));
+        let concerned = concerned.into_iter().filter(|user| !user.is_former());
+        self.out.extend(concerned.map(|user| Effect::Tell { user: user.clone(), seq }));
     }
 
     fn waits(&self, page: &Page) -> bool {
@@ -349,7 +351,7 @@ impl Effects<'_> {
     }
 
     fn invite<'u>(&mut self, users: impl Iterator<Item = &'u UserId>) {
-        let users: Vec<UserId> = users.cloned().collect();
+        let users: Vec<UserId> = users.filter(|user| !user.is_former()).cloned().collect();
         if !users.is_empty() {
             self.in_channel(Effect::Invite { users });
         }
@@ -385,7 +387,11 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
             .pages
             .get(page)
             .is_some_and(|page| incident.is_awaited(page) && !page.is_accepted() && !is_overtaken(page, incident)),
-        Effect::UpdatePage { page } => incident.pages.get(page).is_some_and(|page| page.message.is_some()),
+        // Nobody knows any more where the messages to somebody are who was made anonymous.
+        Effect::UpdatePage { page } => incident
+            .pages
+            .get(page)
+            .is_some_and(|page| page.message.is_some() && page.to.user().is_none_or(|user| !user.is_former())),
         Effect::CreateChannel => matches!(incident.channel, Channel::Wanted),
         Effect::PostCard => in_channel && incident.card.is_none(),
         Effect::UpdateCard | Effect::PinCard => in_channel && incident.card.is_some(),
@@ -400,12 +406,11 @@ pub fn still_wanted(effect: &Effect, incident: &Incident) -> bool {
         Effect::PostPostmortem => in_channel && incident.postmortem_message.is_none(),
         Effect::UpdatePostmortem => in_channel && incident.postmortem_message.is_some(),
         Effect::SetTopic | Effect::Invite { .. } | Effect::Post { .. } | Effect::CatchUp => in_channel,
+        Effect::Tell { user, .. } | Effect::SendDocument { to: user, .. } => !user.is_former(),
         Effect::Canary { .. }
         | Effect::TestPage { .. }
-        | Effect::Tell { .. }
         | Effect::Capture { .. }
         | Effect::Mark { .. }
-        | Effect::SendDocument { .. }
         | Effect::Export => true,
     }
 }

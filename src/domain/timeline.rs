@@ -300,6 +300,9 @@ impl<'h> View<'h> {
             Event::AlertTakenFrom { number } => {
                 Told::new(EntryKind::Alert, format!("Taken out of INC-{number}, an alert storm"))
             }
+            Event::PersonErased { pseudonym, .. } => {
+                Told::new(EntryKind::Note, format!("Somebody was made anonymous: here they are “{pseudonym}”")).auto()
+            }
             Event::ClockSet { step_ms, .. } => Told::new(EntryKind::Note, clock_set(*step_ms)).auto(),
             Event::Escalated { .. }
             | Event::TierStarted { .. }

@@ -34,6 +34,43 @@ pub(super) fn workspace(text: &str) -> Option<&str> {
     line.strip_prefix(MARK)?.strip_prefix("document ")?.split(' ').nth(1)
 }
 
+/// The file with what people wrote as `without` says; what Firebell wrote stays, to be made again. `None` if nothing changes.
+pub(super) fn cleaned(text: &str, without: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    if parse(text).is_err() {
+        return without(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let (mut piece, mut written, mut in_notice) = (String::new(), None, false);
+    let settle = |piece: &mut String, written: Option<&String>, out: &mut String| {
+        let ours = written.is_some_and(|written| hash(piece) == *written);
+        let cleaned = if ours { None } else { without(piece) };
+        out.push_str(cleaned.as_deref().unwrap_or(piece));
+        piece.clear();
+    };
+    for line in text.split_inclusive('\n') {
+        let Some(mark) = line.trim().strip_prefix(MARK).and_then(|mark| mark.strip_suffix("-->")) else {
+            if in_notice {
+                out.push_str(line);
+            } else {
+                piece.push_str(line);
+            }
+            continue;
+        };
+        settle(&mut piece, written.as_ref(), &mut out);
+        out.push_str(line);
+        let mut words = mark.split_whitespace();
+        match words.next() {
+            Some("begin") => written = begun(words).ok().map(|part| part.written),
+            Some("end") => written = None,
+            Some("notice") => in_notice = true,
+            Some("end-notice") => in_notice = false,
+            _ => {}
+        }
+    }
+    settle(&mut piece, written.as_ref(), &mut out);
+    (out != text).then_some(out)
+}
+
 /// What the file shall be.
 pub(super) fn merge(before: Option<&str>, postmortem: &Postmortem) -> Result<Merged, Unmarked> {
     let old = before.map(parse).transpose()?;

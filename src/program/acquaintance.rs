@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crash::{self, Point};
-use crate::domain::roster::{Directory, Roster};
+use crate::domain::roster::{Directory, Person, Roster};
 use crate::ids::{ChannelId, UserId, WorkspaceId};
 use crate::slack::{Class, Meeting, Slack};
 use crate::store::{self, Db, people, settings};
@@ -215,9 +215,12 @@ async fn remember(
     clock: &Clock,
 ) -> Result<(), store::Error> {
     let now = clock.now();
-    let persons: Vec<_> = directory.people.values().cloned().collect();
     let groups: Vec<_> = directory.groups.values().cloned().collect();
     let mut tx = db.write().await?;
+    let known = people::load_directory(&mut tx, workspace).await?.people;
+    // Whoever has left the company and is not known any more may have been made anonymous.
+    let is_of_use = |person: &&Person| !person.deactivated || known.is_empty() || known.contains_key(&person.id);
+    let persons: Vec<_> = directory.people.values().filter(is_of_use).cloned().collect();
     people::upsert(&mut tx, workspace, &persons, now).await?;
     people::upsert_groups(&mut tx, workspace, &groups, now).await?;
     let json = serde_json::to_string(channels).unwrap_or_default();

@@ -161,11 +161,8 @@ fn noted(
 ) -> Message {
     let time = scene::moment(at, reader.zone(), reader.now);
     // The token shows the reader's own clock; the record keeps the incident's.
-    let record = if times::clock_time(at, reader.zone()) == times::clock_time(at, zone) {
-        Mrkdwn::default()
-    } else {
-        mrkdwn!(" ({} in the record)", scene::wall_clock(at, zone))
-    };
+    let same = zone == reader.zone() || times::clock_time(at, reader.zone()) == times::clock_time(at, zone);
+    let record = if same { Mrkdwn::default() } else { mrkdwn!(" ({} in the record)", scene::wall_clock(at, zone)) };
     let kept_as = match kind {
         NoteKind::Note => Mrkdwn::default(),
         NoteKind::Action | NoteKind::Finding | NoteKind::RuledOut | NoteKind::Decision | NoteKind::Key => {

@@ -4,10 +4,11 @@
 //! code points (docs.slack.dev/reference/block-kit). Nothing here knows incidents.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::actions::ButtonAction;
 use super::escape::{Mrkdwn, Untrusted, safe_url};
+use super::object::object;
 
 /// Longest text of a section, and longest `text` that we send, in characters.
 pub const TEXT_MAX: usize = 3000;
@@ -36,13 +37,13 @@ pub const INPUT_MAX: usize = 3000;
 fn plain(text: &str, chars_max: usize) -> Value {
     let text = Untrusted(text).plain(chars_max);
     let text = if text.is_empty() { "–".to_owned() } else { text };
-    json!({ "type": "plain_text", "text": text, "emoji": true })
+    object! { "type": "plain_text", "text": text, "emoji": true }
 }
 
 fn mrkdwn(text: Mrkdwn, chars_max: usize) -> Value {
     let text = text.clipped(chars_max).into_string();
     let text = if text.is_empty() { "–".to_owned() } else { text };
-    json!({ "type": "mrkdwn", "text": text, "verbatim": true })
+    object! { "type": "mrkdwn", "text": text, "verbatim": true }
 }
 
 /// The first `blocks_max` blocks.
@@ -53,18 +54,18 @@ pub fn at_most(mut blocks: Vec<Value>, blocks_max: usize) -> Vec<Value> {
 
 /// One line in large letters; Slack interprets nothing in it.
 pub fn header(text: &str) -> Value {
-    json!({ "type": "header", "text": plain(text, HEADER_MAX) })
+    object! { "type": "header", "text": plain(text, HEADER_MAX) }
 }
 
 /// A paragraph. Slack links nothing by itself.
 pub fn section(text: impl Into<Mrkdwn>) -> Value {
-    json!({ "type": "section", "text": mrkdwn(text.into(), TEXT_MAX) })
+    object! { "type": "section", "text": mrkdwn(text.into(), TEXT_MAX) }
 }
 
 /// A paragraph of a person's own words, in which Slack makes web addresses clickable.
 pub fn prose(text: Mrkdwn) -> Value {
     let mut block = section(text);
-    block["text"]["verbatim"] = json!(false);
+    block["text"]["verbatim"] = false.into();
     block
 }
 
@@ -100,17 +101,17 @@ pub fn sections(lines: impl IntoIterator<Item = Mrkdwn>) -> Vec<Value> {
 pub fn context(lines: impl IntoIterator<Item = Mrkdwn>) -> Value {
     let elements: Vec<Value> =
         lines.into_iter().take(CONTEXT_ELEMENTS_MAX).map(|line| mrkdwn(line, TEXT_MAX)).collect();
-    json!({ "type": "context", "elements": elements })
+    object! { "type": "context", "elements": elements }
 }
 
 pub fn divider() -> Value {
-    json!({ "type": "divider" })
+    object! { "type": "divider" }
 }
 
 /// A row of buttons and menus, at most 25.
 pub fn actions(elements: impl IntoIterator<Item = Value>) -> Value {
     let elements: Vec<Value> = elements.into_iter().take(ACTIONS_ELEMENTS_MAX).collect();
-    json!({ "type": "actions", "elements": elements })
+    object! { "type": "actions", "elements": elements }
 }
 
 /// A button on its way; `Value::from` ends it.
@@ -120,38 +121,38 @@ pub struct Button(Value);
 impl Button {
     /// A button that does something of ours. `spoken` is read aloud instead of the label: what happens, and to what.
     pub fn new(label: &str, spoken: &str, action: &ButtonAction) -> Self {
-        Self(json!({
+        Self(object! {
             "type": "button",
             "text": plain(label, BUTTON_TEXT_MAX),
             "action_id": action.action_id(),
             "value": action.value(),
             "accessibility_label": Untrusted(spoken).plain(ACCESSIBILITY_LABEL_MAX),
-        }))
+        })
     }
 
     /// A button that opens an address; `None` if it is not one that a person can be sent to.
     pub fn link(label: &str, spoken: &str, url: &str) -> Option<Self> {
         let mut button = Self::new(label, spoken, &ButtonAction::Visit);
-        button.0["url"] = json!(safe_url(url)?);
+        button.0["url"] = safe_url(url)?.into();
         Some(button)
     }
 
     /// The one thing that is asked of the reader.
     #[must_use]
     pub fn primary(mut self) -> Self {
-        self.0["style"] = json!("primary");
+        self.0["style"] = "primary".into();
         self
     }
 
     /// Asks before it acts, naming the consequence.
     #[must_use]
     pub fn confirm(mut self, title: &str, consequence: &str, yes: &str) -> Self {
-        self.0["confirm"] = json!({
+        self.0["confirm"] = object! {
             "title": plain(title, CONFIRM_TITLE_MAX),
             "text": plain(consequence, CONFIRM_TEXT_MAX),
             "confirm": plain(yes, CONFIRM_BUTTON_MAX),
             "deny": plain("Go back", CONFIRM_BUTTON_MAX),
-        });
+        };
         self
     }
 }
@@ -166,19 +167,19 @@ impl From<Button> for Value {
 pub fn overflow(items: &[(&str, ButtonAction)]) -> Value {
     let options: Vec<Value> =
         items.iter().take(OVERFLOW_OPTIONS_MAX).map(|(label, action)| option(label, &action.value())).collect();
-    json!({ "type": "overflow", "action_id": super::actions::MORE, "options": options })
+    object! { "type": "overflow", "action_id": super::actions::MORE, "options": options }
 }
 
 /// A menu whose choice acts at once; at least one option, at most 100.
 pub fn menu(action_id: &str, placeholder: &str, mut options: Vec<Value>) -> Value {
     options.truncate(OPTIONS_MAX);
     let placeholder = plain(placeholder, PLACEHOLDER_MAX);
-    json!({ "type": "static_select", "action_id": action_id, "placeholder": placeholder, "options": options })
+    object! { "type": "static_select", "action_id": action_id, "placeholder": placeholder, "options": options }
 }
 
 /// One choice of a menu. The value must fit 150 characters, or Slack refuses the whole view.
 pub fn option(label: &str, value: &str) -> Value {
-    json!({ "text": plain(label, OPTION_TEXT_MAX), "value": value })
+    object! { "text": plain(label, OPTION_TEXT_MAX), "value": value }
 }
 
 /// A field of a form, on its way; `Value::from` ends it.
@@ -188,10 +189,10 @@ pub struct Input(Value);
 impl Input {
     fn new(block_id: &'static str, label: &str, element: Value) -> Self {
         let mut element = element;
-        element["action_id"] = json!(super::actions::VALUE);
-        Self(json!({
+        element["action_id"] = super::actions::VALUE.into();
+        Self(object! {
             "type": "input", "block_id": block_id, "label": plain(label, LABEL_MAX), "element": element, "optional": true,
-        }))
+        })
     }
 
     /// A single line of at most `chars_max` characters.
@@ -206,9 +207,9 @@ impl Input {
 
     fn typed(block_id: &'static str, label: &str, chars_max: usize, initial: Option<String>, multiline: bool) -> Self {
         let chars_max = chars_max.min(INPUT_MAX);
-        let mut element = json!({ "type": "plain_text_input", "multiline": multiline, "max_length": chars_max });
+        let mut element = object! { "type": "plain_text_input", "multiline": multiline, "max_length": chars_max };
         if let Some(initial) = initial.filter(|text| !text.is_empty()) {
-            element["initial_value"] = json!(initial);
+            element["initial_value"] = initial.into();
         }
         Self::new(block_id, label, element)
     }
@@ -217,7 +218,7 @@ impl Input {
     pub fn select(block_id: &'static str, label: &str, mut options: Vec<Value>, initial: Option<&str>) -> Self {
         options.truncate(OPTIONS_MAX);
         let chosen = options.iter().find(|option| option["value"].as_str() == initial && initial.is_some()).cloned();
-        let mut element = json!({ "type": "static_select", "options": options });
+        let mut element = object! { "type": "static_select", "options": options };
         if let Some(chosen) = chosen {
             element["initial_option"] = chosen;
         }
@@ -226,9 +227,9 @@ impl Input {
 
     /// A menu of the workspace's people.
     pub fn person(block_id: &'static str, label: &str, initial: Option<&str>) -> Self {
-        let mut element = json!({ "type": "users_select" });
+        let mut element = object! { "type": "users_select" };
         if let Some(user) = initial {
-            element["initial_user"] = json!(user);
+            element["initial_user"] = user.into();
         }
         Self::new(block_id, label, element)
     }
@@ -236,7 +237,7 @@ impl Input {
     /// One box to tick.
     pub fn tick(block_id: &'static str, label: &str, box_label: &str, ticked: bool) -> Self {
         let options = vec![option(box_label, "yes")];
-        let mut element = json!({ "type": "checkboxes", "options": options });
+        let mut element = object! { "type": "checkboxes", "options": options };
         if ticked {
             element["initial_options"] = element["options"].clone();
         }
@@ -245,18 +246,18 @@ impl Input {
 
     /// A calendar day.
     pub fn day(block_id: &'static str, label: &str, initial: Option<NaiveDate>) -> Self {
-        let mut element = json!({ "type": "datepicker" });
+        let mut element = object! { "type": "datepicker" };
         if let Some(day) = initial {
-            element["initial_date"] = json!(day.format("%Y-%m-%d").to_string());
+            element["initial_date"] = day.format("%Y-%m-%d").to_string().into();
         }
         Self::new(block_id, label, element)
     }
 
     /// A moment, shown in the reader's own zone.
     pub fn moment(block_id: &'static str, label: &str, initial: Option<DateTime<Utc>>) -> Self {
-        let mut element = json!({ "type": "datetimepicker" });
+        let mut element = object! { "type": "datetimepicker" };
         if let Some(at) = initial {
-            element["initial_date_time"] = json!(at.timestamp());
+            element["initial_date_time"] = at.timestamp().into();
         }
         Self::new(block_id, label, element)
     }
@@ -264,7 +265,7 @@ impl Input {
     /// It must be filled in.
     #[must_use]
     pub fn required(mut self) -> Self {
-        self.0["optional"] = json!(false);
+        self.0["optional"] = false.into();
         self
     }
 
@@ -297,7 +298,7 @@ pub fn modal(
     private_metadata: &str,
     blocks: Vec<Value>,
 ) -> Value {
-    json!({
+    object! {
         "type": "modal",
         "callback_id": callback_id,
         "title": plain(title, VIEW_TITLE_MAX),
@@ -305,10 +306,10 @@ pub fn modal(
         "close": plain("Go back", VIEW_TITLE_MAX),
         "private_metadata": private_metadata,
         "blocks": at_most(blocks, VIEW_BLOCKS_MAX),
-    })
+    }
 }
 
 /// The App Home.
 pub fn home(blocks: Vec<Value>) -> Value {
-    json!({ "type": "home", "blocks": at_most(blocks, VIEW_BLOCKS_MAX) })
+    object! { "type": "home", "blocks": at_most(blocks, VIEW_BLOCKS_MAX) }
 }

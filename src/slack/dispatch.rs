@@ -22,6 +22,7 @@ use super::actions::Carried;
 use super::answers::{self, Reader};
 use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
 use super::message::Message;
+use super::object::object;
 use super::scene::Scene;
 use super::{Response, Slack, modals};
 use crate::app::{Answered, App, Error, Request, Target};
@@ -120,18 +121,19 @@ impl Dispatch {
         }
     }
 
+    /// What is not a command is boxed, here and further down, so that a command's future stays small: it is moved often.
     async fn take(&self, inbound: Inbound, meta: Meta) -> Ack {
         if self.is_from_elsewhere(&inbound) {
             return self.turn_away(&inbound);
         }
         match inbound {
             Inbound::Command(command) => self.command(command, &meta).await,
-            Inbound::Event(envelope) => self.event(envelope, &meta).await,
+            Inbound::Event(envelope) => Box::pin(self.event(envelope, &meta)).await,
             Inbound::Interaction(interaction) => match interaction {
-                Interaction::BlockActions(actions) => self.pressed(actions, &meta).await,
-                Interaction::ViewSubmission(submission) => self.submitted(submission, &meta).await,
-                Interaction::MessageShortcut(shortcut) => self.message_shortcut(shortcut).await,
-                Interaction::GlobalShortcut(shortcut) => self.global_shortcut(shortcut).await,
+                Interaction::BlockActions(actions) => Box::pin(self.pressed(actions, &meta)).await,
+                Interaction::ViewSubmission(submission) => Box::pin(self.submitted(submission, &meta)).await,
+                Interaction::MessageShortcut(shortcut) => Box::pin(self.message_shortcut(shortcut)).await,
+                Interaction::GlobalShortcut(shortcut) => Box::pin(self.global_shortcut(shortcut)).await,
                 Interaction::BlockSuggestion(_) => Ack::Options(json!({ "options": [] })),
                 Interaction::ViewClosed(_) => Ack::Empty,
                 Interaction::Unknown { kind, .. } => {
@@ -211,7 +213,7 @@ impl Dispatch {
         };
         match self.app.try_handle_telling(request, in_words).await {
             Ok((_, Some(words))) => Ok(words),
-            Ok((answered, None)) => Ok(self.words(&asking.user, &answered).await),
+            Ok((answered, None)) => Ok(Box::pin(self.words(&asking.user, &answered)).await),
             Err(error) => Err(Self::failure(&error)),
         }
     }
@@ -263,7 +265,8 @@ impl Dispatch {
         if user.as_str().is_empty() || self.app.directory().people.contains_key(user) {
             return;
         }
-        if let Ok(Ok(person)) = tokio::time::timeout(INTRODUCTION_TIMEOUT, self.slack.user_info(user)).await {
+        let introduction = Box::pin(self.slack.user_info(user));
+        if let Ok(Ok(person)) = tokio::time::timeout(INTRODUCTION_TIMEOUT, introduction).await {
             self.app.update_directory(|directory| {
                 directory.people.insert(person.id.clone(), person);
             });
@@ -320,7 +323,7 @@ impl Dispatch {
 
     /// Opens a form for a person; `None` if Slack did not open it in time, with the reason in the log.
     async fn open_form(&self, trigger_id: Option<&str>, view: &Value) -> Option<()> {
-        let opened = tokio::time::timeout(OPEN_VIEW_TIMEOUT, self.slack.open_view(trigger_id?, view)).await;
+        let opened = tokio::time::timeout(OPEN_VIEW_TIMEOUT, Box::pin(self.slack.open_view(trigger_id?, view))).await;
         match opened {
             Ok(Ok(_)) => Some(()),
             Ok(Err(error)) => {
@@ -452,7 +455,7 @@ impl Asking {
 /// A message that only the person sees, as the answer to a slash command.
 fn shown(message: Message) -> Ack {
     let Message { text, blocks } = message;
-    Ack::Message(json!({ "response_type": "ephemeral", "text": text, "blocks": blocks }))
+    Ack::Message(object! { "response_type": "ephemeral", "text": text, "blocks": blocks })
 }
 
 fn outside() -> Rejection {

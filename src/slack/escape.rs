@@ -251,9 +251,13 @@ pub(super) fn capped(text: &str, chars_max: usize) -> String {
     cut
 }
 
-/// With references put into words, without characters that control the reader's screen, trimmed; line breaks become blanks unless they are kept, and
-/// more than one empty line becomes one.
+/// With references put into words, without characters that control the reader's screen, trimmed; line breaks become blanks
+/// unless they are kept, and more than one empty line becomes one.
 fn cleaned(text: &str, keep_lines: bool) -> String {
+    let is_clean = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if is_clean && text.trim().len() == text.len() && !text.contains("  ") {
+        return text.to_owned();
+    }
     let text = reference::by_handle(text);
     let mut cleaned = String::with_capacity(text.len());
     let mut newlines = 0;

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::inbound::{
     Ack, Inbound, Meta, Parsed, Receive, Retry, SlashCommand, Transport, busy_message, delivery_key, hand_on,
@@ -27,6 +27,9 @@ use crate::metrics::{self, Metrics};
 
 /// The largest body read before its signature is checked, bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Most answers are no longer than this.
+const ANSWER_BYTES_USUAL: usize = 2048;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -194,7 +197,9 @@ fn render(route: Route, ack: Ack) -> Response {
 }
 
 fn json_response(value: &Value) -> Response {
-    axum::Json(value).into_response()
+    let mut body = Vec::with_capacity(ANSWER_BYTES_USUAL);
+    serde_json::to_writer(&mut body, value).expect("it is JSON already");
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn parse(route: Route, body: &[u8]) -> Result<Parsed, Turned> {
@@ -212,20 +217,20 @@ fn parse(route: Route, body: &[u8]) -> Result<Parsed, Turned> {
             if payload.is_object() { Ok(Parsed::Inbound(Box::new(parse_interaction(&payload)))) } else { Err(NO_JSON) }
         }
         Route::Commands => {
-            let form: Map<String, Value> = url::form_urlencoded::parse(body)
-                .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
-                .collect();
-            if !form.contains_key("command") {
+            let form: Vec<_> = url::form_urlencoded::parse(body).collect();
+            let field = |wanted: &str| form.iter().rfind(|(key, _)| key == wanted).map(|(_, value)| &**value);
+            if field("command").is_none() {
                 return Err(NO_COMMAND);
             }
-            Ok(Parsed::Inbound(Box::new(Inbound::Command(SlashCommand::read(&Value::Object(form))))))
+            let text = |wanted: &str| field(wanted).filter(|text| !text.is_empty()).map(str::to_owned);
+            Ok(Parsed::Inbound(Box::new(Inbound::Command(SlashCommand::read(text)))))
         }
     }
 }
 
 fn is_ssl_check(body: &[u8]) -> bool {
-    let has = |wanted: &str| url::form_urlencoded::parse(body).any(|(key, _)| key == wanted);
-    body.len() < 1024 && has("ssl_check") && !has("command") && !has("payload")
+    let has = |wanted: &[u8]| body.split(|byte| *byte == b'&').any(|field| field.starts_with(wanted));
+    body.len() < 1024 && has(b"ssl_check=") && !has(b"command=") && !has(b"payload=")
 }
 
 fn retry(headers: &HeaderMap) -> Option<Retry> {

@@ -125,6 +125,7 @@ pub fn post(scene: &Scene<'_>, recorded: &Recorded) -> Option<Message> {
         | Event::DocumentNotSent { .. }
         | Event::CaptureRequested { .. }
         | Event::ClockSet { .. }
+        | Event::PersonErased { .. }
         | Event::PostmortemPosted { .. } => return None,
     })
 }

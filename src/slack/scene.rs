@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::escape::{self, Mrkdwn, Untrusted, mrkdwn};
 use super::times;
+use crate::domain::civil::format::{self, LocalZone};
 use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Actor, Recipient, TeamRef};
 use crate::domain::incident::{Channel, Field, Incident, Page, Role, Status};
@@ -277,11 +278,12 @@ pub fn some_of(mut names: Vec<Mrkdwn>) -> Option<Mrkdwn> {
 
 /// The moment in the reader's zone, with its day if that is not `now`'s; `zone` is for readers of plain text.
 pub fn moment(at: DateTime<Utc>, zone: &str, now: DateTime<Utc>) -> Mrkdwn {
-    let clock = times::clock_time(at, zone);
-    if times::date(at, zone) == times::date(now, zone) {
+    let zone = LocalZone::new(zone, None);
+    let (clock, day) = (zone.time_with_zone(at), zone.day(at));
+    if day == zone.day(now) {
         escape::date_token(at.timestamp(), "{time}", &clock)
     } else {
-        let fallback = format!("{}, {clock}", times::date(at, zone));
+        let fallback = format!("{}, {clock}", format::date(day));
         escape::date_token(at.timestamp(), "{date_short_pretty}, {time}", &fallback)
     }
 }

@@ -101,6 +101,7 @@ pub fn escalation_of(scene: &Scene<'_>, event: &Event) -> Option<EscalationId> {
         | Event::AnnouncementPosted { .. }
         | Event::EscalationPosted { .. }
         | Event::ClockSet { .. }
+        | Event::PersonErased { .. }
         | Event::PostmortemPosted { .. } => None,
     }
 }
@@ -185,6 +186,9 @@ pub fn sentence(scene: &Scene<'_>, told: &Told<'_>) -> Option<Mrkdwn> {
         Event::AlertCleared { text, .. } => mrkdwn!("*Alert cleared:* {}", said(text)),
         Event::AlertTakenOut { title, into, .. } => {
             mrkdwn!("{} took the alert {} out of the storm: it is INC-{} now.", who, escape::quoted(title), *into)
+        }
+        Event::PersonErased { pseudonym, .. } => {
+            mrkdwn!("{} made somebody anonymous: here they are {}.", who, scene.name(pseudonym))
         }
         Event::AlertTakenFrom { number } => mrkdwn!("{} took the alert out of INC-{}, an alert storm.", who, *number),
         Event::StormEnded { alerts, cleared, fired } => {

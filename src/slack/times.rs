@@ -9,11 +9,6 @@ pub(super) fn clock_time(at: DateTime<Utc>, zone: &str) -> String {
     LocalZone::new(zone, None).time_with_zone(at)
 }
 
-/// "April 2nd, 2023".
-pub(super) fn date(at: DateTime<Utc>, zone: &str) -> String {
-    format::date(LocalZone::new(zone, None).day(at))
-}
-
 /// "under a minute", "2 min", "1 h 15 min"; never negative.
 pub(super) fn duration(span: TimeDelta) -> String {
     match span.num_seconds() {

@@ -1,12 +1,16 @@
 //! The history of each incident: append-only, numbered 1..n without a gap, hash-chained.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::chain::{self, Broken, Facts, Verified};
 use super::tx::{Bulk, execute, fetch_all, fetch_optional, from_json, insert, instant, to_json, us};
-use super::{Error, Tx};
-use crate::domain::event::{Occurrence, Recorded};
+use super::{Error, Tx, substitutes};
+use crate::domain::event::{Event, Occurrence, Recorded};
 use crate::ids::{IncidentId, Seq, WorkspaceId, random_id};
+
+/// The kind of the entries that vouch for copies.
+const PERSON_ERASED: &str = "person_erased";
 
 /// An event ready to be appended: its content as it will be stored, and its link in the chain.
 #[derive(Clone, Debug)]
@@ -105,30 +109,36 @@ pub async fn append(tx: &mut Tx, events: &[NewEvent]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Loads the whole history in order; erased entries are left out.
+/// Loads the whole history in order; erased entries are left out, unless a copy is read in their place.
 pub async fn load(tx: &mut Tx, incident: IncidentId) -> Result<Vec<Recorded>, Error> {
     after(tx, incident, 0).await
 }
 
-/// Loads the entries after number `seq` in order; erased entries are left out.
+/// As [`load`], only the entries after number `seq`.
 pub async fn after(tx: &mut Tx, incident: IncidentId, seq: Seq) -> Result<Vec<Recorded>, Error> {
-    let rows: Vec<(i64, i64, String)> = fetch_all!(
+    let rows: Vec<(i64, i64, Option<String>)> = fetch_all!(
         tx,
-        (i64, i64, String),
-        "SELECT seq, recorded_at, payload FROM history
-         WHERE incident_id = $1 AND seq > $2 AND payload IS NOT NULL ORDER BY seq",
+        (i64, i64, Option<String>),
+        "SELECT seq, recorded_at, payload FROM history WHERE incident_id = $1 AND seq > $2 ORDER BY seq",
         incident.0,
         i64::from(seq),
     )?;
-    let recorded = |(seq, recorded_at, payload): (i64, i64, String)| {
+    let mut copies: BTreeMap<Seq, String> = BTreeMap::new();
+    if rows.iter().any(|(_, _, payload)| payload.is_none()) {
+        copies = substitutes::of(tx, incident).await?.into_iter().collect();
+    }
+    let mut recorded = Vec::with_capacity(rows.len());
+    for (seq, recorded_at, payload) in rows {
         let row = format!("{incident}/{seq}");
-        Ok(Recorded {
-            seq: number(incident, seq)?,
+        let seq = number(incident, seq)?;
+        let Some(payload) = payload.or_else(|| copies.remove(&seq)) else { continue };
+        recorded.push(Recorded {
+            seq,
             recorded_at: instant("history", &row, recorded_at)?,
             occurrence: from_json::<Occurrence>("history", &row, &payload)?,
-        })
-    };
-    rows.into_iter().map(recorded).collect()
+        });
+    }
+    Ok(recorded)
 }
 
 /// Erases the content of an entry for good; its place, time and kind stay, and the chain still verifies. Whether there
@@ -144,7 +154,7 @@ pub async fn erase(tx: &mut Tx, incident: IncidentId, seq: Seq) -> Result<bool, 
     Ok(touched > 0)
 }
 
-/// The numbers of the entries whose content was erased.
+/// The numbers of the entries whose content was erased, with or without a copy in its place.
 pub async fn erased(tx: &mut Tx, incident: IncidentId) -> Result<Vec<Seq>, Error> {
     let rows: Vec<(i64,)> = fetch_all!(
         tx,
@@ -193,9 +203,35 @@ pub async fn verify(tx: &mut Tx, incident: IncidentId) -> Result<Result<Verified
         })
     };
     let entries = rows.into_iter().map(stored).collect::<Result<Vec<_>, Error>>()?;
-    Ok(chain::verify(incident, &entries, number(incident, last_seq)?, &head))
+    let verified = chain::verify(incident, &entries, number(incident, last_seq)?, &head);
+    let Ok(whole) = verified else { return Ok(verified) };
+    let copies = substitutes::of(tx, incident).await?;
+    Ok(vouched_for(&entries, &copies).map(|()| whole))
 }
 
-fn number(incident: IncidentId, seq: i64) -> Result<Seq, Error> {
+/// Whether the copies that are read in place of erased entries are those that were made. For them vouches the last entry
+/// that says that somebody was made anonymous.
+fn vouched_for(entries: &[chain::Stored], copies: &[(Seq, String)]) -> Result<(), Broken> {
+    let of_unerased = |seq: &Seq| entries.iter().any(|entry| entry.seq == *seq && entry.payload.is_some());
+    if let Some((seq, _)) = copies.iter().find(|(seq, _)| of_unerased(seq)) {
+        return Err(Broken { seq: *seq, why: "it has a copy although it was not erased" });
+    }
+    let vouchers = entries.iter().rev().filter(|entry| entry.kind == PERSON_ERASED);
+    let mut said = vouchers.filter_map(|entry| {
+        let occurrence: Occurrence = serde_json::from_str(entry.payload.as_deref()?).ok()?;
+        match occurrence.event {
+            Event::PersonErased { copies, .. } => Some((entry.seq, copies)),
+            _ => None,
+        }
+    });
+    match (said.next(), copies.first()) {
+        (Some((_, sum)), _) if sum == substitutes::sum(copies) => Ok(()),
+        (Some((seq, _)), _) => Err(Broken { seq, why: "the copies that it vouches for are not those that were made" }),
+        (None, Some((seq, _))) => Err(Broken { seq: *seq, why: "it has a copy that no entry vouches for" }),
+        (None, None) => Ok(()),
+    }
+}
+
+pub(super) fn number(incident: IncidentId, seq: i64) -> Result<Seq, Error> {
     Seq::try_from(seq).map_err(|_| Error::damaged("history", incident, format!("{seq} is no number of an entry")))
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 
 use super::tx::{Bulk, Conn, clean, execute, from_json, insert, json_list, to_json, us};
-use super::{Error, Tx};
+use super::{Engine, Error, Tx};
 use crate::domain::answer::Answer;
 use crate::ids::WorkspaceId;
 
@@ -78,12 +78,24 @@ pub async fn remember(tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Error>
 
 /// Forgets up to `limit` deliveries that came before `at`, oldest first. How many there were.
 pub async fn forget_before(tx: &mut Tx, at: DateTime<Utc>, limit: u32) -> Result<u64, Error> {
-    execute!(
-        tx,
-        "DELETE FROM inbox WHERE (workspace, key) IN (
-            SELECT workspace, key FROM inbox WHERE received_at < $1 ORDER BY received_at LIMIT $2
-         )",
-        us(at),
-        i64::from(limit),
-    )
+    match tx.engine() {
+        // Rows lie there in the order in which they came.
+        Engine::Sqlite => execute!(
+            tx,
+            "DELETE FROM inbox WHERE rowid IN (
+                SELECT oldest.row FROM (SELECT rowid AS row, received_at FROM inbox ORDER BY rowid LIMIT $2) AS oldest
+                WHERE oldest.received_at < $1
+             )",
+            us(at),
+            i64::from(limit),
+        ),
+        Engine::Postgres => execute!(
+            tx,
+            "DELETE FROM inbox WHERE (workspace, key) IN (
+                SELECT workspace, key FROM inbox WHERE received_at < $1 ORDER BY received_at LIMIT $2
+             )",
+            us(at),
+            i64::from(limit),
+        ),
+    }
 }

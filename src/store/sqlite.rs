@@ -27,6 +27,10 @@ const CHECKPOINT_PAGES: &str = "2000";
 const WAL_BYTES_KEPT: &str = "67108864";
 /// Files up to this size are checked before the program serves, which takes some milliseconds; larger ones meanwhile.
 const FULL_CHECK_BYTES_MAX: u64 = 4 << 20;
+/// Files up to this size are written anew within about a second, which no page minds.
+const SCRUBBED_BYTES_MAX: u64 = 128 << 20;
+/// How often the log is asked to be emptied before whoever reads it is left alone.
+const CHECKPOINT_TRIES: u32 = 40;
 /// How long to wait before a lock that SQLite itself does not wait for is asked for again.
 const LOCK_POLL_MS: u64 = 50;
 
@@ -137,6 +141,40 @@ impl Files {
     pub(super) async fn check(&self) -> Result<(), Error> {
         let mut reader = self.readers.acquire().await?;
         quick_check(&self.path, &mut reader).await
+    }
+
+    /// Writes the file anew without its free pages, and empties the log. Others who write wait meanwhile, so that a large
+    /// file is left to its owner.
+    pub(super) async fn scrub(&self) -> Result<Option<String>, Error> {
+        let file = self.path.display();
+        let bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let mut writer = self.writer.acquire().await?;
+        let small = bytes <= SCRUBBED_BYTES_MAX;
+        if small {
+            sqlx::raw_sql("PRAGMA secure_delete = ON; VACUUM; PRAGMA secure_delete = OFF")
+                .execute(&mut *writer)
+                .await?;
+        }
+        let mut emptied = false;
+        for _ in 0..CHECKPOINT_TRIES {
+            let (busy, _, _): (i64, i64, i64) =
+                sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *writer).await?;
+            emptied = busy == 0;
+            if emptied {
+                break;
+            }
+            real_sleep(Duration::from_millis(LOCK_POLL_MS)).await;
+        }
+        Ok(match (small, emptied) {
+            (true, true) => None,
+            (false, _) => Some(format!(
+                "{file} is large, so its free pages were left as they are, with old copies in them. When Firebell can stand \
+                 still for a minute, stop it and run: sqlite3 {file} \"VACUUM\""
+            )),
+            (true, false) => Some(format!(
+                "Somebody reads {file} for a long time, so its log {file}-wal holds old copies until Firebell is next stopped."
+            )),
+        })
     }
 
     pub(super) async fn close(&self) {

@@ -79,6 +79,16 @@ impl Documents {
         Postmortem::new(incident, history, directory, now, self.inner.options)
     }
 
+    /// Goes through the files in the export directory: `export::clean`.
+    pub fn clean(&self, names: &[String], without: &dyn Fn(&str) -> Option<String>) -> Result<(), export::Error> {
+        self.inner.dir.as_deref().map_or(Ok(()), |dir| export::clean(dir, names, without).map(drop))
+    }
+
+    /// Makes the files of an incident in the export directory again, if there are any.
+    pub fn remake(&self, document: &Postmortem) -> Result<Option<export::Exported>, export::Error> {
+        self.inner.dir.as_deref().map_or(Ok(None), |dir| export::remake(dir, document, &self.inner.formats))
+    }
+
     pub(super) fn standing(
         &self,
         incident: &Incident,

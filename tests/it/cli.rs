@@ -3,6 +3,7 @@
 
 mod doctor;
 mod documents;
+mod erasing;
 mod records;
 mod serve;
 mod texts;

@@ -4,6 +4,7 @@ mod buttons;
 mod captures;
 mod documents;
 mod ending;
+mod erasure;
 mod held;
 mod limits;
 mod missed;

@@ -28,21 +28,12 @@ pub(super) fn open(
     alert: &Alert,
     context: &Context<'_>,
 ) -> Result<Decided, Rejection> {
-    let alert_title = cut(&kept_text("title", &alert.title.replace(['\n', '\t'], " "), usize::MAX)?, TITLE_CHARS_MAX);
+    let alert_title = title_of(alert)?;
     let (team, severity) = route(alert, context.roster);
     let rule = context.roster.storm;
     let is_storm = rule.incidents > 0 && context.alerts.openings >= rule.incidents;
-    let title = if is_storm { storm_title(team.as_ref(), context) } else { alert_title.clone() };
-    let opened = Event::Opened {
-        number,
-        title: title.clone(),
-        severity: alert.severity.or(severity).unwrap_or(context.roster.severity_default),
-        private: false,
-        zone: context.roster.zone.clone(),
-        origin: Origin::Alert { integration: alert.integration.clone(), dedup_key: alert.dedup_key.clone() },
-        declares: false,
-        nonce: alert.nonce.clone(),
-    };
+    let title = if is_storm { storm_title(team.as_ref(), context) } else { alert_title };
+    let opened = opened(number, &title, alert, alert.severity.or(severity), false, context);
     let mut draft = Draft::begin(id, workspace, opened, context);
     let reason = if is_storm {
         let openings = context.alerts.openings;
@@ -69,18 +60,9 @@ pub(super) fn open_for_taken_out(
     alert: &Alert,
     context: &Context<'_>,
 ) -> Result<Decided, Rejection> {
-    let title = cut(&kept_text("title", &alert.title.replace(['\n', '\t'], " "), usize::MAX)?, TITLE_CHARS_MAX);
+    let title = title_of(alert)?;
     let storm = context.alerts.other.unwrap_or_default();
-    let opened = Event::Opened {
-        number,
-        title: title.clone(),
-        severity: alert.severity.unwrap_or(context.roster.severity_default),
-        private: false,
-        zone: context.roster.zone.clone(),
-        origin: Origin::Alert { integration: alert.integration.clone(), dedup_key: alert.dedup_key.clone() },
-        declares: true,
-        nonce: alert.nonce.clone(),
-    };
+    let opened = opened(number, &title, alert, alert.severity, true, context);
     let mut draft = Draft::begin(id, workspace, opened, context);
     draft.push(Event::AlertTakenFrom { number: storm });
     draft.fire(alert);
@@ -91,6 +73,32 @@ pub(super) fn open_for_taken_out(
     }
     let said = Said::TakenOut { title, from: storm, team: team.map(|team| team.reference()) };
     Ok(Decided { after: draft.after, events: draft.events, said })
+}
+
+/// The alert's title as one line.
+fn title_of(alert: &Alert) -> Result<String, Rejection> {
+    Ok(cut(&kept_text("title", &alert.title.replace(['\n', '\t'], " "), usize::MAX)?, TITLE_CHARS_MAX))
+}
+
+/// The opening by an alert; `declares` if a person asked for it.
+fn opened(
+    number: i64,
+    title: &str,
+    alert: &Alert,
+    severity: Option<Severity>,
+    declares: bool,
+    context: &Context<'_>,
+) -> Event {
+    Event::Opened {
+        number,
+        title: title.to_owned(),
+        severity: severity.unwrap_or(context.roster.severity_default),
+        private: false,
+        zone: context.roster.zone.clone(),
+        origin: Origin::Alert { integration: alert.integration.clone(), dedup_key: alert.dedup_key.clone() },
+        declares,
+        nonce: alert.nonce.clone(),
+    }
 }
 
 fn storm_title(team: Option<&TeamKey>, context: &Context<'_>) -> String {

@@ -39,6 +39,10 @@ const ENTRY_OPTIONS: &[&str] = &["team"];
 /// One note; or several, where lines begin with a time: each such line begins a note, and lines without a time go on with
 /// the one above them. `now` and an option with a colon, such as `kind=note:`, keep all lines together.
 pub(super) fn notes(verb: Verb, kind: NoteKind, rest: &str, context: &Context<'_>) -> Reading<Vec<NoteTyped>> {
+    let line = rest.trim();
+    if !line.contains('\n') && unbulleted(line) == line {
+        return note(verb, kind, line, context).map(|note| vec![note]);
+    }
     let together = head(verb, rest, NOTE_OPTIONS, context)
         .is_ok_and(|(head, _)| head.closed_by_option || head.time.is_some_and(|time| time.when.at.is_none()));
     let pieces = if together { Vec::new() } else { pieces(rest, context) };

@@ -73,7 +73,7 @@ impl Dispatch {
         };
         match parsed {
             Ok(parsed) => self.carry_out(place, parsed).await,
-            Err(unclear) => self.unclear(place, &unclear, &roster).await,
+            Err(unclear) => Box::pin(self.unclear(place, &unclear, &roster)).await,
         }
     }
 
@@ -113,7 +113,7 @@ impl Dispatch {
         }
         let named = match parsed.incident {
             None => None,
-            Some(number) => match self.app.incident_by_number(number).await {
+            Some(number) => match Box::pin(self.app.incident_by_number(number)).await {
                 Ok(found) => match found.filter(|incident| self.may_see(&place.asking.user, incident)) {
                     Some(incident) => Some(incident.id),
                     None => return shown(answers::refusal(&no_such(number))),
@@ -124,18 +124,18 @@ impl Dispatch {
         let target = named.or(place.here);
         let asking = Asking { inside: place.here.is_some() && target == place.here, ..place.asking.clone() };
         match parsed.typed {
-            Typed::OpenForm => self.open_form_for(place).await,
+            Typed::OpenForm => Box::pin(self.open_form_for(place)).await,
             Typed::Open(open) => {
                 let zone = self.zone_name(&asking.user);
                 let opened = self.ask_in_words(&asking, Target::New, opening(place, open, zone)).await;
                 opened.unwrap_or_else(Some).map_or(Ack::Empty, shown)
             }
-            Typed::EscalateForm => self.escalate_form(place, target, None, None).await,
+            Typed::EscalateForm => Box::pin(self.escalate_form(place, target, None, None)).await,
             Typed::Escalate { team, reason } if target.is_none() => {
-                self.escalate_form(place, None, Some(team), reason).await
+                Box::pin(self.escalate_form(place, None, Some(team), reason)).await
             }
             Typed::List { .. } | Typed::Help | Typed::EscalateHelp | Typed::Preview { .. } => {
-                self.look_around(place, target, parsed.typed).await
+                Box::pin(self.look_around(place, target, parsed.typed)).await
             }
             look @ (Typed::Show
             | Typed::Timeline
@@ -143,16 +143,16 @@ impl Dispatch {
             | Typed::Postmortem
             | Typed::Why { .. }
             | Typed::Join) => match target {
-                Some(id) => self.look_at(&asking, id, look).await,
-                None => self.which(place).await,
+                Some(id) => Box::pin(self.look_at(&asking, id, look)).await,
+                None => Box::pin(self.which(place)).await,
             },
             Typed::TakeAlertOut { alert } => match target {
-                Some(id) => self.take_alert_out(&asking, id, alert).await,
-                None => self.which(place).await,
+                Some(id) => Box::pin(self.take_alert_out(&asking, id, alert)).await,
+                None => Box::pin(self.which(place)).await,
             },
             change => match target {
                 Some(id) => self.change(&asking, id, change).await,
-                None => self.which(place).await,
+                None => Box::pin(self.which(place)).await,
             },
         }
     }
@@ -173,7 +173,7 @@ impl Dispatch {
             let asking = if only { asking.clone() } else { asking.part(part) };
             match self.ask_in_words(&asking, Target::Incident(id), command).await {
                 Err(failure) => return shown(failure),
-                Ok(None) if !asking.inside => told.extend(self.done_elsewhere(id).await),
+                Ok(None) if !asking.inside => told.extend(Box::pin(self.done_elsewhere(id)).await),
                 Ok(words) => told.extend(words),
             }
         }

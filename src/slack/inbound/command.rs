@@ -1,10 +1,7 @@
 //! A slash command as Slack's form delivers it.
 
-use serde_json::Value;
-
 use crate::domain::reference::{self, Reference};
 use crate::ids::{ChannelId, UserId, WorkspaceId};
-use crate::slack::fields;
 
 /// Somebody typed a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,19 +25,20 @@ pub struct SlashCommand {
 }
 
 impl SlashCommand {
-    /// Reads the form, given as an object of texts.
-    pub(in crate::slack) fn read(form: &Value) -> Self {
+    /// Reads the form; `field` gives the text of a field, unless it is missing or empty.
+    pub(in crate::slack) fn read(field: impl Fn(&str) -> Option<String>) -> Self {
+        let text = |name| field(name).unwrap_or_default();
         Self {
-            workspace: fields::text(form, "team_id").map(WorkspaceId),
-            enterprise: fields::text(form, "enterprise_id"),
-            channel: ChannelId(fields::text_or_empty(form, "channel_id")),
-            channel_name: fields::text_or_empty(form, "channel_name"),
-            user: UserId(fields::text_or_empty(form, "user_id")),
-            user_name: fields::text_or_empty(form, "user_name"),
-            command: fields::text_or_empty(form, "command"),
-            text: as_typed(&fields::text_or_empty(form, "text")),
-            response_url: fields::text(form, "response_url"),
-            trigger_id: fields::text(form, "trigger_id"),
+            workspace: field("team_id").map(WorkspaceId),
+            enterprise: field("enterprise_id"),
+            channel: ChannelId(text("channel_id")),
+            channel_name: text("channel_name"),
+            user: UserId(text("user_id")),
+            user_name: text("user_name"),
+            command: text("command"),
+            text: as_typed(&text("text")),
+            response_url: field("response_url"),
+            trigger_id: field("trigger_id"),
         }
     }
 }

@@ -18,13 +18,13 @@ fn event(payload: &Value) -> EventEnvelope {
     }
 }
 
-fn text_form(pairs: &[(&str, &str)]) -> Value {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect::<serde_json::Map<_, _>>().into()
+fn typed(fields: &[(&str, &str)]) -> SlashCommand {
+    SlashCommand::read(|name| fields.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned()))
 }
 
 #[test]
 fn what_was_picked_and_what_was_typed_are_told_apart() {
-    let text = |text: &str| SlashCommand::read(&serde_json::json!({ "text": text })).text;
+    let text = |text: &str| typed(&[("text", text)]).text;
     assert_eq!(
         text(
             "note <!channel> <!subteam^S1|@dev> <#C1|ops> <https://a.example/?a=1&amp;b=2> <mailto:a@b.example|a@b.example>"
@@ -38,7 +38,7 @@ fn what_was_picked_and_what_was_typed_are_told_apart() {
 
 #[test]
 fn a_command_keeps_mentions_and_undoes_escapes_once() {
-    let command = SlashCommand::read(&text_form(&[
+    let command = typed(&[
         ("team_id", "T1"),
         ("channel_id", "C1"),
         ("channel_name", "general"),
@@ -48,7 +48,7 @@ fn a_command_keeps_mentions_and_undoes_escapes_once() {
         ("text", "<@U2|ben> <#C7|> disk &gt; 90% &amp;lt; a &lt; b & c &"),
         ("trigger_id", "13.37.abc"),
         ("response_url", "https://hooks.slack.com/commands/1"),
-    ]));
+    ]);
     assert_eq!(command.text, "\u{2}<@U2|ben> #C7 disk > 90% &lt; a < b & c &");
     assert_eq!((command.workspace, command.enterprise), (Some(WorkspaceId::from("T1")), None));
     assert_eq!((command.user, command.channel_name.as_str()), (UserId::from("U1"), "general"));

@@ -62,7 +62,9 @@ impl Frame {
                 Parsed::Inbound(inbound) => Some(inbound),
                 Parsed::Challenge(_) | Parsed::Unknown(_) => None,
             },
-            "slash_commands" => Some(Box::new(Inbound::Command(SlashCommand::read(payload)))),
+            "slash_commands" => {
+                Some(Box::new(Inbound::Command(SlashCommand::read(|name| fields::text(payload, name)))))
+            }
             "interactive" => Some(Box::new(parse_interaction(payload))),
             _ => None,
         });

@@ -13,7 +13,20 @@ fn without_a_subcommand_it_says_what_to_try_first() {
 
 #[test]
 fn every_subcommand_explains_itself() {
-    for name in ["demo", "serve", "check", "doctor", "manifest", "key", "export", "verify", "replay", "sandbox"] {
+    for name in [
+        "demo",
+        "serve",
+        "check",
+        "doctor",
+        "manifest",
+        "key",
+        "export",
+        "verify",
+        "export-user",
+        "erase-user",
+        "replay",
+        "sandbox",
+    ] {
         let ran = Shell::new().run(&[name, "--help"]);
         assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{name}");
         insta::assert_snapshot!(format!("help_{name}"), ran.out);
@@ -23,7 +36,7 @@ fn every_subcommand_explains_itself() {
 #[test]
 fn what_is_typed_wrong_ends_with_2_and_says_where_help_is() {
     for (args, says) in [
-        (&["exprot"][..], "a similar subcommand exists: 'export'"),
+        (&["exprot"][..], "some similar subcommands exist: 'export-user', 'export'"),
         (&["verify", "first"], "write the incident's number, such as 42 or INC-42"),
         (&["export", "1", "--all"], "cannot be used with"),
         (&["export", "--all", "--format", "pdf"], "write md, html or json"),

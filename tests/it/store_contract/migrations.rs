@@ -107,6 +107,12 @@ fn rows(version: i64, event: &Recorded) -> String {
             let opened = at(0).timestamp_micros();
             format!("INSERT INTO openings VALUES ('T0FIREBELL', 'db-team', {opened}, 7);")
         }
+        4 => {
+            let (opened, answer) = (at(0).timestamp_micros(), json(&answer(3)));
+            format!("INSERT INTO inbox VALUES ('T0FIREBELL', 'event', {opened}, '{answer}');")
+        }
+        // Without anybody who was made anonymous there are none.
+        5 => "DELETE FROM substitutes;".into(),
         version => panic!("add rows of the time of migration {version}"),
     }
 }
@@ -144,8 +150,9 @@ async fn everything_is_kept(db: &Db, event: &Recorded) {
     assert_eq!(timers::due(&mut tx, at(0), 9).await.expect("loads").len(), 1);
     let claimed = outbox::claim(&mut tx, at(1), &Lane::ALL, 9, at(9)).await.expect("claims");
     assert_eq!((claimed.len(), claimed[0].attempt, claimed[0].uncertain), (1, 2, true));
-    let key = (workspace(), "trigger".to_owned());
-    assert_eq!(inbox::answers(&mut tx, std::slice::from_ref(&key)).await.expect("looks")[&key], answer(3));
+    let keys = ["trigger", "event"].map(|key| (workspace(), key.to_owned()));
+    let answers = inbox::answers(&mut tx, &keys).await.expect("looks");
+    assert_eq!(keys.map(|key| answers[&key].clone()), [answer(3), answer(3)]);
     let closed = alerts::close(&mut tx, &workspace(), &IntegrationKey::new("grafana"), "disk").await;
     assert_eq!(closed.expect("closes"), Some(id));
     let message = MessageRef { channel: "C0OPS".into(), ts: "1680462000.000100".into() };

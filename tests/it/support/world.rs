@@ -44,6 +44,7 @@ pub(crate) struct World {
     stage: Option<Stage>,
     folder: tempfile::TempDir,
     logs: Logs,
+    url: String,
     complaints_expected: bool,
     errors_expected: bool,
 }
@@ -99,9 +100,14 @@ impl World {
 
     /// `None` where PostgreSQL is not installed.
     pub(crate) async fn on_postgres() -> Option<Self> {
+        Self::on_postgres_with(CONFIG).await
+    }
+
+    /// As [`World::on_postgres`], with another configuration.
+    pub(crate) async fn on_postgres_with(config: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let url = postgres::database().await?;
-        Some(Self::set(CONFIG, folder, url, three_pm()).await)
+        Some(Self::set(config, folder, url, three_pm()).await)
     }
 
     /// On this database.
@@ -116,14 +122,14 @@ impl World {
             start_at,
             config: config.to_owned(),
             folder: folder.path().to_owned(),
-            database_url,
+            database_url: database_url.clone(),
             workspace: Workspace::demo(),
             keys: keys.map(|(key, secret)| (key.into(), secret.to_owned())).to_vec(),
             rate_limits: true,
         })
         .await
         .expect("the program starts");
-        Self { stage: Some(stage), folder, logs, complaints_expected: false, errors_expected: false }
+        Self { stage: Some(stage), folder, logs, url: database_url, complaints_expected: false, errors_expected: false }
     }
 
     /// Stops the program and starts it again on the same database and workspace.
@@ -155,6 +161,11 @@ impl World {
 
     pub(crate) fn stage(&self) -> &Stage {
         self.stage.as_ref().expect("is set")
+    }
+
+    /// The address of its database.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {

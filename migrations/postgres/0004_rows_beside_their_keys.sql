@@ -1,0 +1,1 @@
+-- Nothing to do: PostgreSQL keeps rows beside their keys already. The numbers of both databases agree.
