@@ -5,6 +5,7 @@
 
 mod email;
 pub mod guard;
+mod letter;
 pub mod link;
 mod notice;
 pub mod webhook;
@@ -18,8 +19,10 @@ use crate::config::Config;
 use crate::config::secrets::WaySecrets;
 use crate::domain::contact::ContactMethod;
 
+pub use letter::Letter;
 pub use link::{Claim, Links};
 pub use notice::Notice;
+pub(crate) use notice::one_line;
 
 /// How long one message may take altogether; shorter than the lease of its page.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,24 +91,39 @@ impl Elsewhere {
         }
     }
 
-    /// Hands one message over. It has gone out when this says so; that is not delivery.
+    /// Hands a page over. It has gone out when this says so; that is not delivery.
     pub async fn send(&self, by: ContactMethod, address: &str, notice: &Notice<'_>) -> Result<(), Failure> {
         #[cfg(test)]
         if crate::simulation::is_on() {
             return crate::simulation::elsewhere(by, notice).await;
         }
+        self.hand_over(by, address, || notice.letter()).await
+    }
+
+    /// As [`Elsewhere::send`], a message that is no page.
+    pub async fn warn(&self, by: ContactMethod, address: &str, letter: &Letter) -> Result<(), Failure> {
+        self.hand_over(by, address, || letter.clone()).await
+    }
+
+    async fn hand_over(
+        &self,
+        by: ContactMethod,
+        address: &str,
+        letter: impl FnOnce() -> Letter,
+    ) -> Result<(), Failure> {
         let Ok(_place) = self.inner.places[by as usize].try_acquire() else {
             return Err(Failure::Busy);
         };
         match by {
             ContactMethod::Email => match &self.inner.mail {
-                Some(mail) => mail.send(address, notice).await,
+                Some(mail) => mail.send(address, &letter()).await,
                 None => Err(Failure::Refused("There is no mail server in firebell.toml any more".to_owned())),
             },
             ContactMethod::Webhook => match &self.inner.webhooks {
                 Some(webhooks) => {
-                    let body = notice.json().to_string();
-                    webhooks.post(address, body.into(), &notice.id(), notice.now).await
+                    let letter = letter();
+                    let body = letter.json.to_string();
+                    webhooks.post(address, body.into(), &letter.id, letter.written_at).await
                 }
                 None => Err(Failure::NotNow("FIREBELL_WEBHOOK_SECRET is not set".to_owned())),
             },

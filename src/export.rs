@@ -72,6 +72,7 @@ pub fn export_as(
     }
     let folder = folder(dir, postmortem)?;
     fs::create_dir_all(&folder).map_err(fault("create", &folder))?;
+    sweep(&folder)?;
     let markdown_path = folder.join("postmortem.md");
     let before = read(&markdown_path)?;
     let mut postmortem = postmortem.clone();
@@ -207,6 +208,26 @@ fn replace(path: &Path, text: &str) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Removes temporary files that a program left behind which was killed before it could rename them. Should one belong to a
+/// program that is still at it, that one fails and is told to try again.
+fn sweep(folder: &Path) -> Result<(), Error> {
+    let ours = format!(".{}.tmp", std::process::id());
+    for entry in fs::read_dir(folder).map_err(fault("list", folder))? {
+        let path = entry.map_err(fault("list", folder))?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let left = name.strip_prefix(".postmortem.").and_then(|rest| rest.strip_suffix(".tmp")).is_some_and(|rest| {
+            rest.rsplit('.').next().is_some_and(|id| !id.is_empty() && id.bytes().all(|digit| digit.is_ascii_digit()))
+        });
+        if left && !name.ends_with(&ours) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault("remove", &path)(error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 fn fault(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error { doing, path, source }
@@ -215,6 +236,21 @@ fn fault(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_program_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = [".postmortem.md.tmp", ".postmortem.notes.tmp", "postmortem.md", ".postmortem.md.12.tmp~"];
+        let own = format!(".postmortem.json.{}.tmp", std::process::id());
+        let left = [".postmortem.md.4000000001.tmp", ".postmortem.firebell.md.4000000001.tmp"];
+        for name in kept.iter().chain(&left).copied().chain([own.as_str()]) {
+            fs::write(folder.path().join(name), "x").expect("is written");
+        }
+        sweep(folder.path()).expect("can be listed");
+        let there = |name: &str| folder.path().join(name).exists();
+        assert!(kept.iter().all(|name| there(name)) && there(&own));
+        assert!(!left.iter().any(|name| there(name)));
+    }
 
     #[test]
     fn a_folder_name_is_safe_whatever_the_title() {

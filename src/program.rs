@@ -27,7 +27,7 @@ use crate::ids::random_id;
 use crate::metrics::{Metrics, router as metrics_router};
 use crate::slack::dispatch::Dispatch;
 use crate::slack::socket::{SocketConfig, SocketMode};
-use crate::slack::{Slack, SlackConfig, http};
+use crate::slack::{Meeting, Slack, SlackConfig, http};
 use crate::store::{Db, Engine, settings};
 use crate::watch::{Alarm, DeadMan, Heartbeat, TestPages, Watch};
 use crate::worker::{Documents, Worker};
@@ -73,6 +73,7 @@ pub struct Program {
     documents: Documents,
     router: Router,
     watch: Watch,
+    elsewhere: Elsewhere,
     /// Slack has not been asked yet who we are.
     from_memory: bool,
 }
@@ -110,7 +111,7 @@ impl Program {
         }
         let from_memory = known.from_memory;
         let listening = Listening::new(app.clone(), dispatch.clone(), worker.clone());
-        Ok(Self { app, worker, slack, config, dispatch, listening, documents, router, watch, from_memory })
+        Ok(Self { app, worker, slack, config, dispatch, listening, documents, router, watch, elsewhere, from_memory })
     }
 
     /// Everything that answers HTTP.
@@ -133,6 +134,11 @@ impl Program {
         Ok(Heartbeat::new(self.watch.clone(), switch))
     }
 
+    /// Tells people of what only they can mend, when it is told to look.
+    pub fn alarm(&self) -> Alarm {
+        Alarm::new(self.watch.clone(), self.slack.clone(), self.elsewhere.clone())
+    }
+
     /// How documents are written here.
     pub fn documents(&self) -> &Documents {
         &self.documents
@@ -150,6 +156,10 @@ impl Program {
 
     /// Serves until one of the parts ends, which none does by itself.
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
+        if self.from_memory {
+            // Requests are taken at once, but nothing is sent before it is known whose token this is.
+            self.slack.set_meeting(Meeting::Asking);
+        }
         let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
         let (app, worker, router) = (self.app.clone(), self.worker.clone(), self.router.clone());
         // Dropped when this ends: connections that are kept alive must not go on serving what has ended.
@@ -176,7 +186,7 @@ impl Program {
         let every = TimeDelta::seconds(self.config.settings.test_page_every_s.into());
         let test_pages = TestPages::new(self.watch.clone(), every).run();
         parts.spawn(test_pages.map(|()| Err(anyhow!("the test pages ended"))));
-        let alarm = Alarm::new(self.watch.clone(), self.slack.clone()).run();
+        let alarm = self.alarm().run();
         parts.spawn(alarm.map(|()| Err(anyhow!("the alarm ended"))));
         parts.spawn(self.watch.clone().run().map(|()| Err(anyhow!("the watch ended"))));
         let mode = self.config.settings.slack.mode;

@@ -46,7 +46,7 @@ mod times;
 mod wire;
 
 pub(crate) use client::trust;
-pub use client::{API_URL, CALL_TIMEOUT, SEARCH_TIMEOUT, SetupError, Slack, SlackConfig};
+pub use client::{API_URL, CALL_TIMEOUT, Meeting, SEARCH_TIMEOUT, SetupError, Slack, SlackConfig};
 pub(crate) use client::{https_connector, is_loopback, tls_config};
 pub use error::{Class, Error, NotReached, RefusedUser};
 pub use inbound::{Ack, Inbound, Meta, Receive, SeenMessage};

@@ -43,6 +43,10 @@ pub const TICK_MAX: TimeDelta = TimeDelta::seconds(5);
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the auditor makes its round.
 const AUDIT_EVERY: Duration = Duration::from_mins(1);
+/// How long the doers of what the auditor sees undone have to do it; longer than a lease.
+const CONFIRM_AFTER: Duration = Duration::from_secs(10);
+/// Incidents with a call under way that the auditor reads at once.
+const AUDITED_AT_ONCE: u32 = 1_000;
 /// Rounds of the auditor between two checks of the hash chains.
 const ROUNDS_PER_CHAINS: u32 = 10;
 /// The longest overdue pages that are looked at to find one that is still wanted.
@@ -55,6 +59,8 @@ pub enum Trouble {
     Database,
     /// The disk of the database is full.
     Disk,
+    /// The database can only be read.
+    ReadOnly,
     /// The timers have not been looked through for so long.
     Scheduler {
         idle_s: i64,
@@ -79,6 +85,24 @@ pub enum Trouble {
     },
 }
 
+impl Trouble {
+    /// Whether the database takes nothing for as long as it lasts, so that no page can be claimed.
+    fn refuses_writes(&self) -> bool {
+        match self {
+            Self::Disk | Self::ReadOnly => true,
+            Self::Database
+            | Self::Scheduler { .. }
+            | Self::Unattempted { .. }
+            | Self::Unaccepted { .. }
+            | Self::Audit(_)
+            | Self::Token
+            | Self::SelfTest
+            | Self::TestPage
+            | Self::OtherProgram { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,6 +111,12 @@ impl fmt::Display for Trouble {
                 f,
                 "The disk of the database is full: commands and alerts are refused, and pages that are due cannot go \
                  out. Make room there; Firebell then goes on by itself."
+            ),
+            Self::ReadOnly => write!(
+                f,
+                "The database can only be read: commands and alerts are refused, and pages that are due cannot go out. \
+                 Make it writable (is it a standby, or its file system mounted read-only?); Firebell then goes on by \
+                 itself."
             ),
             Self::Scheduler { idle_s } => {
                 write!(f, "The timers have not been looked through for {idle_s} s.")
@@ -114,6 +144,7 @@ impl fmt::Display for Trouble {
 #[derive(Clone)]
 pub struct Watch {
     inner: Arc<Inner>,
+    audited_at_once: u32,
 }
 
 struct Inner {
@@ -135,7 +166,13 @@ impl Watch {
             self_test_failed: Mutex::new(false),
             probing: tokio::sync::Mutex::new(()),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), audited_at_once: AUDITED_AT_ONCE }
+    }
+
+    /// With an auditor that reads another number of incidents at once.
+    #[must_use]
+    pub fn reading_at_once(self, incidents: u32) -> Self {
+        Self { audited_at_once: incidents, ..self }
     }
 
     pub fn app(&self) -> &App {
@@ -149,7 +186,7 @@ impl Watch {
         }
         let mut round = 0;
         loop {
-            if let Err(error) = self.audit().await {
+            if let Err(error) = self.audit(real_sleep(CONFIRM_AFTER)).await {
                 tracing::error!(%error, "the auditor could not make its round");
             }
             if round % ROUNDS_PER_CHAINS == 0
@@ -207,6 +244,9 @@ impl Watch {
         let mut troubles = Vec::new();
         if metrics.db_full.get() > 0.0 {
             troubles.push(Trouble::Disk);
+        }
+        if metrics.db_read_only.get() > 0.0 {
+            troubles.push(Trouble::ReadOnly);
         }
         let others = metrics.slack_foreign_connections.get();
         if others > 0.0 {

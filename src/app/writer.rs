@@ -58,8 +58,10 @@ async fn work(inner: &Inner, batch: &mut [Job]) -> Result<Done, Error> {
         if let Ok(Err(error)) = &worked {
             let missed = Missed::of(error);
             inner.metrics.db_missed.of((missed,)).count();
-            if missed == Missed::Full {
-                inner.metrics.db_full.set_count(1);
+            match missed {
+                Missed::Full => inner.metrics.db_full.set_count(1),
+                Missed::ReadOnly => inner.metrics.db_read_only.set_count(1),
+                Missed::Busy | Missed::Raced | Missed::Other => {}
             }
         }
         match worked {
@@ -67,6 +69,7 @@ async fn work(inner: &Inner, batch: &mut [Job]) -> Result<Done, Error> {
                 inner.metrics.db_tx.observe_real(began.elapsed());
                 if done.wrote {
                     inner.metrics.db_full.set_count(0);
+                    inner.metrics.db_read_only.set_count(0);
                 }
                 return Ok(done);
             }

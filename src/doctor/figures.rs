@@ -19,6 +19,7 @@ pub struct Figures {
     /// Connections of Socket Mode that another program holds with the same token.
     pub foreign_connections: f64,
     pub disk_full: bool,
+    pub read_only: bool,
 }
 
 impl Figures {
@@ -52,6 +53,7 @@ impl Figures {
             clock_jumps: sum("firebell_clock_jumps_total"),
             foreign_connections: sum("firebell_slack_foreign_connections"),
             disk_full: sum("firebell_db_full") > 0.0,
+            read_only: sum("firebell_db_read_only") > 0.0,
         })
     }
 }

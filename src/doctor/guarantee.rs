@@ -88,6 +88,13 @@ fn running(facts: &Facts, figures: &Figures, paper: &mut Paper) {
             "Make room; Firebell then goes on by itself.",
         );
     }
+    if figures.read_only {
+        paper.problem(
+            area,
+            "The database can only be read: commands and alerts are refused, and pages that are due cannot go out.",
+            "Make it writable; Firebell then goes on by itself.",
+        );
+    }
     if figures.audit_findings > 0.0 {
         paper.problem(area, "The auditor found calls that nobody takes further.", "Restart Firebell, and report this.");
     }

@@ -10,7 +10,7 @@ use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::notice::Notice;
+use super::letter::Letter;
 use super::{Failure, SEND_TIMEOUT};
 use crate::config::{Email, Tls};
 
@@ -40,10 +40,10 @@ impl Mail {
     }
 
     /// Hands a message to the mail server.
-    pub(super) async fn send(&self, to: &str, notice: &Notice<'_>) -> Result<(), Failure> {
+    pub(super) async fn send(&self, to: &str, letter: &Letter) -> Result<(), Failure> {
         let unusable = || Failure::Refused("The e-mail address cannot be written to".to_owned());
         let to: Address = to.parse().map_err(|_| unusable())?;
-        let message = self.message(&to, notice).map_err(|_| unusable())?;
+        let message = self.message(&to, letter).map_err(|_| unusable())?;
         let mut stage = Stage::Before;
         match tokio::time::timeout(SEND_TIMEOUT, self.converse(&to, &message.formatted(), &mut stage)).await {
             Ok(Ok(())) => Ok(()),
@@ -55,21 +55,21 @@ impl Mail {
         }
     }
 
-    fn message(&self, to: &Address, notice: &Notice<'_>) -> Result<Message, lettre::error::Error> {
+    fn message(&self, to: &Address, letter: &Letter) -> Result<Message, lettre::error::Error> {
         let from = &self.settings.from;
         let domain = from.email.domain();
         Message::builder()
             .from(from.clone())
             .to(Mailbox::new(None, to.clone()))
-            .subject(notice.subject())
-            .message_id(Some(format!("<{}.{}@{domain}>", notice.id(), notice.attempt)))
+            .subject(letter.subject.as_str())
+            .message_id(Some(format!("<{}.{}@{domain}>", letter.id, letter.attempt)))
             // All copies of one page are one conversation, though each attempt has an id of its own.
-            .references(format!("<{}@{domain}>", notice.id()))
-            .date(notice.now.into())
+            .references(format!("<{}@{domain}>", letter.id))
+            .date(letter.written_at.into())
             .header(ContentType::TEXT_PLAIN)
             // Nobody's "out of office" need answer.
             .header(AutoSubmitted)
-            .body(notice.text())
+            .body(letter.text.clone())
     }
 
     /// Connects and signs in, and sends nothing.

@@ -5,6 +5,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::letter::Letter;
 use super::link::{Claim, Links, VALID_FOR};
 use crate::domain::civil::format::{LocalZone, date_without_year};
 use crate::domain::escalation::{Escalation, Phase};
@@ -30,6 +31,18 @@ pub struct Notice<'a> {
 }
 
 impl Notice<'_> {
+    /// As it is handed over.
+    pub fn letter(&self) -> Letter {
+        Letter {
+            id: self.id(),
+            attempt: self.attempt,
+            subject: self.subject(),
+            text: self.text(),
+            json: self.json(),
+            written_at: self.now,
+        }
+    }
+
     /// The same for every attempt at this page, and for no other page.
     pub fn id(&self) -> String {
         let Incident { workspace, id, .. } = self.incident;
@@ -181,7 +194,7 @@ impl Notice<'_> {
 }
 
 /// Without line breaks, so that no text of a person's can look like ours.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control() || c.is_whitespace())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()

@@ -116,6 +116,7 @@ registry! {
     db_tx: () => Histogram<Work>, "db_tx_seconds", "How long a writing transaction took, from its begin to its commit.";
     db_missed: (Missed,) => Counter, "db_failures_total", "Writing transactions that came to nothing; raced ones were begun anew.";
     db_full: () => Gauge, "db_full", "1 while the disk of the database is full: commands and alerts are refused, and pages that are due cannot be claimed.";
+    db_read_only: () => Gauge, "db_read_only", "1 while the database can only be read: commands and alerts are refused, and pages that are due cannot be claimed.";
     db_size: () => Gauge, "db_size_bytes", "How large the database's file is; 0 with PostgreSQL.";
     wal_size: () => Gauge, "wal_bytes", "How large SQLite's write-ahead log is.";
     disk_free: () => Gauge, "disk_free_bytes", "Free space where the database's file is; 0 with PostgreSQL.";

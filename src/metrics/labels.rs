@@ -182,7 +182,7 @@ words!(
 );
 words!(
     /// Why the database did not take something.
-    Missed, "why": Busy = "busy", Full = "full", Raced = "raced", Other = "other"
+    Missed, "why": Busy = "busy", Full = "full", ReadOnly = "read_only", Raced = "raced", Other = "other"
 );
 words!(
     /// What the auditor looks for.
@@ -279,6 +279,7 @@ impl Missed {
         match error {
             store::Error::Busy | store::Error::Locked { .. } => Self::Busy,
             store::Error::Full => Self::Full,
+            store::Error::Unwritable => Self::ReadOnly,
             error if error.retry() == store::Retry::Now => Self::Raced,
             _ => Self::Other,
         }

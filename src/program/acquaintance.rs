@@ -1,7 +1,7 @@
 //! Who we are at Slack, and who is who there: asked from Slack, and remembered for the times when Slack is away.
 //!
 //! A pager must come up at once. What is remembered is enough to begin with as soon as it knows every name of the
-//! configuration; Slack is then asked while we already serve. A first start has nothing to begin with, and waits.
+//! configuration; Slack is then asked while we already serve, and nothing is sent before it has answered. A first start has nothing to begin with, and waits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::config::Config;
 use crate::crash::{self, Point};
 use crate::domain::roster::{Directory, Person, Roster};
 use crate::ids::{ChannelId, UserId, WorkspaceId};
-use crate::slack::{Class, Slack};
+use crate::slack::{Class, Meeting, Slack};
 use crate::store::{self, Db, people, settings};
 
 /// How often people and groups are read again, besides when Slack tells of a change.
 const DIRECTORY_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How soon Slack is asked again after it did not answer.
-const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// How soon Slack is asked again after it did not answer; nothing is sent through it before.
+const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// How long the first contact with Slack may take.
 const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -237,6 +237,7 @@ pub(super) async fn keep_up(app: App, slack: Slack, config: Config, mut from_mem
         if from_memory {
             match slack.auth_test().await {
                 Ok(identity) => match ours(app.db(), &config, Some(app.workspace()), identity).await {
+                    // Not ours: nothing is ever sent with it.
                     Err(error) if !error.is::<store::Error>() => return Err(error),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the workspace could not be kept"),
                     Ok(_) => {}
@@ -244,10 +245,12 @@ pub(super) async fn keep_up(app: App, slack: Slack, config: Config, mut from_mem
                 Err(error) if error.is_token_refused() => return Err(error.into()),
                 Err(error) => {
                     tracing::error!(%error, "Slack is away; serving with what is remembered");
+                    slack.set_meeting(Meeting::Away);
                     app.clock().sleep(AGAIN_AFTER).await;
                     continue;
                 }
             }
+            slack.set_meeting(Meeting::Met);
             from_memory = false;
         } else {
             app.clock().sleep(DIRECTORY_EVERY).await;

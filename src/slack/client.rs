@@ -16,6 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientHttpConnector as _};
+use tokio::sync::watch;
 use url::{Host, Url};
 
 use super::error::{Class, Error, Kind};
@@ -92,6 +93,7 @@ pub struct Slack {
 
 struct Inner {
     client: SlackClient<Wire>,
+    meeting: watch::Sender<Meeting>,
     tls: Arc<ClientConfig>,
     config: SlackConfig,
 }
@@ -101,6 +103,20 @@ impl std::fmt::Debug for Slack {
         f.debug_struct("Slack").field("api_url", &self.inner.config.api_url).finish_non_exhaustive()
     }
 }
+
+/// Whether it is known whose token this is. Nothing may be sent with that of another workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// It is, or whoever calls does not mind.
+    Met,
+    /// Slack is being asked; calls wait for a moment.
+    Asking,
+    /// Slack did not answer; calls are not made.
+    Away,
+}
+
+/// How long a call waits until it is known whose token this is; far shorter than the lease of a page.
+const MEETING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The token a call is made with.
 #[derive(Clone, Copy)]
@@ -122,7 +138,26 @@ impl Slack {
         config.api_url.truncate(config.api_url.trim_end_matches('/').len());
         let tls = tls_config(local)?;
         let wire = Wire::new(https_connector(local, tls.clone()), &config.api_url);
-        Ok(Self { inner: Arc::new(Inner { client: SlackClient::new(wire), tls: Arc::new(tls), config }) })
+        let meeting = watch::Sender::new(Meeting::Met);
+        Ok(Self { inner: Arc::new(Inner { client: SlackClient::new(wire), meeting, tls: Arc::new(tls), config }) })
+    }
+
+    /// Says whether it is known whose token this is; for all clones. Calls with the bot's token go by it, but `auth.test`.
+    pub fn set_meeting(&self, meeting: Meeting) {
+        self.inner.meeting.send_replace(meeting);
+    }
+
+    /// Waits until calls with the bot's token may be made.
+    async fn is_met(&self, method: Method) -> Result<(), Error> {
+        let mut meeting = self.inner.meeting.subscribe();
+        let met = match method {
+            Method::AuthTest => return Ok(()),
+            _ => within(MEETING_PATIENCE, meeting.wait_for(|meeting| *meeting != Meeting::Asking)).await,
+        };
+        match met {
+            Some(Ok(meeting)) if *meeting == Meeting::Met => Ok(()),
+            Some(_) | None => Err(Error::new(method, Kind::NotSent)),
+        }
     }
 
     /// The workspace named in the configuration, if any.
@@ -145,6 +180,7 @@ impl Slack {
 
     /// Reads with the bot's token.
     pub(super) async fn get(&self, method: Method, args: Args) -> Result<Value, Error> {
+        self.is_met(method).await?;
         let query = args.query();
         let token = self.token(method, As::Bot)?;
         let session = self.inner.client.open_session(&token);
@@ -154,6 +190,9 @@ impl Slack {
 
     /// Writes with either token.
     pub(super) async fn send(&self, method: Method, who: As, body: Option<Value>) -> Result<Value, Error> {
+        if matches!(who, As::Bot) {
+            self.is_met(method).await?;
+        }
         let body = body.unwrap_or_else(|| Value::Object(Map::new()));
         let token = self.token(method, who)?;
         let session = self.inner.client.open_session(&token);
@@ -170,6 +209,7 @@ impl Slack {
 
     /// Calls a method and returns the answer with what its headers say.
     pub(super) async fn post_for_headers(&self, method: Method) -> Result<(Value, Headers), Error> {
+        self.is_met(method).await?;
         let token = self.token(method, As::Bot)?;
         let url =
             self.wire().create_method_uri_path(method.as_str()).map_err(|error| Error::from_client(method, error))?;

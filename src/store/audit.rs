@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::tx::{execute, fetch_all, fetch_optional, from_json, instant, to_json, us};
+use super::tx::{execute, fetch_all, fetch_in, fetch_optional, from_json, instant, to_json, us};
 use super::{Db, Error, Place, Tx, incidents};
 use crate::domain::effect::{Effect, Lane};
 use crate::domain::incident::Incident;
@@ -20,41 +20,68 @@ pub struct WaitingPage {
     pub attempt: i64,
 }
 
+type WaitingRow = (i64, i64, String, i64, i64);
+
+fn waiting_page((id, incident, effect, due_at, attempt): WaitingRow) -> Option<WaitingPage> {
+    Some(WaitingPage {
+        incident: IncidentId(incident),
+        effect: from_json("outbox", id, &effect).ok()?,
+        due_at: instant("outbox", id, due_at).ok()?,
+        attempt,
+    })
+}
+
 /// The pages that are not done, the longest overdue first. What cannot be read is left out: the claim sets it aside.
 pub async fn waiting_pages(tx: &mut Tx, limit: u32) -> Result<Vec<WaitingPage>, Error> {
-    let rows: Vec<(i64, i64, String, i64, i64)> = fetch_all!(
+    let rows: Vec<WaitingRow> = fetch_all!(
         tx,
-        (i64, i64, String, i64, i64),
+        WaitingRow,
         "SELECT id, incident_id, effect, due_at, attempt FROM outbox
          WHERE lane = $1 AND state <> 'dead' AND incident_id IS NOT NULL AND due_at IS NOT NULL
          ORDER BY due_at, id LIMIT $2",
         Lane::Page as i64,
         i64::from(limit),
     )?;
-    let waiting = |(id, incident, effect, due_at, attempt): (i64, i64, String, i64, i64)| {
-        Some(WaitingPage {
-            incident: IncidentId(incident),
-            effect: from_json("outbox", id, &effect).ok()?,
-            due_at: instant("outbox", id, due_at).ok()?,
-            attempt,
-        })
-    };
-    Ok(rows.into_iter().filter_map(waiting).collect())
+    Ok(rows.into_iter().filter_map(waiting_page).collect())
 }
 
-/// The open incidents in which somebody is being called, was called in vain or waits to be called, oldest first, without those
-/// that are left to a newer program.
-pub async fn calling(tx: &mut Tx, limit: u32) -> Result<Vec<Incident>, Error> {
+/// As [`waiting_pages`], all those of these incidents.
+pub async fn waiting_pages_of(tx: &mut Tx, incidents: &[IncidentId]) -> Result<Vec<WaitingPage>, Error> {
+    let list: Vec<i64> = incidents.iter().map(|incident| incident.0).collect();
+    let rows: Vec<WaitingRow> = fetch_in!(
+        tx,
+        WaitingRow,
+        "SELECT id, incident_id, effect, due_at, attempt FROM outbox WHERE incident_id",
+        &list,
+        "AND lane = $2 AND state <> 'dead' AND due_at IS NOT NULL",
+        Lane::Page as i64,
+    )?;
+    Ok(rows.into_iter().filter_map(waiting_page).collect())
+}
+
+/// Up to `limit` of the open incidents in which somebody is being called, was called in vain or waits to be called, the
+/// oldest after `after` first, without those that are left to a newer program; and after which to go on, unless these were
+/// the last.
+pub async fn calling(
+    tx: &mut Tx,
+    after: Option<IncidentId>,
+    limit: u32,
+) -> Result<(Vec<Incident>, Option<IncidentId>), Error> {
     let rows: Vec<(i64, String)> = fetch_all!(
         tx,
         (i64, String),
         "SELECT id, state FROM incidents
          WHERE open AND (state LIKE '%\"phase\":\"active\"%' OR state LIKE '%\"phase\":\"exhausted\"%'
             OR state LIKE '%\"phase\":\"held\"%')
-         ORDER BY id LIMIT $1",
+            AND id > $1
+         ORDER BY id LIMIT $2",
+        after.map_or(i64::MIN, |after| after.0),
         i64::from(limit),
     )?;
-    rows.into_iter().map(|(id, state)| incidents::read(id, &state)).filter_map(incidents::ours).collect()
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = rows.last().filter(|_| full).map(|(id, _)| IncidentId(*id));
+    let read = rows.into_iter().map(|(id, state)| incidents::read(id, &state));
+    Ok((read.filter_map(incidents::ours).collect::<Result<_, _>>()?, last))
 }
 
 /// The incidents that must be told of a clock that was set: all that have a timer, and the newest `limit` of the other

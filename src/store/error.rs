@@ -98,6 +98,8 @@ pub enum Error {
     Busy,
     #[error("the disk of the database is full; nothing was written")]
     Full,
+    #[error("the database can only be read at present; nothing was written")]
+    Unwritable,
     #[error("the database failed: {0}")]
     Sql(#[source] sqlx::Error),
 }
@@ -122,7 +124,7 @@ impl Error {
         match self {
             Self::Raced => Retry::Now,
             Self::Busy | Self::Locked { .. } => Retry::After(Duration::from_millis(100)),
-            Self::Unreachable { .. } => Retry::After(Duration::from_secs(1)),
+            Self::Unreachable { .. } | Self::Unwritable => Retry::After(Duration::from_secs(1)),
             Self::Full => Retry::After(Duration::from_secs(5)),
             Self::Sql(error) => retry_sql(error),
             Self::UnknownUrl { .. }
@@ -169,11 +171,10 @@ fn retry_sql(error: &sqlx::Error) -> Retry {
         sqlx::Error::Database(error) => match error.code().as_deref() {
             // serialization_failure, deadlock_detected
             Some("40001" | "40P01") => Retry::Now,
-            // Class 53: out of connections, memory or disk; class 57: the server stops or starts; 25006: it is a standby.
+            // Class 53: out of connections, memory or disk; class 57: the server stops or starts.
             Some(code) if code.len() == 5 && (code.starts_with("53") || code.starts_with("57P")) => {
                 Retry::After(Duration::from_secs(1))
             }
-            Some("25006") => Retry::After(Duration::from_secs(1)),
             // SQLITE_IOERR with its details.
             Some(code) if sqlite_code(code) == Some(10) => Retry::After(Duration::from_secs(1)),
             _ => Retry::Never,
@@ -196,9 +197,12 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match primary_code(&error) {
             Some(5 | 6) => Self::Busy,
+            Some(8) => Self::Unwritable,
             Some(13) => Self::Full,
             _ => match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
                 Some("53100") => Self::Full,
+                // read_only_sql_transaction: a standby, or set so.
+                Some("25006") => Self::Unwritable,
                 _ => Self::Sql(error),
             },
         }

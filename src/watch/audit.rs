@@ -3,22 +3,18 @@
 //! It does not trust the tables that the rest of the program works from. What should be waiting follows from the incidents
 //! alone; what waits is then looked up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{UNATTEMPTED_MAX, Watch};
+use super::{Trouble, UNATTEMPTED_MAX, Watch};
 use crate::clock::lock;
 use crate::domain::command::Timer;
 use crate::domain::effect::Effect;
+use crate::domain::incident::Incident;
 use crate::domain::still_wanted;
 use crate::ids::{IncidentId, PageId};
 use crate::metrics::{Check, unix_seconds};
-use crate::store::{self, audit, timers};
-
-/// Incidents with a call under way that are looked at in one round.
-const CALLING_MAX: u32 = 1_000;
-/// Pages in the outbox that are looked at in one round, the longest overdue.
-const PAGES_MAX: u32 = 4_096;
+use crate::store::{self, Tx, audit, timers};
 
 /// What one round found; all 0 is as it should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +29,13 @@ impl Findings {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    fn count(&mut self, undone: &Undone) {
+        match undone {
+            Undone::Step(..) | Undone::Page(..) => self.not_attempted += 1,
+            Undone::Untimed(..) => self.without_timer += 1,
+        }
+    }
 }
 
 impl fmt::Display for Findings {
@@ -42,16 +45,91 @@ impl fmt::Display for Findings {
     }
 }
 
+/// What should have been done and was not, of the incident with this number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Undone {
+    Step(i64, Timer),
+    Page(i64, PageId),
+    /// The timer is not there.
+    Untimed(i64, Timer),
+}
+
+impl Undone {
+    fn incident(&self) -> i64 {
+        match self {
+            Self::Step(incident, _) | Self::Page(incident, _) | Self::Untimed(incident, _) => *incident,
+        }
+    }
+}
+
+/// What one look at everything sees.
+#[derive(Default)]
+struct Look {
+    undone: BTreeSet<Undone>,
+    held: u64,
+}
+
 impl Watch {
     /// One round. What is found is in the log, in the figures, and a trouble until a later round finds it gone.
-    pub async fn audit(&self) -> Result<Findings, store::Error> {
-        let (app, metrics) = (self.app(), self.app().metrics());
-        let mut tx = app.db().read().await?;
-        let now = app.clock().now();
-        let too_late = now - app.clock().stretched(UNATTEMPTED_MAX);
+    ///
+    /// After a start, a standstill or a step of the clock much is overdue that its doers have not had a turn at. What a
+    /// look sees is therefore looked at again after `pause`, and found if it is still undone.
+    pub async fn audit(&self, pause: impl Future<Output = ()>) -> Result<Findings, store::Error> {
+        let metrics = self.app().metrics();
+        let mut seen = self.look().await?;
+        if !seen.undone.is_empty() {
+            pause.await;
+            let again = self.look().await?;
+            seen = Look { undone: seen.undone.intersection(&again.undone).cloned().collect(), held: again.held };
+        }
+        if self.mendable().iter().any(Trouble::refuses_writes) {
+            // Restarting would mend nothing: what is undone waits for the database, which the alarm tells.
+            seen.undone.retain(|undone| matches!(undone, Undone::Untimed(..)));
+        }
+        let mut by_incident: BTreeMap<i64, Findings> = BTreeMap::new();
+        for undone in &seen.undone {
+            by_incident.entry(undone.incident()).or_default().count(undone);
+        }
         let mut findings = Findings::default();
+        for (incident, Findings { not_attempted, without_timer }) in by_incident {
+            tracing::error!(
+                incident,
+                not_attempted,
+                without_timer,
+                "the auditor found what nobody will do; restart Firebell, and report this"
+            );
+            findings.not_attempted += not_attempted;
+            findings.without_timer += without_timer;
+        }
+        metrics.audit_findings.of((Check::NotAttempted,)).set_count(findings.not_attempted);
+        metrics.audit_findings.of((Check::NoTimer,)).set_count(findings.without_timer);
+        metrics.calls_held.set_count(seen.held);
+        metrics.audit_last_ok.set(unix_seconds(self.app().clock().now()));
+        *lock(&self.inner.findings) = findings;
+        Ok(findings)
+    }
+
+    /// Looks at all incidents with a call under way, some at a time.
+    async fn look(&self) -> Result<Look, store::Error> {
+        let mut seen = Look::default();
+        let mut after = None;
+        loop {
+            let mut tx = self.app().db().read().await?;
+            let (calling, next) = audit::calling(&mut tx, after, self.audited_at_once).await?;
+            self.look_at(&mut tx, &calling, &mut seen).await?;
+            if next.is_none() {
+                return Ok(seen);
+            }
+            after = next;
+        }
+    }
+
+    async fn look_at(&self, tx: &mut Tx, calling: &[Incident], seen: &mut Look) -> Result<(), store::Error> {
+        let clock = self.app().clock();
+        let too_late = clock.now() - clock.stretched(UNATTEMPTED_MAX);
+        let ids: Vec<IncidentId> = calling.iter().map(|incident| incident.id).collect();
         // Somebody has these in hand; that Slack's limits hold them back is told by the oldest page's age.
-        let begun: BTreeSet<(IncidentId, PageId)> = audit::waiting_pages(&mut tx, PAGES_MAX)
+        let begun: BTreeSet<(IncidentId, PageId)> = audit::waiting_pages_of(tx, &ids)
             .await?
             .into_iter()
             .filter(|waiting| waiting.attempt > 0)
@@ -60,36 +138,25 @@ impl Watch {
                 _ => None,
             })
             .collect();
-        let mut held = 0;
-        for incident in audit::calling(&mut tx, CALLING_MAX).await? {
-            held += incident.held().count();
-            let set: Vec<Timer> = timers::of(&mut tx, incident.id).await?.into_iter().map(|due| due.timer).collect();
-            let wanted = incident.timers();
-            let missing = wanted.iter().filter(|(timer, _)| !set.contains(timer)).count();
-            let overdue_timers = wanted.iter().filter(|(_, due_at)| *due_at < too_late).count();
-            let overdue_pages = incident
+        for incident in calling {
+            let number = incident.number;
+            seen.held += incident.held().count() as u64;
+            let set: Vec<Timer> = timers::of(tx, incident.id).await?.into_iter().map(|due| due.timer).collect();
+            for (timer, due_at) in incident.timers() {
+                if !set.contains(&timer) {
+                    seen.undone.insert(Undone::Untimed(number, timer.clone()));
+                }
+                if due_at < too_late {
+                    seen.undone.insert(Undone::Step(number, timer));
+                }
+            }
+            let overdue = incident
                 .pages
                 .values()
                 .filter(|page| page.attempts == 0 && page.due_at < too_late && !begun.contains(&(incident.id, page.id)))
-                .filter(|page| still_wanted(&Effect::Page { page: page.id }, &incident))
-                .count();
-            let late = overdue_timers + overdue_pages;
-            if late + missing > 0 {
-                tracing::error!(
-                    incident = incident.number,
-                    not_attempted = late,
-                    without_timer = missing,
-                    "the auditor found what nobody will do; restart Firebell, and report this"
-                );
-            }
-            findings.not_attempted += late as u64;
-            findings.without_timer += missing as u64;
+                .filter(|page| still_wanted(&Effect::Page { page: page.id }, incident));
+            seen.undone.extend(overdue.map(|page| Undone::Page(number, page.id)));
         }
-        metrics.audit_findings.of((Check::NotAttempted,)).set_count(findings.not_attempted);
-        metrics.audit_findings.of((Check::NoTimer,)).set_count(findings.without_timer);
-        metrics.calls_held.set_count(held as u64);
-        metrics.audit_last_ok.set(unix_seconds(now));
-        *lock(&self.inner.findings) = findings;
-        Ok(findings)
+        Ok(())
     }
 }

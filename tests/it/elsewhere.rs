@@ -3,6 +3,7 @@
 
 mod answering;
 mod outages;
+mod unwritten;
 mod webhooks;
 
 use chrono::{DateTime, TimeDelta, Utc};

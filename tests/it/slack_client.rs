@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::DateTime;
 use firebell::ids::{ChannelId, MessageRef, MessageTs, UserId, WorkspaceId};
 use firebell::slack::methods::messages::EFFECT_KEY;
-use firebell::slack::{Class, Error, LentUpload, Message, Metadata, NewFile, NotReached, Response, Slack, SlackConfig};
+use firebell::slack::{
+    Class, Error, LentUpload, Meeting, Message, Metadata, NewFile, NotReached, Response, Slack, SlackConfig,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -271,6 +273,26 @@ async fn nobody_at_the_address_means_that_nothing_was_sent() {
     let slack = Slack::new(config).expect("a client");
     assert_eq!(slack.user_info(&UserId::from("U1")).await.expect_err("refused").class(), Class::Retry);
     assert_eq!(slack.auth_test().await.expect_err("refused").class(), Class::Retry);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_it_is_known_whose_token_it_is() {
+    let server = Server::new(|_| ok(json!({"user_id": "UBOT", "team_id": "T1", "url": "https://x.slack.com/"}))).await;
+    let hello = Message { text: "hello".to_owned(), ..Message::default() };
+    let sent = || server.asked().iter().map(|asked| asked.method().to_owned()).collect::<Vec<_>>();
+    server.slack.set_meeting(Meeting::Away);
+    let refused = server.slack.post_message(&ChannelId::from("C1"), &hello).await.expect_err("not sent");
+    assert_eq!(refused.class(), Class::Retry);
+    server.slack.set_meeting(Meeting::Asking);
+    let known = async {
+        server.slack.auth_test().await.expect("is asked all the same");
+        assert_eq!(sent(), ["auth.test"]);
+        server.slack.set_meeting(Meeting::Met);
+    };
+    let user = UserId::from("U1");
+    let (asked, ()) = tokio::join!(server.slack.user_info(&user), known);
+    drop(asked);
+    assert_eq!(sent(), ["auth.test", "users.info"]);
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ const HELD: Duration = Duration::from_secs(10);
 const DISK_BYTES: u32 = 6 << 20;
 const ALERT_KEY: &str = "killed-alert-key";
 const TOLD_OF_DISK: &str = "The disk of the database is full";
+/// As people are told of a call that is due meanwhile.
+const TOLD_OF_CALL: &str = "Database team: due since";
 
 /// A program on SQLite in a folder, with its people.
 struct House {
@@ -282,6 +284,8 @@ async fn a_full_disk_is_said_and_survived_without_a_restart() {
     assert!(answer.2.contains("disk_full") && answer.2.contains("has to make room"), "{answer:?}");
     until("it says so", async || !is_ready(&house.bot).await).await;
     until("the fallback is told", async || house.told(TOLD_OF_DISK).await > 0).await;
+    until("the fallback, and who is due, are told of the call", async || house.told(TOLD_OF_CALL).await > 1).await;
+    let told_of_call = house.told(TOLD_OF_CALL).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let shown = http.get(format!("http://127.0.0.1:{}/incidents/{number}", house.bot.port())).send().await.unwrap();
     assert!(shown.status().is_success(), "what is there can be read");
@@ -289,7 +293,9 @@ async fn a_full_disk_is_said_and_survived_without_a_restart() {
     until("the alert is taken", async || house.alert(&refused).await == 202).await;
     until("it is ready again", async || is_ready(&house.bot).await).await;
     assert!(!life.has_ended(), "the same process");
-    assert_eq!(house.told(TOLD_OF_DISK).await, 1, "once");
+    house.paged(number, 2).await;
+    assert_eq!(house.told(TOLD_OF_DISK).await - house.told(TOLD_OF_CALL).await, 1, "once");
+    assert!(house.told(TOLD_OF_CALL).await <= told_of_call + 1, "once each");
     house.people.confirmed.opened.truncate(1);
     house.end("a full disk").await;
     drop(life);

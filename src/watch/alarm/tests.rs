@@ -49,7 +49,7 @@ async fn alert(stage: &Stage, nth: u32) -> (u16, Value) {
 #[tokio::test]
 async fn a_full_disk_refuses_alerts_and_commands_so_that_they_come_again_and_is_told_once() {
     let (stage, _folder) = stage().await;
-    let mut alarm = Alarm::new(stage.program.watch().clone(), stage.program.slack.clone());
+    let mut alarm = stage.program.alarm();
     assert_eq!(alert(&stage, 1).await.0, 202);
     assert_eq!(alarm.look().await, 0);
 
@@ -91,7 +91,7 @@ async fn a_full_disk_refuses_alerts_and_commands_so_that_they_come_again_and_is_
 #[tokio::test]
 async fn who_could_not_be_told_is_told_when_slack_takes_it() {
     let (stage, _folder) = stage().await;
-    let mut alarm = Alarm::new(stage.program.watch().clone(), stage.program.slack.clone());
+    let mut alarm = stage.program.alarm();
     stage.program.app.metrics().db_full.set(1.0);
     let what = ApiFault::ServerError { status: 503 };
     stage.slack.add_fault(Fault::Api { method: "chat.postMessage".to_owned(), nth: None, what });

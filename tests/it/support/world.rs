@@ -46,6 +46,7 @@ pub(crate) struct World {
     logs: Logs,
     url: String,
     complaints_expected: bool,
+    errors_expected: bool,
 }
 
 /// Tells one story on SQLite and on PostgreSQL.
@@ -109,6 +110,11 @@ impl World {
         Some(Self::set(config, folder, url, three_pm()).await)
     }
 
+    /// On this database.
+    pub(crate) async fn on(folder: tempfile::TempDir, database_url: String) -> Self {
+        Self::set(CONFIG, folder, database_url, three_pm()).await
+    }
+
     async fn set(config: &str, folder: tempfile::TempDir, database_url: String, start_at: DateTime<Utc>) -> Self {
         let logs = Logs::watch();
         let keys = [("prometheus", "demo-prometheus"), ("script", "demo-script")];
@@ -123,7 +129,7 @@ impl World {
         })
         .await
         .expect("the program starts");
-        Self { stage: Some(stage), folder, logs, url: database_url, complaints_expected: false }
+        Self { stage: Some(stage), folder, logs, url: database_url, complaints_expected: false, errors_expected: false }
     }
 
     /// Stops the program and starts it again on the same database and workspace.
@@ -266,6 +272,11 @@ impl World {
         }
     }
 
+    /// Errors in the log are part of the story.
+    pub(crate) fn expects_errors(&mut self) {
+        self.errors_expected = true;
+    }
+
     /// Calls that Slack minds are part of the story.
     pub(crate) fn expects_complaints(&mut self) {
         self.complaints_expected = true;
@@ -278,6 +289,6 @@ impl Drop for World {
         let complaints = stage.slack.complaints();
         assert!(self.complaints_expected || complaints.is_empty(), "Slack minds: {complaints:#?}");
         let errors = self.logs.errors();
-        assert!(errors.is_empty(), "unexpected errors in the log:\n{errors}");
+        assert!(self.errors_expected || errors.is_empty(), "unexpected errors in the log:\n{errors}");
     }
 }

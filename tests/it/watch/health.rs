@@ -37,12 +37,42 @@ async fn a_page_that_nobody_tries_to_send_makes_it_unready_and_is_found_by_the_a
     scheduler::tick(&house.stage.program.app).await.expect("nothing fails");
     let (status, said) = house.ready().await;
     assert_eq!((status, said.as_str()), (503, "A page is 11 s overdue and nobody has tried to send it.\n"));
-    let found = house.stage.program.watch().audit().await.expect("reads");
+    let found = house.stage.program.watch().audit(std::future::ready(())).await.expect("reads");
     assert_eq!(found, watch::Findings { not_attempted: 1, without_timer: 0 });
     assert!(house.ready().await.1.contains("The auditor found 1 overdue pages"));
     house.stage.settle().await.expect("nothing fails");
-    assert!(house.stage.program.watch().audit().await.expect("reads").is_empty());
+    assert!(house.stage.program.watch().audit(std::future::ready(())).await.expect("reads").is_empty());
     assert_eq!(house.ready().await.0, 200);
+}
+
+#[tokio::test]
+async fn what_a_start_or_a_standstill_finds_overdue_is_left_to_whoever_does_it() {
+    let house = house("").await;
+    house.is_called().await;
+    house.stage.settle().await.expect("nothing fails");
+    house.stands_still_for(minutes(5) + seconds(12));
+    let watch = house.stage.program.watch();
+    let everybody_had_a_turn = async { house.stage.settle().await.expect("nothing fails") };
+    assert!(watch.audit(everybody_had_a_turn).await.expect("reads").is_empty());
+    assert_eq!(house.ready().await.0, 200);
+
+    house.stands_still_for(minutes(5) + seconds(12));
+    let nobody_did_anything = std::future::ready(());
+    let found = watch.audit(nobody_did_anything).await.expect("reads");
+    assert_eq!(found, watch::Findings { not_attempted: 1, without_timer: 0 });
+}
+
+#[tokio::test]
+async fn of_more_running_calls_than_are_read_at_once_the_last_is_looked_at_too() {
+    let house = house("").await;
+    for _ in 0..3 {
+        house.is_called().await;
+    }
+    house.stands_still_for(seconds(11));
+    scheduler::tick(&house.stage.program.app).await.expect("nothing fails");
+    let watch = house.stage.program.watch().clone().reading_at_once(2);
+    let found = watch.audit(std::future::ready(())).await.expect("reads");
+    assert_eq!(found, watch::Findings { not_attempted: 3, without_timer: 0 });
 }
 
 #[tokio::test]
@@ -62,7 +92,7 @@ async fn a_call_on_hold_is_counted_and_no_trouble() {
     house.stage.settle().await.expect("nothing fails");
     house.stands_still_for(minutes(2 * 24 * 60));
     house.stage.settle().await.expect("nothing fails");
-    assert!(house.stage.program.watch().audit().await.expect("reads").is_empty());
+    assert!(house.stage.program.watch().audit(std::future::ready(())).await.expect("reads").is_empty());
     let metrics = house.stage.program.app.metrics();
     assert_eq!(metrics.calls_held.get().to_bits(), 1.0_f64.to_bits());
     assert_eq!(house.ready().await.0, 200);
@@ -80,7 +110,7 @@ async fn a_call_that_has_lost_its_timer_is_found() {
     let none = TimerSet { workspace: incident.workspace.clone(), incident: incident.id, timers: Vec::new() };
     timers::replace(&mut tx, &[none]).await.expect("is taken out");
     tx.commit().await.expect("commits");
-    let found = house.stage.program.watch().audit().await.expect("reads");
+    let found = house.stage.program.watch().audit(std::future::ready(())).await.expect("reads");
     assert_eq!(found, watch::Findings { not_attempted: 0, without_timer: 1 });
     assert_eq!(house.ready().await.0, 503);
 }

@@ -124,7 +124,7 @@ async fn on_postgres_too_the_heart_beats_and_what_is_wrong_is_found() {
     living.worker_stops();
     living.house.is_called().await;
     living.house.stands_still_for(seconds(61));
-    let found = living.house.stage.program.watch().audit().await.expect("reads");
+    let found = living.house.stage.program.watch().audit(std::future::ready(())).await.expect("reads");
     assert_eq!(found, Findings { not_attempted: 1, without_timer: 0 });
     let Beat::Degraded(troubles) = living.beats().await else { panic!("is not well") };
     let expected = [
@@ -136,7 +136,7 @@ async fn on_postgres_too_the_heart_beats_and_what_is_wrong_is_found() {
     ];
     assert_eq!(troubles, expected);
     living.house.stage.settle().await.expect("nothing fails");
-    assert!(living.house.stage.program.watch().audit().await.expect("reads").is_empty());
+    assert!(living.house.stage.program.watch().audit(std::future::ready(())).await.expect("reads").is_empty());
     living.house.stage.program.watch().verify_chains().await.expect("reads");
     assert!(living.house.stage.program.app.metrics().chain_last_ok.get() > 0.0);
     living.worker = Some(tokio::spawn(living.house.stage.program.worker.clone().run()));

@@ -108,6 +108,12 @@ impl<'w> Person<'w> {
         self.world.messages(&self.id, &self.place).len()
     }
 
+    /// The text of each message there, without what its blocks say.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let messages = self.world.messages(&self.id, &self.place);
+        messages.iter().map(|message| message["text"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// The newest message there that says `text`.
     pub(crate) fn finds(&self, text: &str) -> String {
         let messages = self.world.messages(&self.id, &self.place);
