@@ -4,7 +4,7 @@
 //! - `inbound` is everything Slack can tell us, read tolerantly from plain JSON; `http` and `socket` are the two
 //!   ways it comes in, `signature` the lock on the first. `dispatch` turns it into commands.
 //! - Every text that people read is made in `card`, `pages`, `question`, `calls`, `posts`, `answers`, `lists`, `help`, `modals` and
-//!   `home`, from `blocks`; outside text gets there only through `escape`. `command` and `forms` read what people enter.
+//!   `home`, from `blocks`, as `json`; outside text gets there only through `escape`. `command` and `forms` read what people enter.
 //!
 //! Nothing here decides what an incident does, and nothing here waits, repeats or queues: that is the domain's and the
 //! worker's. Message texts and tokens are never logged.
@@ -26,12 +26,12 @@ pub mod help;
 pub mod home;
 pub mod http;
 pub mod inbound;
+pub mod json;
 pub mod limits;
 pub mod lists;
 pub mod message;
 pub mod methods;
 pub mod modals;
-mod object;
 pub mod pace;
 pub mod pages;
 pub mod plain;

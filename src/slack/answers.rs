@@ -309,7 +309,7 @@ fn shared_words(suggestions: &[Suggestion]) -> usize {
 
 /// A button that runs the suggestion; `None` if its text is too long to carry. A label that is too long leaves out what
 /// all labels begin with, so that they differ.
-fn run_button(n: usize, one: &Suggestion, shared: usize) -> Option<serde_json::Value> {
+fn run_button(n: usize, one: &Suggestion, shared: usize) -> Option<super::json::Json> {
     let action = ButtonAction::Run { command: one.command.clone(), text: one.text.clone() };
     if action.value().chars().count() > BUTTON_VALUE_MAX {
         return None;
@@ -320,10 +320,10 @@ fn run_button(n: usize, one: &Suggestion, shared: usize) -> Option<serde_json::V
         one.label.clone()
     };
     let label = Untrusted(&label).plain(BUTTON_LABEL_MAX);
-    let mut button: serde_json::Value =
+    let mut button: super::json::Json =
         Button::new(&label, &format!("{} {} instead", one.command, one.text), &action).into();
     // Ids within one row must differ.
-    button["action_id"] = serde_json::json!(format!("{}:{n}", action.action_id()));
+    button.set("action_id", format!("{}:{n}", action.action_id()));
     Some(button)
 }
 

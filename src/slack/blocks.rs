@@ -3,12 +3,12 @@
 //! Texts that Slack interprets come in as [`Mrkdwn`]; `plain_text` takes any text and cleans it. Lengths are Unicode
 //! code points (docs.slack.dev/reference/block-kit). Nothing here knows incidents.
 
+use super::json::Json;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::Value;
 
 use super::actions::ButtonAction;
 use super::escape::{Mrkdwn, Untrusted, safe_url};
-use super::object::object;
+use super::json::object;
 
 /// Longest text of a section, and longest `text` that we send, in characters.
 pub const TEXT_MAX: usize = 3000;
@@ -34,50 +34,50 @@ const VIEW_TITLE_MAX: usize = 24;
 pub const INPUT_MAX: usize = 3000;
 
 /// A `plain_text` object of at most `chars_max` characters; never empty, which Slack would refuse.
-fn plain(text: &str, chars_max: usize) -> Value {
+fn plain(text: &str, chars_max: usize) -> Json {
     let text = Untrusted(text).plain(chars_max);
     let text = if text.is_empty() { "–".to_owned() } else { text };
     object! { "type": "plain_text", "text": text, "emoji": true }
 }
 
-fn mrkdwn(text: Mrkdwn, chars_max: usize) -> Value {
+fn mrkdwn(text: Mrkdwn, chars_max: usize) -> Json {
     let text = text.clipped(chars_max).into_string();
     let text = if text.is_empty() { "–".to_owned() } else { text };
     object! { "type": "mrkdwn", "text": text, "verbatim": true }
 }
 
 /// The first `blocks_max` blocks.
-pub fn at_most(mut blocks: Vec<Value>, blocks_max: usize) -> Vec<Value> {
+pub fn at_most(mut blocks: Vec<Json>, blocks_max: usize) -> Vec<Json> {
     blocks.truncate(blocks_max);
     blocks
 }
 
 /// One line in large letters; Slack interprets nothing in it.
-pub fn header(text: &str) -> Value {
+pub fn header(text: &str) -> Json {
     object! { "type": "header", "text": plain(text, HEADER_MAX) }
 }
 
 /// A paragraph. Slack links nothing by itself.
-pub fn section(text: impl Into<Mrkdwn>) -> Value {
+pub fn section(text: impl Into<Mrkdwn>) -> Json {
     object! { "type": "section", "text": mrkdwn(text.into(), TEXT_MAX) }
 }
 
 /// A paragraph of a person's own words, in which Slack makes web addresses clickable.
-pub fn prose(text: Mrkdwn) -> Value {
+pub fn prose(text: Mrkdwn) -> Json {
     let mut block = section(text);
-    block["text"]["verbatim"] = false.into();
+    block.set_in("text", "verbatim", false);
     block
 }
 
 /// A paragraph with an element (a button, a menu) at its right.
-pub fn section_with(text: impl Into<Mrkdwn>, accessory: impl Into<Value>) -> Value {
+pub fn section_with(text: impl Into<Mrkdwn>, accessory: impl Into<Json>) -> Json {
     let mut block = section(text);
-    block["accessory"] = accessory.into();
+    block.set("accessory", accessory);
     block
 }
 
 /// Lines as few sections: as many lines in each as fit.
-pub fn sections(lines: impl IntoIterator<Item = Mrkdwn>) -> Vec<Value> {
+pub fn sections(lines: impl IntoIterator<Item = Mrkdwn>) -> Vec<Json> {
     let mut sections = Vec::new();
     let mut together: Vec<Mrkdwn> = Vec::new();
     let mut chars = 0;
@@ -98,25 +98,24 @@ pub fn sections(lines: impl IntoIterator<Item = Mrkdwn>) -> Vec<Value> {
 }
 
 /// Small grey lines, at most ten.
-pub fn context(lines: impl IntoIterator<Item = Mrkdwn>) -> Value {
-    let elements: Vec<Value> =
-        lines.into_iter().take(CONTEXT_ELEMENTS_MAX).map(|line| mrkdwn(line, TEXT_MAX)).collect();
+pub fn context(lines: impl IntoIterator<Item = Mrkdwn>) -> Json {
+    let elements: Vec<Json> = lines.into_iter().take(CONTEXT_ELEMENTS_MAX).map(|line| mrkdwn(line, TEXT_MAX)).collect();
     object! { "type": "context", "elements": elements }
 }
 
-pub fn divider() -> Value {
+pub fn divider() -> Json {
     object! { "type": "divider" }
 }
 
 /// A row of buttons and menus, at most 25.
-pub fn actions(elements: impl IntoIterator<Item = Value>) -> Value {
-    let elements: Vec<Value> = elements.into_iter().take(ACTIONS_ELEMENTS_MAX).collect();
+pub fn actions(elements: impl IntoIterator<Item = Json>) -> Json {
+    let elements: Vec<Json> = elements.into_iter().take(ACTIONS_ELEMENTS_MAX).collect();
     object! { "type": "actions", "elements": elements }
 }
 
 /// A button on its way; `Value::from` ends it.
 #[derive(Clone, Debug)]
-pub struct Button(Value);
+pub struct Button(Json);
 
 impl Button {
     /// A button that does something of ours. `spoken` is read aloud instead of the label: what happens, and to what.
@@ -133,63 +132,69 @@ impl Button {
     /// A button that opens an address; `None` if it is not one that a person can be sent to.
     pub fn link(label: &str, spoken: &str, url: &str) -> Option<Self> {
         let mut button = Self::new(label, spoken, &ButtonAction::Visit);
-        button.0["url"] = safe_url(url)?.into();
+        button.0.set("url", safe_url(url)?.to_owned());
         Some(button)
     }
 
     /// The one thing that is asked of the reader.
     #[must_use]
     pub fn primary(mut self) -> Self {
-        self.0["style"] = "primary".into();
+        self.0.set("style", "primary");
         self
     }
 
     /// Asks before it acts, naming the consequence.
     #[must_use]
     pub fn confirm(mut self, title: &str, consequence: &str, yes: &str) -> Self {
-        self.0["confirm"] = object! {
+        let confirm = object! {
             "title": plain(title, CONFIRM_TITLE_MAX),
             "text": plain(consequence, CONFIRM_TEXT_MAX),
             "confirm": plain(yes, CONFIRM_BUTTON_MAX),
             "deny": plain("Go back", CONFIRM_BUTTON_MAX),
         };
+        self.0.set("confirm", confirm);
         self
     }
 }
 
-impl From<Button> for Value {
+impl From<Button> for Json {
     fn from(button: Button) -> Self {
         button.0
     }
 }
 
 /// The "…" menu: at most five things to do.
-pub fn overflow(items: &[(&str, ButtonAction)]) -> Value {
-    let options: Vec<Value> =
+pub fn overflow(items: &[(&str, ButtonAction)]) -> Json {
+    let options: Vec<Json> =
         items.iter().take(OVERFLOW_OPTIONS_MAX).map(|(label, action)| option(label, &action.value())).collect();
     object! { "type": "overflow", "action_id": super::actions::MORE, "options": options }
 }
 
 /// A menu whose choice acts at once; at least one option, at most 100.
-pub fn menu(action_id: &str, placeholder: &str, mut options: Vec<Value>) -> Value {
+pub fn menu(action_id: &str, placeholder: &str, mut options: Vec<Json>) -> Json {
     options.truncate(OPTIONS_MAX);
     let placeholder = plain(placeholder, PLACEHOLDER_MAX);
-    object! { "type": "static_select", "action_id": action_id, "placeholder": placeholder, "options": options }
+    object! { "type": "static_select", "action_id": action_id.to_owned(), "placeholder": placeholder, "options": options }
 }
 
 /// One choice of a menu. The value must fit 150 characters, or Slack refuses the whole view.
-pub fn option(label: &str, value: &str) -> Value {
-    object! { "text": plain(label, OPTION_TEXT_MAX), "value": value }
+pub fn option(label: &str, value: &str) -> Json {
+    object! { "text": plain(label, OPTION_TEXT_MAX), "value": value.to_owned() }
+}
+
+/// What choosing this option means.
+pub(super) fn value_of(option: &Json) -> Option<&str> {
+    option.get("value")?.as_str()
 }
 
 /// A field of a form, on its way; `Value::from` ends it.
 #[derive(Clone, Debug)]
-pub struct Input(Value);
+pub struct Input(Json);
 
 impl Input {
-    fn new(block_id: &'static str, label: &str, element: Value) -> Self {
+    fn new(block_id: &'static str, label: &str, element: Json) -> Self {
         let mut element = element;
-        element["action_id"] = super::actions::VALUE.into();
+        element.set("action_id", super::actions::VALUE);
         Self(object! {
             "type": "input", "block_id": block_id, "label": plain(label, LABEL_MAX), "element": element, "optional": true,
         })
@@ -209,18 +214,19 @@ impl Input {
         let chars_max = chars_max.min(INPUT_MAX);
         let mut element = object! { "type": "plain_text_input", "multiline": multiline, "max_length": chars_max };
         if let Some(initial) = initial.filter(|text| !text.is_empty()) {
-            element["initial_value"] = initial.into();
+            element.set("initial_value", initial);
         }
         Self::new(block_id, label, element)
     }
 
     /// A menu; at least one option, at most 100. `initial` is the value of the option that is chosen at first.
-    pub fn select(block_id: &'static str, label: &str, mut options: Vec<Value>, initial: Option<&str>) -> Self {
+    pub fn select(block_id: &'static str, label: &str, mut options: Vec<Json>, initial: Option<&str>) -> Self {
         options.truncate(OPTIONS_MAX);
-        let chosen = options.iter().find(|option| option["value"].as_str() == initial && initial.is_some()).cloned();
+        let chosen =
+            initial.and_then(|initial| options.iter().find(|option| value_of(option) == Some(initial))).cloned();
         let mut element = object! { "type": "static_select", "options": options };
         if let Some(chosen) = chosen {
-            element["initial_option"] = chosen;
+            element.set("initial_option", chosen);
         }
         Self::new(block_id, label, element)
     }
@@ -229,7 +235,7 @@ impl Input {
     pub fn person(block_id: &'static str, label: &str, initial: Option<&str>) -> Self {
         let mut element = object! { "type": "users_select" };
         if let Some(user) = initial {
-            element["initial_user"] = user.into();
+            element.set("initial_user", user.to_owned());
         }
         Self::new(block_id, label, element)
     }
@@ -237,9 +243,9 @@ impl Input {
     /// One box to tick.
     pub fn tick(block_id: &'static str, label: &str, box_label: &str, ticked: bool) -> Self {
         let options = vec![option(box_label, "yes")];
-        let mut element = object! { "type": "checkboxes", "options": options };
+        let mut element = object! { "type": "checkboxes", "options": options.clone() };
         if ticked {
-            element["initial_options"] = element["options"].clone();
+            element.set("initial_options", options);
         }
         Self::new(block_id, label, element)
     }
@@ -248,7 +254,7 @@ impl Input {
     pub fn day(block_id: &'static str, label: &str, initial: Option<NaiveDate>) -> Self {
         let mut element = object! { "type": "datepicker" };
         if let Some(day) = initial {
-            element["initial_date"] = day.format("%Y-%m-%d").to_string().into();
+            element.set("initial_date", day.format("%Y-%m-%d").to_string());
         }
         Self::new(block_id, label, element)
     }
@@ -257,7 +263,7 @@ impl Input {
     pub fn moment(block_id: &'static str, label: &str, initial: Option<DateTime<Utc>>) -> Self {
         let mut element = object! { "type": "datetimepicker" };
         if let Some(at) = initial {
-            element["initial_date_time"] = at.timestamp().into();
+            element.set("initial_date_time", at.timestamp());
         }
         Self::new(block_id, label, element)
     }
@@ -265,51 +271,45 @@ impl Input {
     /// It must be filled in.
     #[must_use]
     pub fn required(mut self) -> Self {
-        self.0["optional"] = false.into();
+        self.0.set("optional", false);
         self
     }
 
     /// The grey line under the field.
     #[must_use]
     pub fn hint(mut self, hint: &str) -> Self {
-        self.0["hint"] = plain(hint, LABEL_MAX);
+        self.0.set("hint", plain(hint, LABEL_MAX));
         self
     }
 
     /// The grey text inside the empty field.
     #[must_use]
     pub fn placeholder(mut self, placeholder: &str) -> Self {
-        self.0["element"]["placeholder"] = plain(placeholder, PLACEHOLDER_MAX);
+        self.0.set_in("element", "placeholder", plain(placeholder, PLACEHOLDER_MAX));
         self
     }
 }
 
-impl From<Input> for Value {
+impl From<Input> for Json {
     fn from(input: Input) -> Self {
         input.0
     }
 }
 
 /// A form. `private_metadata` must fit 3000 characters.
-pub fn modal(
-    callback_id: &'static str,
-    title: &str,
-    submit: &str,
-    private_metadata: &str,
-    blocks: Vec<Value>,
-) -> Value {
+pub fn modal(callback_id: &'static str, title: &str, submit: &str, private_metadata: &str, blocks: Vec<Json>) -> Json {
     object! {
         "type": "modal",
         "callback_id": callback_id,
         "title": plain(title, VIEW_TITLE_MAX),
         "submit": plain(submit, VIEW_TITLE_MAX),
         "close": plain("Go back", VIEW_TITLE_MAX),
-        "private_metadata": private_metadata,
+        "private_metadata": private_metadata.to_owned(),
         "blocks": at_most(blocks, VIEW_BLOCKS_MAX),
     }
 }
 
 /// The App Home.
-pub fn home(blocks: Vec<Value>) -> Value {
+pub fn home(blocks: Vec<Json>) -> Json {
     object! { "type": "home", "blocks": at_most(blocks, VIEW_BLOCKS_MAX) }
 }

@@ -1,6 +1,6 @@
 //! The message of an escalation in the incident's channel, edited in place from the call to its end.
 
-use serde_json::Value;
+use super::json::Json;
 
 use super::actions::ButtonAction;
 use super::blocks::{self, Button};
@@ -170,7 +170,7 @@ fn log(scene: &Scene<'_>, escalation: &Escalation, history: &[Recorded]) -> Vec<
     lines
 }
 
-fn buttons(scene: &Scene<'_>, escalation: &Escalation) -> Vec<Value> {
+fn buttons(scene: &Scene<'_>, escalation: &Escalation) -> Vec<Json> {
     let incident = scene.incident.id;
     let generation = escalation.step.generation;
     let team = &escalation.team.name;

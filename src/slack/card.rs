@@ -1,6 +1,6 @@
 //! The pinned card of an incident, its line in the channel for all incidents, and the channel's topic. Edited in place.
 
-use serde_json::Value;
+use super::json::Json;
 
 use super::actions::ButtonAction;
 use super::blocks::{self, Button};
@@ -121,12 +121,12 @@ fn links(scene: &Scene<'_>) -> Option<Mrkdwn> {
     Some(escape::link(&url, label))
 }
 
-fn open_buttons(scene: &Scene<'_>) -> Vec<Value> {
+fn open_buttons(scene: &Scene<'_>) -> Vec<Json> {
     let (incident, name) = (scene.incident.id, scene.incident.name());
-    let button = |label: &str, spoken: &str, action: ButtonAction| -> Value {
+    let button = |label: &str, spoken: &str, action: ButtonAction| -> Json {
         Button::new(label, &format!("{spoken} {name}"), &action).into()
     };
-    let mut buttons: Vec<Value> = vec![
+    let mut buttons: Vec<Json> = vec![
         Button::new("Escalate", &format!("Call a team to {name}"), &ButtonAction::EscalateForm { incident })
             .primary()
             .into(),
@@ -158,7 +158,7 @@ fn open_buttons(scene: &Scene<'_>) -> Vec<Value> {
     buttons
 }
 
-fn closed_buttons(scene: &Scene<'_>) -> Vec<Value> {
+fn closed_buttons(scene: &Scene<'_>) -> Vec<Json> {
     let (incident, name) = (scene.incident.id, scene.incident.name());
     let complete = || complete_button(scene).primary().into();
     let reopen = Button::new("Reopen", &format!("Reopen {name}"), &ButtonAction::Reopen { incident })

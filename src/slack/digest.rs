@@ -3,8 +3,8 @@
 //! It names every incident it stands for, worst first, and lets them be taken one by one or all together. As in a page,
 //! a private incident is only its number.
 
+use super::json::Json;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::actions::{ButtonAction, MORE};
 use super::blocks::{self, Button, OPTIONS_MAX};
@@ -84,7 +84,7 @@ fn on_hold(waiting: &[&Listed<'_>], worst: &Listed<'_>) -> (Mrkdwn, Mrkdwn) {
     (first, mrkdwn!("{} Page now, or end the call in the incident's channel. Until then nobody is paged.", which))
 }
 
-fn all_of(waiting: &[&Listed<'_>]) -> Value {
+fn all_of(waiting: &[&Listed<'_>]) -> Json {
     let pages: Vec<(IncidentId, PageId)> = waiting.iter().map(|one| (one.scene.incident.id, one.page.id)).collect();
     let count = waiting.len();
     Button::new(
@@ -98,7 +98,7 @@ fn all_of(waiting: &[&Listed<'_>]) -> Value {
 }
 
 /// A button for each, or a menu where they are many.
-fn one_of(waiting: &[&Listed<'_>]) -> Vec<Value> {
+fn one_of(waiting: &[&Listed<'_>]) -> Vec<Json> {
     if waiting.len() > BUTTONS_MAX {
         let options = waiting.iter().take(OPTIONS_MAX).filter_map(|one| Some((one, one.take()?)));
         let options = options.map(|(one, take)| blocks::option(&one.choice(), &take.value())).collect();
@@ -112,9 +112,9 @@ fn one_of(waiting: &[&Listed<'_>]) -> Vec<Value> {
         } else {
             (format!("Take {name}"), format!("I've got it: take {name}"))
         };
-        let mut button: Value = Button::new(&label, &spoken, &take).into();
+        let mut button: Json = Button::new(&label, &spoken, &take).into();
         // Ids within one row must differ.
-        button["action_id"] = serde_json::json!(format!("{}:{n}", take.action_id()));
+        button.set("action_id", format!("{}:{n}", take.action_id()));
         Some(button)
     });
     buttons.collect()

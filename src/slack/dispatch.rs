@@ -14,15 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::afterwards::Afterwards;
 pub use self::missed::{Found, Turn, Unread};
 use super::actions::Carried;
 use super::answers::{self, Reader};
 use super::inbound::{Ack, Inbound, Interaction, Meta, Receive};
+use super::json::Json;
 use super::message::Message;
-use super::object::object;
 use super::scene::Scene;
 use super::{Response, Slack, modals};
 use crate::app::{Answered, App, Error, Request, Target};
@@ -322,7 +322,7 @@ impl Dispatch {
     }
 
     /// Opens a form for a person; `None` if Slack did not open it in time, with the reason in the log.
-    async fn open_form(&self, trigger_id: Option<&str>, view: &Value) -> Option<()> {
+    async fn open_form(&self, trigger_id: Option<&str>, view: &Json) -> Option<()> {
         let opened = tokio::time::timeout(OPEN_VIEW_TIMEOUT, Box::pin(self.slack.open_view(trigger_id?, view))).await;
         match opened {
             Ok(Ok(_)) => Some(()),
@@ -454,8 +454,7 @@ impl Asking {
 
 /// A message that only the person sees, as the answer to a slash command.
 fn shown(message: Message) -> Ack {
-    let Message { text, blocks } = message;
-    Ack::Message(object! { "response_type": "ephemeral", "text": text, "blocks": blocks })
+    Ack::Message(message)
 }
 
 fn outside() -> Rejection {

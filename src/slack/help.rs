@@ -111,7 +111,7 @@ fn closed(scene: &Scene<'_>) -> Message {
     shown(&standing, lines, vec![complete.into(), task.into()])
 }
 
-fn shown(first: &Mrkdwn, lines: [Mrkdwn; 4], buttons: Vec<serde_json::Value>) -> Message {
+fn shown(first: &Mrkdwn, lines: [Mrkdwn; 4], buttons: Vec<super::json::Json>) -> Message {
     let all = Mrkdwn::join(lines, "\n");
     Message::new(
         mrkdwn!("{}\n{}", first, all),

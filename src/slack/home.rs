@@ -1,7 +1,7 @@
 //! The App Home: what waits for the person, what is open, what is over.
 
+use super::json::Json;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::actions::ButtonAction;
 use super::blocks::{self, Button, VIEW_BLOCKS_MAX};
@@ -28,7 +28,7 @@ pub fn home(
     roster: &Roster,
     directory: &Directory,
     now: DateTime<Utc>,
-) -> Value {
+) -> Json {
     let scenes: Vec<Scene<'_>> =
         incidents.iter().map(|incident| Scene::new(incident, roster, directory, now)).collect();
     let mut shown = vec![blocks::actions([Button::new("Open incident", "Open an incident", &ButtonAction::OpenForm)
@@ -42,7 +42,7 @@ pub fn home(
 }
 
 /// Pages without an answer, then tasks with their dates.
-fn waiting(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Value> {
+fn waiting(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Json> {
     let pages: Vec<(&Scene<'_>, &Page)> =
         scenes.iter().flat_map(|scene| unanswered(user, scene).map(move |page| (scene, page))).collect();
     let mut tasks: Vec<(&Scene<'_>, &Task)> = scenes
@@ -78,7 +78,7 @@ fn unanswered<'s>(user: &'s UserId, scene: &'s Scene<'_>) -> impl Iterator<Item 
     newest.filter(|page| !page.declined && !page.dead)
 }
 
-fn page_row(scene: &Scene<'_>, page: &Page) -> Value {
+fn page_row(scene: &Scene<'_>, page: &Page) -> Json {
     let escalation = scene.incident.escalations.get(&page.escalation);
     let team = escalation.map_or("A team".into(), |found| scene.team(&found.team));
     if let Some(held) = escalation.filter(|_| page.asks) {
@@ -104,7 +104,7 @@ fn page_row(scene: &Scene<'_>, page: &Page) -> Value {
 }
 
 /// Whether a call should go on that was due long ago.
-fn question_row(scene: &Scene<'_>, held: &Escalation) -> Value {
+fn question_row(scene: &Scene<'_>, held: &Escalation) -> Json {
     let (severity, team) = (scene.incident.severity, scene.team(&held.team));
     let text = mrkdwn!("*On hold: {} {}*\n{}: {}", severity, scene.title(), team, question::due(scene, held));
     let (incident, generation) = (scene.incident.id, held.step.generation);
@@ -116,7 +116,7 @@ fn question_row(scene: &Scene<'_>, held: &Escalation) -> Value {
     )
 }
 
-fn task_row(scene: &Scene<'_>, task: &Task) -> Value {
+fn task_row(scene: &Scene<'_>, task: &Task) -> Json {
     let due = task
         .due_on
         .map_or("no date".into(), |day| mrkdwn!("due {}", escape::name(&day.format("%a %-d %b").to_string())));
@@ -134,7 +134,7 @@ fn task_row(scene: &Scene<'_>, task: &Task) -> Value {
     )
 }
 
-fn open(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Value> {
+fn open(user: &UserId, scenes: &[Scene<'_>]) -> Vec<Json> {
     let mut open: Vec<&Scene<'_>> = scenes.iter().filter(|scene| scene.incident.is_open()).collect();
     open.sort_by_key(|scene| (!mine(user, scene), scene.incident.severity, scene.incident.opened_at));
     let mut shown = vec![blocks::header("Open incidents")];
@@ -152,7 +152,7 @@ fn mine(user: &UserId, scene: &Scene<'_>) -> bool {
     scene.incident.involves(user)
 }
 
-fn open_row(user: &UserId, scene: &Scene<'_>) -> Value {
+fn open_row(user: &UserId, scene: &Scene<'_>) -> Json {
     let incident = scene.incident;
     let lead = scene.commander().map_or("no lead".into(), |user| mrkdwn!("lead: {}", scene.name(user)));
     let status = scene::status_name(incident.status);
@@ -173,7 +173,7 @@ fn open_row(user: &UserId, scene: &Scene<'_>) -> Value {
 }
 
 /// The teams whose policies name the person, and in which tier.
-fn on_call(user: &UserId, roster: &Roster, directory: &Directory) -> Vec<Value> {
+fn on_call(user: &UserId, roster: &Roster, directory: &Directory) -> Vec<Json> {
     let mut teams: Vec<Mrkdwn> = roster
         .teams
         .values()
@@ -206,7 +206,7 @@ fn names(target: &Target, user: &UserId, directory: &Directory) -> bool {
     }
 }
 
-fn resolved(scenes: &[Scene<'_>]) -> Vec<Value> {
+fn resolved(scenes: &[Scene<'_>]) -> Vec<Json> {
     let mut resolved: Vec<(&Scene<'_>, DateTime<Utc>)> = scenes
         .iter()
         .filter(|scene| scene.incident.status == Status::Resolved)

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::inbound::{
@@ -188,17 +189,18 @@ impl Route {
 fn render(route: Route, ack: Ack) -> Response {
     match (ack, route) {
         (Ack::Empty, _) => StatusCode::OK.into_response(),
-        (Ack::Message(value) | Ack::View(value) | Ack::Options(value), _) => json_response(&value),
-        (Ack::Busy, Route::Commands) => json_response(&busy_message()),
+        (Ack::Message(message), _) => json_response(&message.as_answer()),
+        (Ack::View(value) | Ack::Options(value), _) => json_response(&value),
+        (Ack::Busy, Route::Commands) => json_response(&busy_message().as_answer()),
         (Ack::Busy, Route::Interactions | Route::Events) => {
             Turned(StatusCode::SERVICE_UNAVAILABLE, "Firebell could not take that just now.").into_response()
         }
     }
 }
 
-fn json_response(value: &Value) -> Response {
+fn json_response(value: &impl Serialize) -> Response {
     let mut body = Vec::with_capacity(ANSWER_BYTES_USUAL);
-    serde_json::to_writer(&mut body, value).expect("it is JSON already");
+    serde_json::to_writer(&mut body, value).expect("ours has only text keys");
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 

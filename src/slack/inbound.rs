@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::message::Message;
 use crate::crash::{self, Point};
 
 pub use choice::{Choice, Choices, Picked};
@@ -70,7 +71,7 @@ pub enum Ack {
     /// Taken; nothing to show. Closes a submitted dialog.
     Empty,
     /// A message in answer to a command.
-    Message(Value),
+    Message(Message),
     /// What becomes of a submitted dialog: an object with `response_action`.
     View(Value),
     /// An object with `options` or `option_groups`, at most 100, for a menu that asked.
@@ -108,11 +109,10 @@ pub(super) async fn hand_on(receive: &Receive, inbound: Inbound, meta: Meta) -> 
 }
 
 /// What a command answers when it could not be taken: a person reads it, so it is no bare error.
-pub(super) fn busy_message() -> Value {
-    json!({
-        "response_type": "ephemeral",
-        "text": "Firebell did not get to that in time. It may still be done in a moment: look, and send it again if it is not.",
-    })
+pub(super) fn busy_message() -> Message {
+    let text =
+        "Firebell did not get to that in time. It may still be done in a moment: look, and send it again if it is not.";
+    Message { text: text.to_owned(), blocks: Vec::new() }
 }
 
 impl Inbound {

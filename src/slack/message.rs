@@ -1,7 +1,7 @@
 //! A message on its way to Slack: the blocks that are shown, and the sentence that stands for them.
 
+use super::json::Json;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::blocks;
 use super::escape::Mrkdwn;
@@ -12,12 +12,12 @@ pub struct Message {
     /// The whole message as a sentence: for notifications, screen readers, watches. Already escaped for mrkdwn.
     pub text: String,
     /// At most 50 blocks; empty for a message that is only its text.
-    pub blocks: Vec<Value>,
+    pub blocks: Vec<Json>,
 }
 
 impl Message {
     /// A message of blocks with the sentence that stands for them.
-    pub fn new(text: Mrkdwn, blocks: Vec<Value>) -> Self {
+    pub fn new(text: Mrkdwn, blocks: Vec<Json>) -> Self {
         Self {
             text: text.clipped(blocks::TEXT_MAX).into_string(),
             blocks: blocks::at_most(blocks, blocks::MESSAGE_BLOCKS_MAX),
@@ -27,6 +27,18 @@ impl Message {
     /// A message of one paragraph, without buttons.
     pub fn sentence(text: Mrkdwn) -> Self {
         Self::new(text.clone(), vec![blocks::section(text)])
+    }
+
+    /// As the answer to a command, which only the person sees.
+    pub(super) fn as_answer(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Ephemeral<'a> {
+            response_type: &'static str,
+            text: &'a str,
+            #[serde(skip_serializing_if = "<[Json]>::is_empty")]
+            blocks: &'a [Json],
+        }
+        Ephemeral { response_type: "ephemeral", text: &self.text, blocks: &self.blocks }
     }
 
     /// Two messages as one.

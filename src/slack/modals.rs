@@ -1,7 +1,7 @@
 //! The forms. Each carries what it is about in `private_metadata`; `forms` reads what comes back.
 
+use super::json::Json;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::actions::{Carried, NEW_INCIDENT, field, form};
 use super::blocks::{self, Input, OPTIONS_MAX, modal, option};
@@ -31,9 +31,9 @@ pub struct OpenPrefill {
 }
 
 /// "Open an incident"; `problem` is a sentence that says what a half-finished command lacks.
-pub fn open_modal(prefill: &OpenPrefill, problem: Option<&str>, roster: &Roster, carried: &Carried) -> Value {
+pub fn open_modal(prefill: &OpenPrefill, problem: Option<&str>, roster: &Roster, carried: &Carried) -> Json {
     let severity = prefill.severity.unwrap_or(roster.severity_default);
-    let mut shown: Vec<Value> =
+    let mut shown: Vec<Json> =
         problem.map(|problem| blocks::section(understood(problem, prefill, roster))).into_iter().collect();
     shown.push(
         Input::line(field::TITLE, "What is wrong?", TITLE_CHARS_MAX, prefill.title.as_deref())
@@ -68,7 +68,7 @@ pub fn escalate_modal(
     choices: Option<&[&Incident]>,
     roster: &Roster,
     carried: &Carried,
-) -> Value {
+) -> Json {
     let mut shown = Vec::new();
     if roster.teams.is_empty() {
         shown.push(blocks::section("No team is configured yet. Add one under [teams] in firebell.toml."));
@@ -85,7 +85,7 @@ pub fn escalate_modal(
 }
 
 /// "Which incident?" for a command that was typed outside of one; `carried.typed` holds the command.
-pub fn which_incident_modal(choices: &[&Incident], carried: &Carried) -> Value {
+pub fn which_incident_modal(choices: &[&Incident], carried: &Carried) -> Json {
     let mut shown = Vec::new();
     if let Some(typed) = &carried.typed {
         shown.push(blocks::section(mrkdwn!("You typed: {}", escape::quoted(typed))));
@@ -95,7 +95,7 @@ pub fn which_incident_modal(choices: &[&Incident], carried: &Carried) -> Value {
 }
 
 fn incident_select(choices: &[&Incident], may_open: bool) -> Input {
-    let mut options: Vec<Value> = choices
+    let mut options: Vec<Json> = choices
         .iter()
         .take(OPTIONS_MAX - 1)
         .map(|incident| {
@@ -107,20 +107,14 @@ fn incident_select(choices: &[&Incident], may_open: bool) -> Input {
         options.push(option("A new incident", NEW_INCIDENT));
     }
     let only = match options.as_slice() {
-        [one] => one["value"].as_str().map(str::to_owned),
+        [one] => blocks::value_of(one).map(str::to_owned),
         _ => None,
     };
     Input::select(field::INCIDENT, "Incident", options, only.as_deref())
 }
 
 /// "Add a note"; `at` is shown as the time at first.
-pub fn note_modal(
-    scene: &Scene<'_>,
-    text: Option<&str>,
-    kind: NoteKind,
-    at: DateTime<Utc>,
-    carried: &Carried,
-) -> Value {
+pub fn note_modal(scene: &Scene<'_>, text: Option<&str>, kind: NoteKind, at: DateTime<Utc>, carried: &Carried) -> Json {
     let kinds = NOTE_KINDS.iter().map(|kind| option(story::note_kind_name(*kind), note_kind_value(*kind))).collect();
     let shown = vec![
         about(scene),
@@ -137,8 +131,8 @@ pub fn capture_modal(
     text: &str,
     at: Option<DateTime<Utc>>,
     carried: &Carried,
-) -> Value {
-    let mut kinds: Vec<Value> =
+) -> Json {
+    let mut kinds: Vec<Json> =
         NOTE_KINDS.iter().map(|kind| option(story::note_kind_name(*kind), note_kind_value(*kind))).collect();
     kinds.push(option("Detected: how it was noticed", DETECTED));
     let shown = vec![
@@ -154,14 +148,14 @@ pub fn capture_modal(
 }
 
 /// "Post an update".
-pub fn update_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Value {
+pub fn update_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Json {
     let update = Input::text(field::TEXT, "What should the others know?", text).required();
     let shown = vec![about(scene), update.hint("It goes to the incident's channel.").into()];
     modal(form::UPDATE, "Post an update", "Post", &carried.encode(), shown)
 }
 
 /// "Mitigated": users are no longer harmed.
-pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
+pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
     let shown = vec![
         about(scene),
         Input::moment(field::AT, "Since when are users fine?", Some(scene.now)).required().into(),
@@ -171,7 +165,7 @@ pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
 }
 
 /// "Resolve": what is easiest to say now; everything may be left out.
-pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
+pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
     let began = scene.incident.impact_start_at.unwrap_or(scene.since());
     let mut shown = vec![
         blocks::section(mrkdwn!(
@@ -205,14 +199,14 @@ pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
 }
 
 /// "Edit the entry" with this number.
-pub fn edit_entry_modal(scene: &Scene<'_>, seq: Seq, text: &str, carried: &Carried) -> Value {
+pub fn edit_entry_modal(scene: &Scene<'_>, seq: Seq, text: &str, carried: &Carried) -> Json {
     let carried = Carried { entry: Some(seq), ..carried.clone() };
     let shown = vec![about(scene), Input::text(field::TEXT, "Text", Some(text)).required().into()];
     modal(form::EDIT_ENTRY, "Edit the entry", "Save", &carried.encode(), shown)
 }
 
 /// "Add a task".
-pub fn task_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Value {
+pub fn task_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Json {
     let task = Input::line(field::TEXT, "What must be done?", LINE_CHARS_MAX, text).required();
     let shown = vec![
         about(scene),
@@ -224,7 +218,7 @@ pub fn task_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> V
 }
 
 /// "Change the status".
-pub fn status_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
+pub fn status_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
     let options = Status::ALL.iter().map(|status| option(status_meaning(*status), status.word())).collect();
     let shown = vec![
         about(scene),
@@ -235,14 +229,14 @@ pub fn status_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
 }
 
 /// "Change the severity".
-pub fn severity_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
+pub fn severity_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
     let severity = severity_value(scene.incident.severity);
     let select = Input::select(field::SEVERITY, "Severity", severity_options(), Some(severity)).required();
     modal(form::SEVERITY, "Change the severity", "Change", &carried.encode(), vec![about(scene), select.into()])
 }
 
 /// "Give out a role".
-pub fn role_modal(scene: &Scene<'_>, role: Role, carried: &Carried) -> Value {
+pub fn role_modal(scene: &Scene<'_>, role: Role, carried: &Carried) -> Json {
     let options = Role::ALL.iter().map(|role| option(role_meaning(*role), role_value(*role))).collect();
     let shown = vec![
         about(scene),
@@ -253,7 +247,7 @@ pub fn role_modal(scene: &Scene<'_>, role: Role, carried: &Carried) -> Value {
 }
 
 /// "Postmortem": every field that a person fills in.
-pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
+pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
     let incident = scene.incident;
     let kinds = IMPACT_KINDS.iter().map(|(value, label)| option(label, value)).collect();
     let kind = incident.fields.get(&Field::ImpactKind).map(String::as_str);
@@ -278,13 +272,13 @@ pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Value {
     modal(form::POSTMORTEM, &format!("Postmortem {}", scene.incident.name()), "Save", &carried.encode(), shown)
 }
 
-fn answer(scene: &Scene<'_>, block_id: &'static str, field: Field, label: &str, example: &str) -> Value {
+fn answer(scene: &Scene<'_>, block_id: &'static str, field: Field, label: &str, example: &str) -> Json {
     let known = scene.incident.fields.get(&field).map(String::as_str);
     Input::text(block_id, label, known).placeholder(&format!("Such as: {example}")).into()
 }
 
 /// Which incident the form is about.
-fn about(scene: &Scene<'_>) -> Value {
+fn about(scene: &Scene<'_>) -> Json {
     blocks::context([mrkdwn!(
         "{} · {} · {}",
         scene.title(),
@@ -306,11 +300,11 @@ fn understood(problem: &str, prefill: &OpenPrefill, roster: &Roster) -> Mrkdwn {
     if read.is_empty() { problem } else { mrkdwn!("{} I read: {}.", problem, Mrkdwn::join(read, ", ")) }
 }
 
-fn team_options(roster: &Roster) -> Vec<Value> {
+fn team_options(roster: &Roster) -> Vec<Json> {
     roster.teams.values().map(|team| option(&team.name, team.key.as_str())).collect()
 }
 
-fn severity_options() -> Vec<Value> {
+fn severity_options() -> Vec<Json> {
     Severity::ALL.iter().map(|severity| option(severity_meaning(*severity), severity_value(*severity))).collect()
 }
 

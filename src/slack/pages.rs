@@ -108,7 +108,7 @@ fn deadline(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Mrkdwn {
     }
 }
 
-fn buttons(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Vec<serde_json::Value> {
+fn buttons(scene: &Scene<'_>, page: &Page, escalation: &Escalation) -> Vec<super::json::Json> {
     let (incident, name) = (scene.incident.id, scene.incident.name());
     let generation = page.step.generation;
     let take = ButtonAction::Acknowledge { incident, escalation: escalation.id, page: Some(page.id), generation };

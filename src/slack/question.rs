@@ -2,7 +2,7 @@
 //!
 //! As a page it reaches people outside the incident's channel, so for a private incident it says neither title nor names.
 
-use serde_json::Value;
+use super::json::Json;
 
 use super::actions::ButtonAction;
 use super::blocks::{self, Button};
@@ -83,7 +83,7 @@ fn called(scene: &Scene<'_>, escalation: &Escalation, resume: &Resume) -> Option
     }
 }
 
-pub(super) fn buttons(scene: &Scene<'_>, escalation: &Escalation) -> Vec<Value> {
+pub(super) fn buttons(scene: &Scene<'_>, escalation: &Escalation) -> Vec<Json> {
     let (incident, id, generation) = (scene.incident.id, escalation.id, escalation.step.generation);
     let team = &escalation.team.name;
     let resume = ButtonAction::ResumeCall { incident, escalation: id, generation };

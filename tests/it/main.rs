@@ -23,6 +23,7 @@ mod store_files;
 mod store_postgres;
 mod support {
     pub mod mail;
+    pub mod outgoing;
     pub mod postgres;
     pub mod receiver;
     pub mod world;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use firebell::ids::{ChannelId, MessageRef, MessageTs, UserId, WorkspaceId};
+use firebell::slack::blocks;
 use firebell::slack::methods::messages::EFFECT_KEY;
 use firebell::slack::{
     Class, Error, LentUpload, Meeting, Message, Metadata, NewFile, NotReached, Response, Slack, SlackConfig,
@@ -12,6 +13,8 @@ use firebell::slack::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::outgoing::outgoing;
 
 /// What the server was asked.
 #[derive(Clone, Debug)]
@@ -165,7 +168,7 @@ async fn a_post_sends_what_slack_documents_and_returns_where_the_message_is() {
     let server = Server::new(|_| ok(json!({"channel": "D9", "ts": "1700000000.000100"}))).await;
     let page = Message {
         text: "db is down".into(),
-        blocks: vec![json!({"type": "divider"})],
+        blocks: vec![blocks::divider()],
         thread_ts: Some(MessageTs::from("1.0")),
         metadata: Some(Metadata::effect("42")),
         client_msg_id: Some(uuid::Uuid::from_u128(7)),
@@ -579,12 +582,13 @@ async fn a_topic_is_cut_at_slacks_limit_by_characters() {
 async fn dialogs_are_opened_updated_and_published() {
     let server = Server::new(|_| ok(json!({"view": {"id": "V1", "hash": "1.h"}}))).await;
     let view = json!({"type": "modal"});
-    let opened = server.slack.open_view("t.1", &view).await.expect("opened");
-    server.slack.update_view(&opened.id, opened.hash.as_deref(), &view).await.expect("updated");
-    server.slack.push_view("t.2", &view).await.expect("pushed");
-    server.slack.publish_home(&UserId::from("U1"), &json!({"type": "home"}), None).await.expect("published");
+    let sent = outgoing(view.clone());
+    let opened = server.slack.open_view("t.1", &sent).await.expect("opened");
+    server.slack.update_view(&opened.id, opened.hash.as_deref(), &sent).await.expect("updated");
+    server.slack.push_view("t.2", &sent).await.expect("pushed");
+    server.slack.publish_home(&UserId::from("U1"), &blocks::home(Vec::new()), None).await.expect("published");
     let bodies: Vec<_> = server.asked().into_iter().map(|asked| asked.body).collect();
     assert_eq!(bodies[0], json!({"trigger_id": "t.1", "view": view}));
     assert_eq!(bodies[1], json!({"view_id": "V1", "hash": "1.h", "view": view}));
-    assert_eq!(bodies[3], json!({"user_id": "U1", "view": {"type": "home"}}));
+    assert_eq!(bodies[3], json!({"user_id": "U1", "view": {"type": "home", "blocks": []}}));
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use firebell::clock::Clock;
 use firebell::slack::http::{BODY_BYTES_MAX, HttpConfig, router};
 use firebell::slack::inbound::{Ack, Event, Inbound, Interaction, Meta, Receive, Retry};
+use firebell::slack::message::Message;
 use futures_util::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ const COMMAND: [(&str, &str); 6] = [
 
 #[tokio::test]
 async fn a_command_reaches_the_receiver_and_its_answer_the_person() {
-    let door = door(|_| Ack::Message(json!({"response_type": "ephemeral", "text": "Opened"})));
+    let door = door(|_| Ack::Message(Message { text: "Opened".into(), blocks: Vec::new() }));
     let (status, body) = door.post("/slack/commands", form(&COMMAND)).await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"response_type":"ephemeral","text":"Opened"}"#));
     let seen = door.seen();

@@ -9,13 +9,17 @@ use firebell::ids::{ChannelId, MessageRef, UserGroupId, UserId};
 use firebell::sandbox::{Act, ApiFault, Container, Delivery, Fault, Running, Sandbox, SandboxConfig};
 use firebell::slack::http::{HttpConfig, router};
 use firebell::slack::inbound::{Ack, Event, Inbound, Interaction, Meta, Receive};
+use firebell::slack::json::Json;
 use firebell::slack::limits::Method;
+use firebell::slack::message::Message as Answer;
 use firebell::slack::pace::{Pace, Urgency};
 use firebell::slack::socket::{SocketConfig, SocketMode, Timing};
 use firebell::slack::{Class, Message, Metadata, NotReached, Response, Slack, SlackConfig};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::support::outgoing::outgoing;
 
 const ANA: &str = "U0ANA00001";
 const HANNE_WHO_LEFT: &str = "U0HANNE001";
@@ -126,7 +130,7 @@ impl Shop {
 
 fn answer(inbound: &Inbound) -> Ack {
     match inbound {
-        Inbound::Command(_) => Ack::Message(json!({"response_type": "ephemeral", "text": "Understood"})),
+        Inbound::Command(_) => Ack::Message(Answer { text: "Understood".into(), blocks: Vec::new() }),
         Inbound::Interaction(Interaction::ViewSubmission(sent)) if sent.view.state.text("title").is_none() => {
             Ack::View(json!({"response_action": "errors", "errors": {"title_block": "Say what is broken"}}))
         }
@@ -134,16 +138,16 @@ fn answer(inbound: &Inbound) -> Ack {
     }
 }
 
-fn dialog() -> Value {
-    json!({"type": "modal", "callback_id": "open", "private_metadata": "kept",
+fn dialog() -> Json {
+    outgoing(json!({"type": "modal", "callback_id": "open", "private_metadata": "kept",
            "title": {"type": "plain_text", "text": "Open incident"}, "submit": {"type": "plain_text", "text": "Open"},
            "blocks": [{"type": "input", "block_id": "title_block", "optional": true, "label": {"type": "plain_text", "text": "Title"},
-                       "element": {"type": "plain_text_input", "action_id": "title"}}]})
+                       "element": {"type": "plain_text_input", "action_id": "title"}}]}))
 }
 
-fn button() -> Value {
-    json!({"type": "actions", "block_id": "buttons", "elements": [
-        {"type": "button", "action_id": "ack", "text": {"type": "plain_text", "text": "I've got it"}, "value": "42:1"}]})
+fn button() -> Json {
+    outgoing(json!({"type": "actions", "block_id": "buttons", "elements": [
+        {"type": "button", "action_id": "ack", "text": {"type": "plain_text", "text": "I've got it"}, "value": "42:1"}]}))
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use axum::routing::post;
 use chrono::DateTime;
 use firebell::clock::Clock;
 use firebell::slack::inbound::{Ack, Inbound, Meta, Receive};
+use firebell::slack::message::Message as Answer;
 use firebell::slack::socket::{SocketConfig, SocketMode, Status, Timing};
 use firebell::slack::{Slack, SlackConfig};
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -119,11 +120,14 @@ async fn until(status: &mut watch::Receiver<Status>, wanted: impl Fn(&Status) ->
 #[tokio::test]
 async fn an_envelope_is_acknowledged_when_the_receiver_has_it_and_answers_travel_where_they_are_read() {
     let mut server = server().await;
-    let receive = receiver(|_, meta| Ack::Message(json!({"text": meta.delivery_key})));
+    let receive = receiver(|_, meta| Ack::Message(Answer { text: meta.delivery_key, blocks: Vec::new() }));
     let mode = server.start(receive, 1, quick());
     let mut peer = server.next().await;
     peer.say(command("e1")).await;
-    assert_eq!(peer.hear().await, Some(json!({"envelope_id": "e1", "payload": {"text": "trigger:e1"}})));
+    assert_eq!(
+        peer.hear().await,
+        Some(json!({"envelope_id": "e1", "payload": {"response_type": "ephemeral", "text": "trigger:e1"}}))
+    );
     peer.say(event("e2")).await;
     assert_eq!(peer.hear().await, Some(json!({"envelope_id": "e2"})));
     peer.say(json!({"type": "pigeon_post", "envelope_id": "e3", "payload": {}})).await;

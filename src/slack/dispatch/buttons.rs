@@ -15,6 +15,7 @@ use crate::slack::answers;
 use crate::slack::digest::DIGEST_MAX;
 use crate::slack::escape::{Mrkdwn, mrkdwn};
 use crate::slack::inbound::{Ack, BlockActions, Meta, SlashCommand};
+use crate::slack::json::Json;
 use crate::slack::message::Message;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::scene::Scene;
@@ -171,7 +172,7 @@ impl Dispatch {
         incident: &Incident,
         form: &ButtonAction,
         carried: &Carried,
-    ) -> Option<serde_json::Value> {
+    ) -> Option<Json> {
         let (roster, directory, now) = (self.app.roster(), self.app.directory(), self.app.clock().now());
         let scene = Scene::new(incident, &roster, &directory, now);
         Some(match form {
@@ -219,10 +220,7 @@ impl Dispatch {
         };
         let place = Place { asking: Asking { inside: false, ..asking.clone() }, here, command: &typed };
         match Box::pin(self.typed(&place)).await {
-            Ack::Message(value) => Some(Message {
-                text: value["text"].as_str().unwrap_or_default().to_owned(),
-                blocks: value["blocks"].as_array().cloned().unwrap_or_default(),
-            }),
+            Ack::Message(message) => Some(message),
             _ => None,
         }
     }

@@ -302,11 +302,7 @@ impl Dispatch {
             trigger_id: None,
         };
         let place = Place { asking: asking.clone(), here: Some(id), command: &typed };
-        if let Ack::Message(value) = self.typed(&place).await {
-            let message = Message {
-                text: value["text"].as_str().unwrap_or_default().to_owned(),
-                blocks: value["blocks"].as_array().cloned().unwrap_or_default(),
-            };
+        if let Ack::Message(message) = self.typed(&place).await {
             self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
     }

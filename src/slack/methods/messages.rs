@@ -13,6 +13,7 @@ use crate::slack::client::{Args, Slack};
 use crate::slack::error::{Class, Error};
 use crate::slack::fields;
 use crate::slack::inbound::SeenMessage;
+use crate::slack::json::Json;
 use crate::slack::limits::{HISTORY_PAGE_SIZE, HISTORY_PAGES_MAX, Method};
 
 /// The key under which a message's metadata carries the effect that posted it.
@@ -30,7 +31,7 @@ pub const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
 pub struct Message {
     /// What notifications and screen readers say, and all there is without blocks. At most 4,000 characters.
     pub text: String,
-    pub blocks: Vec<Value>,
+    pub blocks: Vec<Json>,
     /// Posts into the thread of this message.
     pub thread_ts: Option<MessageTs>,
     pub metadata: Option<Metadata>,
@@ -73,7 +74,7 @@ pub struct Posted {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     pub text: String,
-    pub blocks: Vec<Value>,
+    pub blocks: Vec<Json>,
     /// For everybody in the channel; otherwise only the person sees it.
     pub in_channel: bool,
     pub replace_original: bool,
@@ -98,7 +99,7 @@ impl Response {
             body["text"] = self.text.clone().into();
         }
         if !self.blocks.is_empty() {
-            body["blocks"] = self.blocks.clone().into();
+            body["blocks"] = Json::from(self.blocks.clone()).into();
         }
         if let Some(thread) = &self.thread_ts {
             body["thread_ts"] = thread.as_str().into();
@@ -121,10 +122,11 @@ impl Slack {
     }
 
     /// Replaces text and blocks of a message of ours.
-    pub async fn update_message(&self, message: &MessageRef, text: &str, blocks: &[Value]) -> Result<(), Error> {
+    pub async fn update_message(&self, message: &MessageRef, text: &str, blocks: &[Json]) -> Result<(), Error> {
         // An empty list, not an absent one: otherwise the old blocks would stay.
-        let args =
-            content(&message.channel, text, blocks).with("ts", message.ts.as_str()).with("blocks", blocks.to_vec());
+        let args = content(&message.channel, text, blocks)
+            .with("ts", message.ts.as_str())
+            .with("blocks", Json::from(blocks.to_vec()));
         self.post(Method::ChatUpdate, args, &[]).await.map(drop)
     }
 
@@ -140,7 +142,7 @@ impl Slack {
         channel: &ChannelId,
         user: &UserId,
         text: &str,
-        blocks: &[Value],
+        blocks: &[Json],
         thread_ts: Option<&MessageTs>,
     ) -> Result<(), Error> {
         let args = content(channel, text, blocks)
@@ -321,11 +323,11 @@ pub fn posted(method: Method, asked: &ChannelId, answer: &Value) -> Result<Messa
     Ok(MessageRef { channel, ts: MessageTs(ts.ok_or_else(|| malformed(method, "ts"))?) })
 }
 
-fn content(channel: &ChannelId, text: &str, blocks: &[Value]) -> Args {
+fn content(channel: &ChannelId, text: &str, blocks: &[Json]) -> Args {
     Args::new()
         .with("channel", channel.as_str())
         .with("text", text)
-        .maybe("blocks", (!blocks.is_empty()).then(|| blocks.to_vec()))
+        .maybe("blocks", (!blocks.is_empty()).then(|| Json::from(blocks.to_vec())))
 }
 
 fn metadata(metadata: &Metadata) -> Value {

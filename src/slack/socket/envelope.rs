@@ -86,8 +86,9 @@ impl Frame {
 pub(super) fn acknowledge(id: &str, takes_answer: bool, is_command: bool, ack: Ack) -> Option<String> {
     let answer = match ack {
         Ack::Empty => None,
-        Ack::Message(value) | Ack::View(value) | Ack::Options(value) => Some(value),
-        Ack::Busy if is_command && takes_answer => Some(busy_message()),
+        Ack::Message(message) => Some(json!(message.as_answer())),
+        Ack::View(value) | Ack::Options(value) => Some(value),
+        Ack::Busy if is_command && takes_answer => Some(json!(busy_message().as_answer())),
         Ack::Busy => return None,
     };
     let frame = match answer.filter(|_| takes_answer) {
@@ -100,6 +101,7 @@ pub(super) fn acknowledge(id: &str, takes_answer: bool, is_command: bool, ack: A
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slack::message::Message;
 
     fn envelope(text: &Value) -> Envelope {
         match Frame::read(&text.to_string()) {
@@ -144,10 +146,10 @@ mod tests {
 
     #[test]
     fn an_answer_travels_only_where_slack_reads_it() {
-        let message = || Ack::Message(json!({"text": "hi"}));
+        let message = || Ack::Message(Message { text: "hi".to_owned(), blocks: Vec::new() });
         assert_eq!(
             acknowledge("e", true, true, message()).as_deref(),
-            Some(r#"{"envelope_id":"e","payload":{"text":"hi"}}"#)
+            Some(r#"{"envelope_id":"e","payload":{"response_type":"ephemeral","text":"hi"}}"#)
         );
         assert_eq!(acknowledge("e", false, false, message()).as_deref(), Some(r#"{"envelope_id":"e"}"#));
         assert_eq!(acknowledge("e", false, false, Ack::Busy), None);

@@ -11,18 +11,18 @@ use firebell::ids::{PageId, UserId};
 use firebell::slack::actions::Carried;
 use firebell::slack::answers::{self, Suggestion};
 use firebell::slack::help::{Place, help};
+use firebell::slack::json::Json;
 use firebell::slack::message::Message;
 use firebell::slack::modals::{self, OpenPrefill};
 use firebell::slack::posts::PostmortemStanding;
 use firebell::slack::{calls, card, home, lists, pages, posts};
 use proptest::prelude::*;
-use serde_json::Value;
 
 use super::fixture::{ANA, BEN, DANA, Tale, Texts};
 use super::slack_rules;
 
 /// Every message and view of one incident with these texts, at three moments of its life.
-fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Value>) {
+fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Json>) {
     let (mut messages, mut views) = (Vec::new(), Vec::new());
     let mut failing = Tale::in_full_swing(texts, false);
     let failed = PageResult::Failed { error: texts.error.clone(), retry_at: failing.now };
@@ -51,7 +51,7 @@ fn all_surfaces(texts: &Texts) -> (Vec<Message>, Vec<Value>) {
     (messages, views)
 }
 
-fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &mut Vec<Value>) {
+fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &mut Vec<Json>) {
     let (scene, history) = (tale.scene(), tale.history.as_slice());
     let (ana, dana) = (UserId::from(ANA), UserId::from(DANA));
     let incident = &tale.incident;
@@ -118,7 +118,7 @@ fn hostile_alerts(texts: &Texts) -> Vec<ListedAlert> {
     (1..).zip(standings.into_iter().cycle().take(60)).map(alert).collect()
 }
 
-fn forms(tale: &Tale, texts: &Texts) -> Vec<Value> {
+fn forms(tale: &Tale, texts: &Texts) -> Vec<Json> {
     let (scene, roster) = (tale.scene(), &tale.roster);
     let carried = Carried { typed: Some(texts.note.clone()), ..Carried::of(tale.incident.id) };
     let prefill = OpenPrefill {
@@ -196,7 +196,7 @@ fn a_long_command_line_reaches_no_button() {
     let suggestion = Suggestion { label: "Call Ops".into(), command: "/escalate".into(), text: "\"".repeat(1_500) };
     let message = answers::did_you_mean("There is no such team.", &[suggestion]);
     assert_eq!(slack_rules::message(&message), Ok(()));
-    assert!(message.blocks.iter().all(|block| block["type"] != "actions"));
+    assert!(message.blocks.iter().all(|block| block.get("type").and_then(Json::as_str) != Some("actions")));
 }
 
 #[test]

@@ -1,19 +1,25 @@
 //! A message or a view as a person reads it: one line per line, buttons in brackets, times as plain text.
 
+use firebell::slack::json::Json;
 use firebell::slack::message::Message;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::slack_rules;
 
 /// The message, and the sentence that stands for it; fails if Slack would refuse it.
 pub(crate) fn read(message: &Message) -> String {
     slack_rules::message(message).expect("Slack would take it");
-    format!("{}\n---\n{}", blocks(&message.blocks), shown(&message.text))
+    format!(
+        "{}\n---\n{}",
+        blocks(&message.blocks.iter().map(|block| json!(block)).collect::<Vec<_>>()),
+        shown(&message.text)
+    )
 }
 
 /// A modal or the App Home; fails if Slack would refuse it.
-pub(crate) fn read_view(view: &Value) -> String {
+pub(crate) fn read_view(view: &Json) -> String {
     slack_rules::view(view).expect("Slack would take it");
+    let view = json!(view);
     let list = view["blocks"].as_array().expect("blocks");
     let carried = view["private_metadata"].as_str().unwrap_or_default();
     match view["type"].as_str() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use firebell::sandbox::blocks_check::{Surface, check_blocks, check_view};
+use firebell::slack::json::Json;
 use firebell::slack::message::Message;
 use serde_json::{Value, json};
 
@@ -18,10 +19,11 @@ pub(crate) fn message(message: &Message) -> Verdict {
     ours_only(&message.text)?;
     let mistakes = check_blocks(&json!(message.blocks), Surface::Message, "/blocks");
     ensure(mistakes.is_empty(), || mistakes.join(", "))?;
-    message.blocks.iter().try_for_each(object)
+    message.blocks.iter().try_for_each(|block| object(&json!(block)))
 }
 
-pub(crate) fn view(view: &Value) -> Verdict {
+pub(crate) fn view(view: &Json) -> Verdict {
+    let view = &json!(view);
     let surface = if view["type"] == "modal" { Surface::Modal } else { Surface::Home };
     check_view(view, surface).map_err(|problem| format!("{problem:?}"))?;
     object(view)

@@ -394,11 +394,12 @@ fn the_forms_ask_for_little() {
 fn the_wire_form_of_a_page_and_a_form_is_known() {
     let mut tale = begun().with_channel();
     tale.at("3:05").escalate(ANA, "dev-team", Some("website response time up sharply"));
-    insta::assert_json_snapshot!("wire_page", pages::page(&tale.scene(), tale.page(1), &tale.history));
+    let page = pages::page(&tale.scene(), tale.page(1), &tale.history);
+    insta::assert_json_snapshot!("wire_page", serde_json::json!(page));
     let carried = Carried::of(tale.incident.id);
     insta::assert_json_snapshot!(
         "wire_note_form",
-        modals::note_modal(&tale.scene(), Some("logs clean"), NoteKind::Finding, tale.now, &carried)
+        serde_json::json!(modals::note_modal(&tale.scene(), Some("logs clean"), NoteKind::Finding, tale.now, &carried))
     );
 }
 
@@ -409,8 +410,9 @@ fn a_stale_button_carries_the_generation_it_was_drawn_for() {
     tale.at("3:05").escalate(ANA, "dev-team", None);
     let old = calls::call(&tale.scene(), tale.escalation(1), &tale.history);
     tale.deliver().wait_until("3:11");
-    let pressed = old.blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
-    let pressed: Vec<ButtonAction> = pressed.filter_map(|button| ButtonAction::parse(button).ok()).collect();
+    let blocks = serde_json::json!(old.blocks);
+    let rows = blocks.as_array().into_iter().flatten().filter_map(|block| block["elements"].as_array());
+    let pressed: Vec<ButtonAction> = rows.flatten().filter_map(|button| ButtonAction::parse(button).ok()).collect();
     let next = ButtonAction::CallNext { incident: tale.incident.id, escalation: EscalationId(1), generation: 1 };
     assert!(pressed.contains(&next), "{pressed:?}");
     assert_eq!(tale.escalation(1).step.generation, 2);
