@@ -11,15 +11,13 @@ use firebell::store::{history, incidents};
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::bot::{Bot, Life};
+use crate::bot::Bot;
+use crate::clock::{HOUR_S, Shown};
 use crate::judge;
 use crate::people::People;
 use crate::slack::{Slack, sha256, text_of};
 use crate::wait::{is_ready, now, page, until};
 
-/// Set to 1 where libfaketime must be there.
-const FAKETIME_REQUIRED: &str = "FIREBELL_REQUIRE_FAKETIME";
-const HOUR_S: i64 = 3_600;
 /// Longer than both tiers and the fallback's turn.
 const STANDSTILL: Duration = Duration::from_secs(35);
 /// The wait of a tier, seconds.
@@ -120,47 +118,6 @@ impl House {
         let verdict = judge::compare(&self.bot, &self.slack, &self.people.confirmed).await;
         println!("{what}: {verdict}");
         assert!(verdict.complaints.is_empty() && verdict.twice == 0, "{verdict}");
-    }
-}
-
-/// A clock that a program is shown instead of the machine's.
-struct Shown {
-    library: PathBuf,
-    file: PathBuf,
-}
-
-impl Shown {
-    /// `None` where libfaketime is not installed.
-    fn in_folder(folder: &Path) -> Option<Self> {
-        let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-        let library =
-            libraries.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|library| library.is_file());
-        if library.is_none() {
-            assert!(
-                std::env::var(FAKETIME_REQUIRED).as_deref() != Ok("1"),
-                "{FAKETIME_REQUIRED}=1, but libfaketime is not installed"
-            );
-            let _ = writeln!(std::io::stderr(), "libfaketime is not installed: its tests are left out");
-        }
-        let shown = Self { library: library?, file: folder.join("clock") };
-        shown.set(0);
-        Some(shown)
-    }
-
-    /// Shows the machine's time and so many seconds more.
-    fn set(&self, ahead_s: i64) {
-        let beside = self.file.with_extension("new");
-        std::fs::write(&beside, format!("{ahead_s:+}\n")).unwrap();
-        std::fs::rename(beside, &self.file).unwrap();
-    }
-
-    fn start(&self, bot: &Bot) -> Life {
-        bot.spawn(&[
-            ("LD_PRELOAD", self.library.to_str().unwrap()),
-            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ])
     }
 }
 

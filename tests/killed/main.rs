@@ -10,6 +10,7 @@
 
 mod acknowledgements;
 mod bot;
+mod clock;
 mod cluster;
 mod crash_points;
 mod database_away;

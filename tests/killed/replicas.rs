@@ -1,12 +1,14 @@
 //! Two real processes on one PostgreSQL: one dies, stands still or is restarted, the other goes on.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rand::RngExt as _;
 
 use crate::bot::{Bot, Life};
+use crate::clock::{HOUR_S, Shown};
 use crate::people::People;
 use crate::slack::{Slack, free_port};
+use crate::wait::{now, page, until};
 use crate::{judge, number, postgres};
 
 /// Within this time after the end of a replica the other has done what it left, seconds.
@@ -16,6 +18,10 @@ const STANDSTILL: Duration = Duration::from_secs(12);
 /// A replica is hit at most this long after it confirmed, milliseconds: while it claims and sends.
 const HIT_WITHIN_MS: u64 = 30;
 
+/// The wait of a tier, and what a busy machine may add to it, seconds.
+const TIER_S: f64 = 10.0;
+const BUSY_S: f64 = 60.0;
+
 /// Who is called more often at once gets the rest as a digest, later.
 const ROUNDS_MAX: u64 = 4;
 
@@ -23,7 +29,7 @@ struct House {
     slack: Slack,
     bots: [Bot; 2],
     people: People,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl House {
@@ -34,7 +40,7 @@ impl House {
         let slack = Slack::start(folder.path());
         let bot = |port| Bot::new(folder.path(), &slack, database.clone(), port);
         let bots = [bot(slack.bot_port), bot(free_port())];
-        Some(Self { people: People::new(slack.clone(), usize::MAX), slack, bots, _folder: folder })
+        Some(Self { people: People::new(slack.clone(), usize::MAX), slack, bots, folder })
     }
 
     async fn end(self, what: &str) {
@@ -44,23 +50,12 @@ impl House {
         assert!(verdict.complaints.is_empty(), "{verdict}");
     }
 
-    /// When the first page of the newest incident came, seconds since 1970.
-    async fn first_page(&self) -> f64 {
+    /// When this page of the newest incident came, seconds since 1970.
+    async fn paged(&self, which: u32) -> f64 {
         let number = self.people.confirmed.opened.last().expect("an incident was opened").0;
-        let beginning = format!("/{number}/page:1");
-        for _ in 0..300 {
-            let arrived = judge::arrivals(&self.slack).await;
-            if let Some((_, times)) = arrived.iter().find(|(mark, _)| mark.ends_with(&beginning)) {
-                return times[0];
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("INC-{number}: nobody was paged within 30 s");
+        until("the page comes", async || page(&self.slack, number, which).await.is_some()).await;
+        page(&self.slack, number, which).await.expect("it came")
     }
-}
-
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
 /// Opens incidents through the first replica and hits it just after it confirmed; how late each first page was.
@@ -75,7 +70,7 @@ async fn hit(rounds: u64, mut hit: impl AsyncFnMut(&Bot, Life) -> Life, what: &s
         tokio::time::sleep(Duration::from_millis(pause)).await;
         let since = now();
         let hitting = hit(&house.bots[0], life);
-        let (back, paged) = tokio::join!(hitting, house.first_page());
+        let (back, paged) = tokio::join!(hitting, house.paged(1));
         life = back;
         slowest = slowest.max(paged - since);
     }
@@ -124,4 +119,32 @@ async fn rolling_restarts_send_nothing_twice() {
     let verdict = judge::compare(&house.bots[0], &house.slack, &house.people.confirmed).await;
     println!("{restarts} rolling restarts: {verdict}");
     assert!(verdict.complaints.is_empty() && verdict.twice == 0, "{verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_whose_clock_is_an_hour_wrong_calls_in_time_and_once() {
+    for ahead_s in [HOUR_S, -HOUR_S] {
+        let Some(mut house) = House::new().await else { return };
+        let Some(shown) = Shown::in_folder(house.folder.path()) else { return };
+        shown.set(ahead_s);
+        let mut right = house.bots[0].start().await;
+        let _wrong = shown.start(&house.bots[1]);
+        house.bots[1].answers().await;
+        house.slack.deliver_to(house.bots[1].port()).await;
+        for team in ["db-team", "dev-team"] {
+            let begun = now();
+            house.people.open_for(team).await;
+            let (first, second) = (house.paged(1).await, house.paged(2).await);
+            assert!(first - begun <= BUSY_S, "the first tier was called after {:.1} s", first - begun);
+            let between = second - first;
+            assert!(
+                (TIER_S - 1.0..=TIER_S + BUSY_S).contains(&between),
+                "the second tier came {between:.1} s after it"
+            );
+            // The second incident is the wrong one's alone.
+            right.kill();
+        }
+        let _again = house.bots[0].start().await;
+        house.end("a replica whose clock is wrong").await;
+    }
 }
