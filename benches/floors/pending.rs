@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::clock::Clock;
-use firebell::domain::command::{Command, Open, When};
-use firebell::domain::event::{Actor, Event, Origin};
+use firebell::domain::command::{Command, Finished, Open, When};
+use firebell::domain::event::{Actor, Event, Origin, PageResult};
 use firebell::domain::policy::{Policy, Target, Tier};
 use firebell::domain::roster::{Directory, Roster, Team};
 use firebell::domain::{Context, decide, decide_opening};
-use firebell::ids::{IncidentId, WorkspaceId};
+use firebell::ids::{IncidentId, MessageRef, MessageTs, WorkspaceId};
 use firebell::sandbox::Act;
 use firebell::store::{Db, chain, counters, history, incidents, settings, timers};
 
@@ -240,7 +240,14 @@ fn waiting(
     let opened = decide_opening(id, workspace, number, &open, &context).map_err(refused)?;
     let call = Command::Escalate { when: When::default(), team: "db-team".to_owned(), reason: None };
     let called = decide(&opened.after, &call, &context).map_err(refused)?;
-    let all: Vec<_> = opened.events.into_iter().chain(called.events).collect();
+    let page = called.after.pages.keys().next().copied().context("the first tier is paged")?;
+    let message =
+        MessageRef { channel: "D0DANA0001".into(), ts: MessageTs(format!("{}.{number:06}", now.timestamp())) };
+    let result = PageResult::Sent { message, digest: Vec::new() };
+    let sent = Command::EffectFinished(Finished::Page { page, attempt: 1, result, fault: None });
+    let context = Context { actor: &Actor::Firebell, ..context };
+    let sent = decide(&called.after, &sent, &context).map_err(refused)?;
+    let all: Vec<_> = opened.events.into_iter().chain(called.events).chain(sent.events).collect();
     let head = history::link_all(chain::GENESIS, workspace, id, &all, events);
-    Ok((called.after, head))
+    Ok((sent.after, head))
 }

@@ -16,6 +16,9 @@ use crate::ids::{IncidentId, PageId};
 use crate::metrics::{Check, unix_seconds};
 use crate::store::{self, Tx, audit, timers};
 
+/// Incidents that one round names in the log; the figures count them all.
+const LOGGED_MAX: usize = 20;
+
 /// What one round found; all 0 is as it should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -91,13 +94,15 @@ impl Watch {
             by_incident.entry(undone.incident()).or_default().count(undone);
         }
         let mut findings = Findings::default();
-        for (incident, Findings { not_attempted, without_timer }) in by_incident {
-            tracing::error!(
-                incident,
-                not_attempted,
-                without_timer,
-                "the auditor found what nobody will do; restart Firebell, and report this"
-            );
+        for (nth, (incident, Findings { not_attempted, without_timer })) in by_incident.into_iter().enumerate() {
+            if nth < LOGGED_MAX {
+                tracing::error!(
+                    incident,
+                    not_attempted,
+                    without_timer,
+                    "the auditor found what nobody will do; restart Firebell, and report this"
+                );
+            }
             findings.not_attempted += not_attempted;
             findings.without_timer += without_timer;
         }
