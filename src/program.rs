@@ -76,6 +76,8 @@ pub struct Program {
     elsewhere: Elsewhere,
     /// Slack has not been asked yet who we are.
     from_memory: bool,
+    /// Nothing may be sent before it was: the token is another one than at the last start.
+    asks_first: bool,
 }
 
 impl Program {
@@ -109,9 +111,22 @@ impl Program {
         if config.settings.metrics.on_server {
             router = router.merge(metrics_router(watch.clone()));
         }
-        let from_memory = known.from_memory;
+        let (from_memory, asks_first) = (known.from_memory, known.asks_first);
         let listening = Listening::new(app.clone(), dispatch.clone(), worker.clone());
-        Ok(Self { app, worker, slack, config, dispatch, listening, documents, router, watch, elsewhere, from_memory })
+        Ok(Self {
+            app,
+            worker,
+            slack,
+            config,
+            dispatch,
+            listening,
+            documents,
+            router,
+            watch,
+            elsewhere,
+            from_memory,
+            asks_first,
+        })
     }
 
     /// Everything that answers HTTP.
@@ -156,7 +171,7 @@ impl Program {
 
     /// Serves until one of the parts ends, which none does by itself.
     pub async fn run(self, listener: TcpListener) -> anyhow::Result<()> {
-        if self.from_memory {
+        if self.asks_first {
             // Requests are taken at once, but nothing is sent before it is known whose token this is.
             self.slack.set_meeting(Meeting::Asking);
         }
@@ -190,7 +205,13 @@ impl Program {
         parts.spawn(alarm.map(|()| Err(anyhow!("the alarm ended"))));
         parts.spawn(self.watch.clone().run().map(|()| Err(anyhow!("the watch ended"))));
         let mode = self.config.settings.slack.mode;
-        parts.spawn(acquaintance::keep_up(app.clone(), self.slack.clone(), self.config, self.from_memory));
+        parts.spawn(acquaintance::keep_up(
+            app.clone(),
+            self.slack.clone(),
+            self.config,
+            self.from_memory,
+            self.asks_first,
+        ));
         parts.spawn(tidy(app.clone()).map(|()| Err(anyhow!("the housekeeping ended"))));
         parts.spawn(timekeeping::run(app.clone()).map(|()| Err(anyhow!("the timekeeping ended"))));
         let listening = self.listening.clone();

@@ -1,7 +1,8 @@
 //! Who we are at Slack, and who is who there: asked from Slack, and remembered for the times when Slack is away.
 //!
 //! A pager must come up at once. What is remembered is enough to begin with as soon as it knows every name of the
-//! configuration; Slack is then asked while we already serve, and nothing is sent before it has answered. A first start has nothing to begin with, and waits.
+//! configuration; Slack is then asked while we already serve. With another token than before, nothing is sent until it has
+//! answered. A first start has nothing to begin with, and waits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::store::{self, Db, people, settings};
 
 /// How often people and groups are read again, besides when Slack tells of a change.
 const DIRECTORY_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How soon Slack is asked again after it did not answer; nothing is sent through it before.
+/// How soon Slack is asked again after it did not answer; with another token than before nothing is sent meanwhile.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// How long the first contact with Slack may take.
 const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ pub const WORKSPACE_KEY: &str = "workspace";
 /// Where the bot's user is remembered: messages and buttons belong to the app that made them.
 pub const BOT_KEY: &str = "bot_user";
 const WORKSPACE_URL_KEY: &str = "workspace_url";
+/// Where it is remembered by what the token is known again that belongs to that workspace and bot.
+const TOKEN_KEY: &str = "bot_token_sha256";
 /// Where the ids of channels are remembered by name, as JSON.
 pub const CHANNELS_KEY: &str = "channels";
 
@@ -45,6 +48,8 @@ pub(super) struct Known {
     pub(super) directory: Directory,
     /// Whether all of it comes from memory: Slack has not been asked in this process.
     pub(super) from_memory: bool,
+    /// Whether nothing may be sent before Slack was asked: the token is not the one that is remembered.
+    pub(super) asks_first: bool,
 }
 
 /// What is remembered, if it is enough; otherwise what Slack says now.
@@ -54,7 +59,7 @@ pub(super) struct Known {
 /// names of the configuration.
 pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock) -> anyhow::Result<Known> {
     let memory = Memory::load(db).await?;
-    if let Some(known) = memory.enough(config) {
+    if let Some(known) = memory.enough(config, slack) {
         return Ok(known);
     }
     let (workspace, workspace_url) = introduce(db, slack, config, &memory).await?;
@@ -80,13 +85,14 @@ pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock)
         }
         None => {}
     }
-    Ok(Known { workspace, workspace_url, roster, directory, from_memory: false })
+    Ok(Known { workspace, workspace_url, roster, directory, from_memory: false, asks_first: false })
 }
 
 /// What an earlier start has left.
 struct Memory {
     workspace: Option<WorkspaceId>,
     workspace_url: Option<String>,
+    token_sum: Option<String>,
     directory: Directory,
     channels: BTreeMap<String, ChannelId>,
 }
@@ -103,13 +109,14 @@ impl Memory {
         Ok(Self {
             workspace,
             workspace_url: settings::get(&mut tx, WORKSPACE_URL_KEY).await?,
+            token_sum: settings::get(&mut tx, TOKEN_KEY).await?,
             directory,
             channels: channels.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
         })
     }
 
     /// Whether the configuration can be served with this alone.
-    fn enough(&self, config: &Config) -> Option<Known> {
+    fn enough(&self, config: &Config, slack: &Slack) -> Option<Known> {
         let workspace = self.workspace.clone()?;
         let configured = config.settings.slack.workspace.as_ref();
         if self.directory.people.is_empty() || configured.is_some_and(|configured| *configured != workspace) {
@@ -122,6 +129,7 @@ impl Memory {
             roster,
             directory: self.directory.clone(),
             from_memory: true,
+            asks_first: self.token_sum.as_deref() != Some(&slack.token_sum()),
         })
     }
 }
@@ -134,7 +142,7 @@ async fn introduce(
     memory: &Memory,
 ) -> anyhow::Result<(WorkspaceId, Option<String>)> {
     let error = match tokio::time::timeout(CONTACT_TIMEOUT, slack.auth_test()).await {
-        Ok(Ok(identity)) => return ours(db, config, memory.workspace.as_ref(), identity).await,
+        Ok(Ok(identity)) => return ours(db, slack, config, memory.workspace.as_ref(), identity).await,
         Ok(Err(error)) if error.is_token_refused() => return Err(error.into()),
         Ok(Err(error)) => anyhow::Error::new(error),
         Err(late) => anyhow::Error::new(late),
@@ -147,6 +155,7 @@ async fn introduce(
 /// Remembers the workspace and the bot that the token belongs to, unless they are others than before.
 async fn ours(
     db: &Db,
+    slack: &Slack,
     config: &Config,
     before: Option<&WorkspaceId>,
     identity: crate::slack::Identity,
@@ -169,6 +178,7 @@ async fn ours(
     settings::set(&mut tx, BOT_KEY, identity.user.as_str()).await?;
     settings::set(&mut tx, WORKSPACE_KEY, workspace.as_str()).await?;
     settings::set(&mut tx, WORKSPACE_URL_KEY, &identity.url).await?;
+    settings::set(&mut tx, TOKEN_KEY, &slack.token_sum()).await?;
     tx.commit().await?;
     Ok((workspace, Some(identity.url)))
 }
@@ -232,11 +242,17 @@ async fn remember(
 ///
 /// # Errors
 /// When Slack, asked after a start from memory, refuses the token or turns out to be another workspace's.
-pub(super) async fn keep_up(app: App, slack: Slack, config: Config, mut from_memory: bool) -> anyhow::Result<()> {
+pub(super) async fn keep_up(
+    app: App,
+    slack: Slack,
+    config: Config,
+    mut from_memory: bool,
+    asks_first: bool,
+) -> anyhow::Result<()> {
     loop {
         if from_memory {
             match slack.auth_test().await {
-                Ok(identity) => match ours(app.db(), &config, Some(app.workspace()), identity).await {
+                Ok(identity) => match ours(app.db(), &slack, &config, Some(app.workspace()), identity).await {
                     // Not ours: nothing is ever sent with it.
                     Err(error) if !error.is::<store::Error>() => return Err(error),
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the workspace could not be kept"),
@@ -245,7 +261,9 @@ pub(super) async fn keep_up(app: App, slack: Slack, config: Config, mut from_mem
                 Err(error) if error.is_token_refused() => return Err(error.into()),
                 Err(error) => {
                     tracing::error!(%error, "Slack is away; serving with what is remembered");
-                    slack.set_meeting(Meeting::Away);
+                    if asks_first {
+                        slack.set_meeting(Meeting::Away);
+                    }
                     app.clock().sleep(AGAIN_AFTER).await;
                     continue;
                 }

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use slack_morphism::{ClientResult, SlackApiToken, SlackClient, SlackClientHttpConnector as _};
 use tokio::sync::watch;
 use url::{Host, Url};
@@ -145,6 +146,11 @@ impl Slack {
     /// Says whether it is known whose token this is; for all clones. Calls with the bot's token go by it, but `auth.test`.
     pub fn set_meeting(&self, meeting: Meeting) {
         self.inner.meeting.send_replace(meeting);
+    }
+
+    /// What the bot's token is known again by: its SHA-256, 64 hex digits.
+    pub fn token_sum(&self) -> String {
+        hex::encode(Sha256::digest(self.inner.config.bot_token.expose_secret()))
     }
 
     /// Waits until calls with the bot's token may be made.

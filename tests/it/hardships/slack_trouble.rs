@@ -289,6 +289,26 @@ async fn user_groups_that_cannot_be_read_for_a_moment_do_not_leave_a_team_empty(
 }
 
 #[tokio::test]
+async fn with_the_token_of_the_last_start_pages_go_out_though_slack_does_not_say_whose_it_is() {
+    let house = House::on_sqlite().await;
+    let bell = house.bell().await;
+    types(&house, ANA, GENERAL, "/incident open db is down").await;
+    bell.settle(&house).await;
+    types(&house, ANA, GENERAL, "/escalate INC-1 db-team").await;
+    assert_eq!(house.direct(DANA).len(), 0, "it ends before the page is sent");
+    drop(bell);
+    house.fault("auth.test", None, ApiFault::ServerError { status: 503 });
+    let program = house.program_at(&house.slack.api_url()).await.expect("a program");
+    let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let running = tokio::spawn(program.run(listener));
+    while house.direct(DANA).is_empty() {
+        assert!(!running.is_finished(), "it serves with what it remembers");
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+}
+
+#[tokio::test]
 async fn a_token_of_another_workspace_is_refused() {
     let house = House::on_sqlite().await;
     drop(house.bell().await);
