@@ -3,19 +3,21 @@
 //! A task that has the database is waited for, because SQLite works in a thread of its own; every other task goes on only
 //! when its turn comes. Time passes only when nobody can do anything.
 
+mod stage;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
 
+pub(super) use self::stage::Stage;
+
 use super::checker::Checker;
 use super::left;
-use super::outside::{self, CANARY};
-use super::records::Records;
+use super::outside;
 use super::scenario::{MINUTE, REST, SECOND, Scenario};
-use super::server;
 use super::shrink::Without;
 use super::world::{Happening, Seen, Standing, TaskId, Violation, Who, Work, World, put, with};
 use crate::app::App;
@@ -24,7 +26,7 @@ use crate::ids::WorkspaceId;
 use crate::metrics::Metrics;
 use crate::program::timekeeping;
 use crate::sandbox::Limits;
-use crate::slack::{Slack, SlackConfig};
+use crate::slack::Slack;
 use crate::store::{Db, Engine};
 use crate::worker::{Documents, Worker};
 use crate::{scheduler, task};
@@ -90,54 +92,7 @@ struct Task {
     bell: Arc<Bell>,
 }
 
-/// What a thread needs for any number of runs: one database, emptied before each, so that every statement is prepared once.
-pub(super) struct Stage {
-    runtime: tokio::runtime::Runtime,
-    slack: Slack,
-    db: Db,
-    records: Option<Records>,
-    folder: tempfile::TempDir,
-    _log: tracing::subscriber::DefaultGuard,
-}
-
 impl Stage {
-    pub(super) fn new() -> Self {
-        // Without I/O: whoever waits for SQLite's thread is then woken in the quickest way.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let folder = folder.expect("a folder");
-        let file = folder.path().join("run.db");
-        let (db, records) = runtime.block_on(async {
-            template().await;
-            std::fs::write(&file, TEMPLATE.get().expect("was just made")).expect("there is room");
-            let db = Db::open_unsynced(file.clone(), &Clock::System).await.expect("opens");
-            (db, Records::of_file(&file).await)
-        });
-        Self::with(runtime, folder, db, records)
-    }
-
-    /// On a PostgreSQL server that is thrown away afterwards; `None` where there is none.
-    pub(super) fn on_postgresql() -> Option<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (db, records) = runtime.block_on(async {
-            let url = server::database().await?;
-            let db = Db::open(&url, &Clock::System).await.expect("opens");
-            Some((db, Records::of_server(&url).await))
-        })?;
-        let folder = tempfile::tempdir().expect("a folder");
-        Some(Self::with(runtime, folder, db, records))
-    }
-
-    fn with(runtime: tokio::runtime::Runtime, folder: tempfile::TempDir, db: Db, records: Records) -> Self {
-        let config = SlackConfig {
-            api_url: "http://127.0.0.1:9/api".into(),
-            ..SlackConfig::new(format!("xoxb-{CANARY}").into())
-        };
-        let slack = Slack::new(config).expect("a client");
-        Self { runtime, slack, db, records: Some(records), folder, _log: left::listen() }
-    }
-
     /// Runs a seed from its first moment to its last.
     pub(super) fn run(&mut self, plan: &Plan) -> Outcome {
         let mut records = self.records.take().expect("the last run gave it back");
@@ -172,20 +127,6 @@ impl Stage {
             asks: world.clients.len(),
         }
     }
-}
-
-static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
-
-/// A database with the newest schema and nothing in it, made once.
-async fn template() {
-    if TEMPLATE.get().is_some() {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let file: PathBuf = folder.path().join("template.db");
-    let db = Db::open(&format!("sqlite:{}", file.display()), &Clock::System).await.expect("opens");
-    db.close().await;
-    let _ = TEMPLATE.set(std::fs::read(&file).expect("was just made"));
 }
 
 struct Driver {
