@@ -45,8 +45,8 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 const AUDIT_EVERY: Duration = Duration::from_mins(1);
 /// How long the doers of what the auditor sees undone have to do it; longer than a lease.
 const CONFIRM_AFTER: Duration = Duration::from_secs(10);
-/// Incidents with a call under way that the auditor reads at once.
-const AUDITED_AT_ONCE: u32 = 1_000;
+/// Incidents that the auditor reads at once.
+const READ_AT_ONCE: u32 = 100;
 /// Rounds of the auditor between two checks of the hash chains.
 const ROUNDS_PER_CHAINS: u32 = 10;
 /// The longest overdue pages that are looked at to find one that is still wanted.
@@ -144,7 +144,7 @@ impl fmt::Display for Trouble {
 #[derive(Clone)]
 pub struct Watch {
     inner: Arc<Inner>,
-    audited_at_once: u32,
+    read_at_once: u32,
 }
 
 struct Inner {
@@ -166,13 +166,13 @@ impl Watch {
             self_test_failed: Mutex::new(false),
             probing: tokio::sync::Mutex::new(()),
         };
-        Self { inner: Arc::new(inner), audited_at_once: AUDITED_AT_ONCE }
+        Self { inner: Arc::new(inner), read_at_once: READ_AT_ONCE }
     }
 
     /// With an auditor that reads another number of incidents at once.
     #[must_use]
     pub fn reading_at_once(self, incidents: u32) -> Self {
-        Self { audited_at_once: incidents, ..self }
+        Self { read_at_once: incidents, ..self }
     }
 
     pub fn app(&self) -> &App {
@@ -361,28 +361,32 @@ impl Watch {
         Ok(())
     }
 
-    /// Checks the hash chains of all open incidents.
+    /// Checks the hash chains of all open incidents, some at a time.
     pub async fn verify_chains(&self) -> Result<(), store::Error> {
         let app = self.app();
-        let filter = incidents::Filter {
+        let mut filter = incidents::Filter {
             open_only: true,
             include_private: true,
-            limit: incidents::LIST_MAX,
+            limit: self.read_at_once,
             ..Default::default()
         };
-        let mut tx = app.db().read().await?;
-        let open = incidents::list(&mut tx, app.workspace(), &filter).await?;
-        drop(tx);
         let mut broken_count = 0;
-        for incident in open {
+        loop {
             let mut tx = app.db().read().await?;
-            if let Err(broken) = store::history::verify(&mut tx, incident.id).await? {
-                broken_count += 1;
-                tracing::error!(
-                    incident = incident.number,
-                    entry = broken.seq,
-                    "a history is not as it was written; keep a copy of the database and run `firebell verify`"
-                );
+            let open = incidents::list(&mut tx, app.workspace(), &filter).await?;
+            drop(tx);
+            let Some(last) = open.last() else { break };
+            filter.before = Some(last.number);
+            for incident in open {
+                let mut tx = app.db().read().await?;
+                if let Err(broken) = store::history::verify(&mut tx, incident.id).await? {
+                    broken_count += 1;
+                    tracing::error!(
+                        incident = incident.number,
+                        entry = broken.seq,
+                        "a history is not as it was written; keep a copy of the database and run `firebell verify`"
+                    );
+                }
             }
         }
         app.metrics().chain_failures.add(broken_count);

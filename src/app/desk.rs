@@ -291,10 +291,8 @@ impl<'a> Desk<'a> {
         let number = sheet.incident.number;
         match decide(&sheet.incident, &request.command, &context) {
             Ok(decided) => {
-                let said = decided.said.clone();
                 self.count_again(id, &request.command, &decided);
-                self.take(id, decided);
-                Answer { incident: Some(id), number: Some(number), said }
+                Answer { incident: Some(id), number: Some(number), said: self.take(id, decided) }
             }
             Err(rejection) => refused(Some((id, number)), rejection),
         }
@@ -323,7 +321,6 @@ impl<'a> Desk<'a> {
             Ok(decided) => decided,
             Err(rejection) => return Ok(refused(None, rejection)),
         };
-        let said = decided.said.clone();
         let sheet = Sheet {
             incident: Arc::new(decided.after.clone()),
             read: None,
@@ -331,15 +328,14 @@ impl<'a> Desk<'a> {
             timers_stale: false,
         };
         self.sheets.insert(id, sheet);
-        self.take(id, decided);
-        Ok(Answer { incident: Some(id), number: Some(number), said })
+        Ok(Answer { incident: Some(id), number: Some(number), said: self.take(id, decided) })
     }
 
-    /// Folds a decision into the sheet and queues its rows.
-    fn take(&mut self, id: IncidentId, decided: Decided) {
-        let Decided { after, events, .. } = decided;
+    /// Folds a decision into the sheet and queues its rows; what is said of it.
+    fn take(&mut self, id: IncidentId, decided: Decided) -> Said {
+        let Decided { after, events, said } = decided;
         if events.is_empty() {
-            return;
+            return said;
         }
         for recorded in &events {
             self.tally.event(recorded, &after);
@@ -351,6 +347,7 @@ impl<'a> Desk<'a> {
         let sheet = self.sheets.get_mut(&id).expect("the caller has it in hand");
         sheet.head = history::link_all(&sheet.head, &self.inner.workspace, id, &events, &mut self.events);
         sheet.incident = Arc::new(after);
+        said
     }
 
     fn queue(&mut self, incident: &Incident, effect: Effect) {

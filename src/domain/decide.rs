@@ -11,6 +11,8 @@ mod worker;
 pub(crate) use alert::team_of;
 pub(crate) use escalate::recipients;
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::command::{Acknowledge, Command, When};
@@ -281,8 +283,12 @@ impl Context<'_> {
 
 /// A text as it is kept: control characters out, ends trimmed; refused when empty or too long.
 fn kept_text(what: &str, text: &str, chars_max: usize) -> Result<String, Rejection> {
-    let cleaned: String =
-        text.chars().filter(|c| !c.is_control() || matches!(*c, '\n' | '\t' | reference::MARK)).collect();
+    let is_kept = |c: &char| !c.is_control() || matches!(*c, '\n' | '\t' | reference::MARK);
+    let cleaned: Cow<'_, str> = if text.chars().all(|c| is_kept(&c)) {
+        text.into()
+    } else {
+        text.chars().filter(is_kept).collect::<String>().into()
+    };
     let cleaned = cleaned.trim();
     if cleaned.is_empty() {
         return Err(Rejection::new(RejectionKind::Invalid, format!("The {what} is empty."))

@@ -213,6 +213,9 @@ pub fn date_token(unix_s: i64, format: &'static str, fallback: &str) -> Mrkdwn {
 }
 
 fn escaped(text: &str) -> String {
+    if !text.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'@')) {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -120,7 +120,7 @@ impl Watch {
         let mut after = None;
         loop {
             let mut tx = self.app().db().read().await?;
-            let (calling, next) = audit::calling(&mut tx, after, self.audited_at_once).await?;
+            let (calling, next) = audit::calling(&mut tx, after, self.read_at_once).await?;
             self.look_at(&mut tx, &calling, &mut seen).await?;
             if next.is_none() {
                 return Ok(seen);

@@ -21,7 +21,7 @@ const GENERAL: &str = "C0GENERAL1";
 /// A program whose loops the test runs, with its own folder.
 struct House {
     stage: Stage,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// With these lines instead of what the example says of metrics, heartbeat and test pages.
@@ -54,7 +54,7 @@ async fn house_at(watching: &str, folder: TempDir, database_url: String) -> Hous
     })
     .await
     .expect("the program starts");
-    House { stage, _folder: folder }
+    House { stage, folder }
 }
 
 impl House {

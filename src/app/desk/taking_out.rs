@@ -74,11 +74,9 @@ impl Desk<'_> {
             Ok(both) => both,
             Err(rejection) => return Ok(refused(Some((storm, before.number)), rejection)),
         };
-        let said = opened.said.clone();
         let incident = Arc::new(opened.after.clone());
         self.sheets.insert(id, Sheet { incident, read: None, head: chain::GENESIS.to_owned(), timers_stale: false });
         self.take(storm, left);
-        self.take(id, opened);
-        Ok(Answer { incident: Some(id), number: Some(number), said })
+        Ok(Answer { incident: Some(id), number: Some(number), said: self.take(id, opened) })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use jiff::Timestamp;
 use jiff::civil::DateTime as CivilDateTime;
-use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
+use jiff::tz::{Offset, TimeZone, TimeZoneDatabase, TimeZoneOffsetInfo};
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -60,7 +60,10 @@ impl LocalZone {
 
     /// `3:00 PM` or `15:00`.
     pub fn time(&self, at: DateTime<Utc>) -> String {
-        let local = self.civil(at);
+        self.clock(self.civil(at))
+    }
+
+    fn clock(&self, local: CivilDateTime) -> String {
         match self.style {
             ClockStyle::TwentyFour => format!("{:02}:{:02}", local.hour(), local.minute()),
             ClockStyle::Twelve => {
@@ -76,20 +79,18 @@ impl LocalZone {
 
     /// `3:00 PM EDT`.
     pub fn time_with_zone(&self, at: DateTime<Utc>) -> String {
-        format!("{} {}", self.time(at), self.abbreviation(at))
+        let info = self.zone.to_offset_info(timestamp(at));
+        format!("{} {}", self.clock(info.offset().to_datetime(timestamp(at))), letters(&info))
     }
 
     /// The zone's letters at that instant (`EDT`), or `UTC+10:30` for a zone that has none.
     pub fn abbreviation(&self, at: DateTime<Utc>) -> String {
-        let info = self.zone.to_offset_info(timestamp(at));
-        let letters = info.abbreviation();
-        if letters.starts_with(['+', '-']) { self.offset(at) } else { letters.to_owned() }
+        letters(&self.zone.to_offset_info(timestamp(at)))
     }
 
     /// `UTC−04:00`, with a true minus sign; `UTC` itself for zero.
     pub fn offset(&self, at: DateTime<Utc>) -> String {
-        let offset = self.zone.to_offset(timestamp(at));
-        if offset == Offset::UTC { "UTC".to_owned() } else { format!("UTC{}", signed(offset, '\u{2212}')) }
+        from_utc(self.zone.to_offset(timestamp(at)))
     }
 
     /// The local day.
@@ -163,6 +164,15 @@ impl LocalZone {
     fn civil(&self, at: DateTime<Utc>) -> CivilDateTime {
         self.zone.to_datetime(timestamp(at))
     }
+}
+
+fn letters(info: &TimeZoneOffsetInfo<'_>) -> String {
+    let letters = info.abbreviation();
+    if letters.starts_with(['+', '-']) { from_utc(info.offset()) } else { letters.to_owned() }
+}
+
+fn from_utc(offset: Offset) -> String {
+    if offset == Offset::UTC { "UTC".to_owned() } else { format!("UTC{}", signed(offset, '\u{2212}')) }
 }
 
 /// `April 2nd, 2023`.

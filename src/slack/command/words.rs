@@ -40,7 +40,11 @@ fn strip_same<'t>(text: &'t str, phrase: &str) -> Option<&'t str> {
     for wanted in phrase.chars() {
         let found = rest.next()?;
         let joins = |c: char| c == '-' || c == '_' || c == ' ';
-        let same = found == wanted || found.to_lowercase().eq(wanted.to_lowercase()) || (joins(found) && joins(wanted));
+        let same = if found.is_ascii() && wanted.is_ascii() {
+            found.eq_ignore_ascii_case(&wanted) || (joins(found) && joins(wanted))
+        } else {
+            found.to_lowercase().eq(wanted.to_lowercase())
+        };
         if !same {
             return None;
         }

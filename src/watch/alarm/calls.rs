@@ -20,7 +20,7 @@ use crate::ids::{EscalationId, IncidentId, Seq};
 use crate::store::{self, audit};
 
 /// Incidents that are read at once.
-const READ_AT_ONCE: u32 = 1_000;
+const READ_AT_ONCE: u32 = 100;
 /// Steps that one call may be behind by.
 const STEPS_MAX: usize = 100;
 

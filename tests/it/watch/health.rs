@@ -4,8 +4,9 @@ use firebell::domain::command::Timer;
 use firebell::sandbox::ApiFault;
 use firebell::store::timers::{self, TimerSet};
 use firebell::{scheduler, watch};
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
-use super::house;
+use super::{house, sqlite_in};
 use crate::support::world::{minutes, seconds};
 
 #[tokio::test]
@@ -73,6 +74,25 @@ async fn of_more_running_calls_than_are_read_at_once_the_last_is_looked_at_too()
     let watch = house.stage.program.watch().clone().reading_at_once(2);
     let found = watch.audit(std::future::ready(())).await.expect("reads");
     assert_eq!(found, watch::Findings { not_attempted: 3, without_timer: 0 });
+}
+
+#[tokio::test]
+async fn of_more_open_incidents_than_are_read_at_once_the_history_of_the_last_is_checked_too() {
+    let house = house("").await;
+    for _ in 0..3 {
+        house.is_called().await;
+    }
+    house.stage.settle().await.expect("nothing fails");
+    let app = &house.stage.program.app;
+    let watch = house.stage.program.watch().clone().reading_at_once(2);
+    watch.verify_chains().await.expect("reads");
+    assert_eq!(app.metrics().chain_failures.get(), 0);
+
+    let mut conn = SqliteConnection::connect(&sqlite_in(house.folder.path())).await.expect("the database");
+    conn.execute("DROP TRIGGER history_only_erases").await.expect("nothing guards it any more");
+    conn.execute("UPDATE history SET at = at + 1 WHERE incident_id = 1 AND seq = 1").await.expect("is one entry");
+    watch.verify_chains().await.expect("reads");
+    assert_eq!(app.metrics().chain_failures.get(), 1);
 }
 
 #[tokio::test]
