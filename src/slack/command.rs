@@ -511,12 +511,14 @@ fn moment(verb: Verb, rest: &str, context: &Context<'_>) -> Reading<Option<Typed
     }
 }
 
+/// What kinds of impact are told apart.
+pub(crate) const IMPACT_KINDS: [&str; 5] = ["outage", "degradation", "data loss", "security", "risk"];
+
 fn impact_kind(rest: &str) -> Reading {
-    const KINDS: [&str; 5] = ["outage", "degradation", "data loss", "security", "risk"];
     if rest.is_empty() {
         return Err(Unclear::choices(
             Problem::Missing { question: "What kind of impact?" },
-            KINDS.map(|kind| format!("kind {kind}")),
+            IMPACT_KINDS.map(|kind| format!("kind {kind}")),
         ));
     }
     if is_nothing(rest) {
@@ -527,13 +529,13 @@ fn impact_kind(rest: &str) -> Reading {
         "degraded" | "degraded service" | "slow" => Some("degradation"),
         "security incident" => Some("security"),
         "service outage" | "down" => Some("outage"),
-        other => KINDS.into_iter().find(|kind| *kind == other),
+        other => IMPACT_KINDS.into_iter().find(|kind| *kind == other),
     };
     if let Some(kind) = known {
         return Ok(Typed::Field { field: Field::ImpactKind, value: Some(kind.to_owned()) });
     }
-    let near = words::near(&word, KINDS);
-    let offered = if near.is_empty() { KINDS.to_vec() } else { near };
+    let near = words::near(&word, IMPACT_KINDS);
+    let offered = if near.is_empty() { IMPACT_KINDS.to_vec() } else { near };
     Err(Unclear::choices(
         Problem::UnknownImpactKind { word: rest.to_owned() },
         offered.iter().map(|kind| format!("kind {kind}")),
