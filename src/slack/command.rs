@@ -225,9 +225,7 @@ pub fn incident(text: &str, context: &Context<'_>) -> Reading<Parsed> {
     let typed = after_incident(rest, incident.is_some(), context).map_err(|mut unclear| {
         unclear.understood.incident = incident;
         if let Some(number) = incident {
-            for text in &mut unclear.did_you_mean {
-                text.insert_str(0, &format!("INC-{number} "));
-            }
+            unclear.offer_behind(&format!("INC-{number}"));
         }
         unclear
     })?;
@@ -263,6 +261,9 @@ fn after_incident(text: &str, addressed: bool, context: &Context<'_>) -> Reading
     };
     reading.map_err(|mut unclear| {
         unclear.understood.verb = Some(verb.word());
+        if let Verb::Note(kind) = verb {
+            unclear.understood.kind.get_or_insert(kind);
+        }
         unclear
     })
 }
@@ -347,7 +348,10 @@ fn command(verb: Verb, rest: &str, context: &Context<'_>) -> Reading {
             required(rest, "What should be done against a recurrence?").map(|text| Typed::Measure { text })
         }
         Verb::Task => task::task(rest, context),
-        Verb::Escalate => escalate::after_escalate(rest, context),
+        Verb::Escalate => escalate::after_escalate(rest, context).map_err(|mut unclear| {
+            unclear.offer_behind(verb.word());
+            unclear
+        }),
     }
 }
 
@@ -477,6 +481,13 @@ fn role(rest: &str, context: &Context<'_>) -> Reading {
 
 /// Gives a role to the person who is named, or to the speaker if nobody is.
 fn person(role: Role, rest: &str, context: &Context<'_>) -> Reading {
+    in_role(role, rest, context).map_err(|mut unclear| {
+        unclear.understood.role = Some(role);
+        unclear
+    })
+}
+
+fn in_role(role: Role, rest: &str, context: &Context<'_>) -> Reading {
     if rest.is_empty() {
         return Ok(Typed::Role { role, user: context.me.clone() });
     }

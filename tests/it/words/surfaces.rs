@@ -375,8 +375,8 @@ fn the_forms_ask_for_little() {
     out.add("which incident", read_view(&modals::which_incident_modal(&choices, &typed)));
     out.add("note", read_view(&modals::note_modal(&scene, None, NoteKind::Note, tale.now, &carried)));
     out.add("update", read_view(&modals::update_modal(&scene, None, &carried)));
-    out.add("mitigate", read_view(&modals::mitigate_modal(&scene, &carried)));
-    out.add("resolve", read_view(&modals::resolve_modal(&scene, &carried)));
+    out.add("mitigate", read_view(&modals::mitigate_modal(&scene, None, &carried)));
+    out.add("resolve", read_view(&modals::resolve_modal(&scene, None, &carried)));
     out.add(
         "edit",
         read_view(&modals::edit_entry_modal(&scene, 9, "restarted the database", &Carried::of(scene.incident.id))),
