@@ -49,17 +49,14 @@ impl Dispatch {
     /// Carries out a command line; also what a "did you mean" button runs.
     pub(super) async fn typed(&self, place: &Place<'_>) -> Ack {
         let command = place.command;
-        let parsed = match self.read(command) {
-            Some(parsed) => parsed,
-            None => {
-                tracing::info!(command = command.command.len(), "a command that is not ours was answered");
-                let suggestion = ["/incident", "/escalate"].map(|command| Suggestion {
-                    label: command.to_owned(),
-                    command: command.to_owned(),
-                    text: "help".to_owned(),
-                });
-                return shown(answers::did_you_mean("Firebell has no such command.", &suggestion));
-            }
+        let Some(parsed) = self.read(command) else {
+            tracing::info!(command = command.command.len(), "a command that is not ours was answered");
+            let suggestion = ["/incident", "/escalate"].map(|command| Suggestion {
+                label: command.to_owned(),
+                command: command.to_owned(),
+                text: "help".to_owned(),
+            });
+            return shown(answers::did_you_mean("Firebell has no such command.", &suggestion));
         };
         match parsed {
             Ok(parsed) => self.carry_out(place, parsed).await,
@@ -228,7 +225,7 @@ impl Dispatch {
             };
         }
         if matches!(typed, Typed::List { .. }) {
-            return shown(lists::open_incidents(&listed, &roster, &directory, now));
+            return shown(lists::incidents(&listed, all, &roster, &directory, now));
         }
         let inside = match target {
             Some(id) => self.app.incident(id).await.ok().flatten(),

@@ -289,7 +289,10 @@ fn answers_echo_what_was_done() {
         suggestion("Call Operations", "ops orders time out"),
     ];
     out.add("did you mean", read(&answers::did_you_mean("There is no team “d-team”.", &suggestions)));
-    out.add("no suggestion", read(&answers::did_you_mean("“/incident sing” is no command.", &[])));
+    out.add(
+        "no suggestion",
+        read(&answers::unclear("“/incident sing” is no command.", Some("/incident help shows what there is."))),
+    );
     out.add("failure", read(&answers::failure("Pages that are due still go out.", "7f3a")));
     insta::assert_snapshot!(out.done());
 }
@@ -302,9 +305,9 @@ fn lists_show_what_was_asked_for() {
     let private = Tale::in_full_swing(&Texts::default(), true);
     out.add(
         "open incidents",
-        read(&lists::open_incidents(&[&tale.incident, &private.incident], roster, directory, now)),
+        read(&lists::incidents(&[&tale.incident, &private.incident], false, roster, directory, now)),
     );
-    out.add("none open", read(&lists::open_incidents(&[], roster, directory, now)));
+    out.add("none open", read(&lists::incidents(&[], false, roster, directory, now)));
     let over = Tale::over(&Texts::default(), false);
     out.add("show", read(&lists::details(&over.scene())));
     out.add("timeline", read(&lists::timeline(&over.scene(), &over.history, 20)));
