@@ -30,6 +30,7 @@ use crate::ids::{IntegrationKey, TeamKey, UserId, WorkspaceId};
 pub use crate::domain::postmortem::Format;
 pub use mistakes::{Mistakes, Problem};
 pub use targets::{ChannelName, Named, NamedMention, Placed};
+pub(crate) use teams::compared;
 pub use watch::{Heartbeat, Metrics};
 pub use ways::{ContactPlan, Email, Network, Tls, Webhooks};
 

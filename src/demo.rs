@@ -30,7 +30,6 @@ use crate::app::App;
 use crate::clock::{Clock, real_sleep};
 use crate::config::Config;
 use crate::config::secrets::WaySecrets;
-use crate::ids::IntegrationKey;
 use crate::program::{Parts, Program};
 use crate::sandbox::{Delivery, Running, Sandbox, SandboxConfig, Workspace};
 use crate::slack::SlackConfig;
@@ -210,13 +209,14 @@ impl Shared {
             documents: &self.dir.join(DOCUMENTS_FOLDER),
         })?;
         let config = Config::parse(&source, &self.dir.join("firebell.toml"))?;
+        let (secrets, _) = config.given(&|_| None);
         let program = Program::assemble(Parts {
             config,
             clock: self.clock.clone(),
             database_url: SecretString::from(database_url),
             slack: SlackConfig { api_url: self.slack.api_url(), ..SlackConfig::new(SecretString::from(BOT_TOKEN)) },
             signing_secret: Some(SecretString::from(SIGNING_SECRET)),
-            integration_keys: integration_keys(),
+            integration_keys: secrets.integration_keys,
             ways: WaySecrets::default(),
         })
         .await?;
@@ -317,11 +317,6 @@ pub fn configuration(here: &Surroundings<'_>) -> anyhow::Result<String> {
         integrations.push(monitoring.into());
     }
     toml::to_string(&config).context("the configuration cannot be written")
-}
-
-/// The sums of the secrets that the demo's own monitoring system uses.
-pub fn integration_keys() -> std::collections::BTreeMap<IntegrationKey, Vec<[u8; 32]>> {
-    [(IntegrationKey::from(MONITORING), vec![alerts::keys::digest(ALERT_SECRET)])].into()
 }
 
 /// Removes what the demo wrote, and nothing else.

@@ -27,11 +27,11 @@ const MARKDOWN_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// A file of the export directory could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {doing} {}: {source}", path.display())]
+#[error("cannot {doing} {}: {why}", path.display())]
 pub struct Error {
     doing: &'static str,
     path: PathBuf,
-    source: io::Error,
+    why: io::Error,
 }
 
 /// What an export did.
@@ -230,7 +230,7 @@ fn sweep(folder: &Path) -> Result<(), Error> {
 
 fn fault(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error { doing, path, source }
+    move |why| Error { doing, path, why }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use self::record::{Entry, Kind, Record};
+use crate::config::compared;
 use crate::domain::postmortem::Postmortem;
 use crate::ids::IntegrationKey;
 use crate::sandbox::{Act, Workspace};
@@ -66,14 +67,26 @@ fn opening(record: &Record) -> usize {
 struct Teams {
     keys: BTreeMap<String, usize>,
     names: Vec<String>,
+    /// What every key begins with and no name does.
+    prefix: String,
 }
 
 impl Teams {
     fn of(record: &Record) -> Self {
-        let mut teams = Self { keys: BTreeMap::new(), names: Vec::new() };
+        let mut spellings: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for name in record.entries.iter().filter_map(|entry| entry.team.as_deref()) {
+            spellings.entry(compared(name)).or_default().insert(name);
+        }
+        let mut prefix = "team".to_owned();
+        while spellings.keys().any(|name| name.starts_with(&compared(&prefix))) {
+            prefix.insert(0, 'a');
+        }
+        let mut teams = Self { keys: BTreeMap::new(), names: Vec::new(), prefix };
         for name in record.entries.iter().filter_map(|entry| entry.team.as_ref()) {
-            // Words that /escalate has for itself name no team; such a team is called outside Firebell.
-            if RESERVED.contains(&name.to_lowercase().as_str()) {
+            // Words that /escalate has for itself name no team, nor do two spellings that it would take for one: such
+            // teams are called outside Firebell.
+            let said = compared(name);
+            if RESERVED.contains(&said.as_str()) || spellings.get(&said).is_some_and(|names| names.len() > 1) {
                 continue;
             }
             if !teams.keys.contains_key(name) {
@@ -86,7 +99,11 @@ impl Teams {
 
     /// The key of a team that Firebell pages.
     fn key(&self, name: &str) -> Option<String> {
-        self.keys.get(name).map(|number| format!("team-{number}"))
+        self.keys.get(name).map(|number| self.numbered(*number))
+    }
+
+    fn numbered(&self, number: usize) -> String {
+        format!("{}-{number}", self.prefix)
     }
 
     /// What is typed for a team where it is only named.
@@ -102,7 +119,7 @@ fn user_id(team: usize, person: usize) -> String {
 fn configuration(record: &Record, teams: &Teams, export_dir: Option<&Path>) -> anyhow::Result<String> {
     let team = |(index, name): (usize, &String)| {
         let tier = |person| json!({ "targets": [user_id(index + 1, person)], "wait": "5m" });
-        json!({ "key": format!("team-{}", index + 1), "name": name, "rounds": 1, "tiers": [tier(1), tier(2)] })
+        json!({ "key": teams.numbered(index + 1), "name": name, "rounds": 1, "tiers": [tier(1), tier(2)] })
     };
     let mut config = json!({
         "slack": { "mode": "http" },
@@ -236,7 +253,9 @@ impl Player<'_> {
             },
         };
         let who = match (&entry.team, entry.kind) {
-            (Some(name), Kind::Ack) => user_id(self.teams.keys.get(name).copied().unwrap_or(1), 1),
+            (Some(name), Kind::Ack) => {
+                self.teams.keys.get(name).map_or_else(|| NARRATOR.to_owned(), |number| user_id(*number, 1))
+            }
             _ => NARRATOR.to_owned(),
         };
         let channel = self.channel().await?;

@@ -15,15 +15,19 @@ pub struct Args {
     /// The file to check
     #[arg(default_value = DEFAULT_PATH, value_name = "FILE")]
     pub file: PathBuf,
+    /// The same, as the other commands take it
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub config: Option<PathBuf>,
 }
 
 /// Prints the meaning to standard output, or the mistakes to standard error with exit status 2. Names of people and
 /// channels are looked up in Slack only when the program starts, or by `firebell doctor`.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    match Config::load(&args.file) {
+    let file = args.config.as_ref().unwrap_or(&args.file);
+    match Config::load(file) {
         Ok(config) => {
             let meaning = describe(&config, &config.secrets(&environment));
-            cli::say(&format!("{} is in order.\n\n{meaning}", args.file.display()))?;
+            cli::say(&format!("{} is in order.\n\n{meaning}", file.display()))?;
             Ok(Outcome::Done)
         }
         Err(mistakes) => Ok(cli::explain(&mistakes)),
@@ -40,7 +44,7 @@ mod tests {
         let file = folder.path().join("firebell.toml");
         let status = |text: &str| {
             std::fs::write(&file, text).expect("written");
-            run(&Args { file: file.clone() }).expect("checked")
+            run(&Args { file: file.clone(), config: None }).expect("checked")
         };
         assert_eq!(status(include_str!("../../firebell.example.toml")), Outcome::Done);
         assert_eq!(status("[slack]\nmode = \"carrier pigeon\"\n"), Outcome::BadInput);

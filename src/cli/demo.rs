@@ -43,6 +43,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 /// Runs the demo until it is told to stop.
 pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    let tells = !args.no_story;
     let demo = Demo::start(Options {
         port: args.port,
         bot_port: args.bot_port,
@@ -57,10 +58,14 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     for sentence in &demo.moved {
         writeln!(out, "{sentence}")?;
     }
-    let begins = if demo.goes_on { "Goes on where it was left." } else { "A story begins." };
+    let begins = match (demo.goes_on, tells) {
+        (true, _) => "Goes on where it was left.",
+        (false, true) => "A story begins.",
+        (false, false) => "A workspace without a story: you act.",
+    };
     writeln!(out, "{begins} Open this in a browser:\n")?;
-    writeln!(out, "    {}      the Slack workspace", demo.page_url())?;
-    writeln!(out, "    {}/     incident pages and postmortems\n", demo.bot_url())?;
+    writeln!(out, "    {:<27} the Slack workspace", demo.page_url())?;
+    writeln!(out, "    {:<27} incident pages and postmortems\n", format!("{}/", demo.bot_url()))?;
     writeln!(out, "Everything is kept in {}. Ctrl-C stops; starting again goes on.", demo.dir().display())?;
     writeln!(out, "--fresh begins anew.")?;
     out.flush()?;

@@ -17,7 +17,7 @@ use crate::replay::{self, record};
 /// A local Slack workspace, a new database and a clock that jumps from entry to entry; nothing of your own is touched.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Recorded incidents, as docs/REPLAY.md describes them
+    /// Recorded incidents, as docs/REPLAY.md describes them; - reads one from standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What is printed: md, html or json
@@ -69,7 +69,8 @@ struct Folders {
 
 impl Folders {
     fn of(&mut self, out: &Path, file: &Path) -> PathBuf {
-        let stem = file.file_stem().unwrap_or(OsStr::new("recording")).to_string_lossy();
+        let stem = file.file_stem().filter(|_| !record::is_standard_input(file));
+        let stem = stem.unwrap_or(OsStr::new("recording")).to_string_lossy();
         let names = std::iter::once(stem.to_string()).chain((2_u32..).map(|number| format!("{stem}-{number}")));
         let free = names.map(|name| out.join(name)).find(|folder| !self.taken.contains(folder));
         let folder = free.unwrap_or_else(|| out.to_owned());

@@ -28,7 +28,7 @@ const ROUNDS_DEFAULT: u32 = 2;
 const KEY_CHARS_MAX: usize = 64;
 
 /// A word for a team, as it is compared: `DB team` and `db-team` are the same.
-fn compared(word: &str) -> String {
+pub(crate) fn compared(word: &str) -> String {
     word.trim_start_matches('@').to_lowercase().replace(['-', '_'], " ")
 }
 

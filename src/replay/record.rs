@@ -1,6 +1,7 @@
 //! Recorded incidents: the JSON format that `firebell replay` reads (docs/REPLAY.md).
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::clock::micros;
 use crate::domain::civil;
 use crate::domain::limits::{LIST_ITEMS_MAX, TEXT_CHARS_MAX, TITLE_CHARS_MAX};
+use crate::slack::command::IMPACT_KINDS;
 
 /// One incident as it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,11 +94,11 @@ pub struct Problem {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = if is_standard_input(&self.file) { Path::new("standard input") } else { &self.file }.display();
         for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
-            let file = self.file.display();
             if problem.field.is_empty() {
                 write!(f, "{file}: {}", problem.reason)?;
             } else {
@@ -109,16 +111,37 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Reads one file.
+/// What some editors put before a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads one file; `-` is standard input.
 ///
 /// # Errors
 /// When it cannot be read, is not JSON, or is not of the format: file, field and reason of every mistake.
 pub fn read(file: &Path) -> Result<Record, Malformed> {
     let malformed = |problems| Malformed { file: file.to_owned(), problems };
     let whole = |reason| malformed(vec![Problem { field: String::new(), reason }]);
-    let bytes = std::fs::read(file).map_err(|error| whole(format!("cannot be read: {error}")))?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| whole(format!("is not JSON: {error}")))?;
+    let bytes = bytes_of(file).map_err(|error| whole(format!("cannot be read: {error}")))?;
+    let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+    if json.trim_ascii().is_empty() {
+        return Err(whole("is empty".to_owned()));
+    }
+    let value: Value = serde_json::from_slice(json).map_err(|error| whole(format!("is not JSON: {error}")))?;
     parse(&value).map_err(malformed)
+}
+
+/// Whether standard input is meant and no file.
+pub fn is_standard_input(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+fn bytes_of(file: &Path) -> std::io::Result<Vec<u8>> {
+    if !is_standard_input(file) {
+        return std::fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a record from JSON.
@@ -182,7 +205,7 @@ impl Reader {
             resolution,
             measures,
             tasks,
-            impact_kind: self.optional_text(fields, "", "impact_kind"),
+            impact_kind: self.impact_kind(fields),
             service_phrase: self.optional_text(fields, "", "service_phrase"),
             affected: self.affected(fields),
             affected_detail: self.optional_text(fields, "", "affected_detail"),
@@ -340,16 +363,43 @@ impl Reader {
         texts
     }
 
-    fn affected(&mut self, fields: &Map<String, Value>) -> Option<String> {
-        let value = fields.get("affected").filter(|value| !value.is_null())?;
-        let of = value.get("of").and_then(Value::as_str).unwrap_or("users");
-        let share = value.get("share_percent").and_then(Value::as_f64).map(|share| format!("{share}% of {of}"));
-        let count = value.get("count").and_then(Value::as_u64).map(|count| format!("{count} {of}"));
-        let affected = share.or(count);
-        if affected.is_none() {
-            self.problem("affected", "has neither share_percent nor count as a number");
+    fn impact_kind(&mut self, fields: &Map<String, Value>) -> Option<String> {
+        let kind = self.optional_text(fields, "", "impact_kind")?;
+        let said = kind.to_lowercase().replace(['-', '_'], " ");
+        let known = IMPACT_KINDS.into_iter().find(|known| *known == said).map(str::to_owned);
+        if known.is_none() {
+            self.problem("impact_kind", format!("“{kind}” is none of {}", IMPACT_KINDS.join(", ")));
         }
-        affected
+        known
+    }
+
+    fn affected(&mut self, fields: &Map<String, Value>) -> Option<String> {
+        let fields = match fields.get("affected") {
+            None | Some(Value::Null) => return None,
+            Some(Value::Object(fields)) => fields,
+            Some(other) => {
+                let reason = format!("is {}, not an object with share_percent or count", kind_of(other));
+                self.problem("affected", reason);
+                return None;
+            }
+        };
+        let of = self.optional_text(fields, "affected", "of").unwrap_or_else(|| "users".to_owned());
+        let given = |name| fields.get(name).filter(|value| !value.is_null());
+        if let Some(value) = given("share_percent") {
+            let share = value.as_f64().filter(|share| (0.0..=100.0).contains(share));
+            if share.is_none() {
+                self.problem("affected.share_percent", format!("is {value}, not a share between 0 and 100"));
+            }
+            return share.map(|share| format!("{share}% of {of}"));
+        }
+        let Some(value) = given("count") else {
+            self.problem("affected", "has neither share_percent nor count");
+            return None;
+        };
+        if value.as_u64().is_none() {
+            self.problem("affected.count", format!("is {value}, not a whole number"));
+        }
+        value.as_u64().map(|count| format!("{count} {of}"))
     }
 
     fn required_instant(&mut self, fields: &Map<String, Value>, path: &str) -> Option<DateTime<Utc>> {

@@ -20,7 +20,7 @@ use crate::ids::{EscalationId, IncidentId, Seq, UserId};
 /// Longest sentence of a refusal, in characters.
 const SENTENCE_CHARS_MAX: usize = 600;
 /// Most "did you mean" buttons.
-const SUGGESTIONS_MAX: usize = 4;
+const SUGGESTIONS_MAX: usize = 5;
 
 /// Who reads an answer.
 #[derive(Clone, Copy, Debug)]
@@ -264,6 +264,15 @@ pub struct Suggestion {
     pub text: String,
 }
 
+/// What is not clear, and the way out if the sentence does not say it.
+pub fn unclear(problem: &str, way_out: Option<&str>) -> Message {
+    let problem = Untrusted(problem).line(SENTENCE_CHARS_MAX);
+    Message::sentence(match way_out {
+        Some(way_out) => mrkdwn!("{} {}", problem, Untrusted(way_out).line(SENTENCE_CHARS_MAX)),
+        None => problem,
+    })
+}
+
 /// "I don't know “db-taem”. Did you mean db-team?", with a button for each near match.
 pub fn did_you_mean(problem: &str, suggestions: &[Suggestion]) -> Message {
     let problem = Untrusted(problem).line(SENTENCE_CHARS_MAX);
@@ -272,10 +281,12 @@ pub fn did_you_mean(problem: &str, suggestions: &[Suggestion]) -> Message {
         .take(SUGGESTIONS_MAX)
         .map(|one| mrkdwn!("{} {}", escape::name(&one.command), escape::name(&one.text)))
         .collect();
-    if typed.is_empty() {
-        return Message::sentence(mrkdwn!("{} /incident help shows what there is.", problem));
-    }
-    let sentence = mrkdwn!("{} Did you mean {}?", problem, Mrkdwn::join(typed, " or "));
+    let Some((last, others)) = typed.split_last() else { return Message::sentence(problem) };
+    let sentence = if others.is_empty() {
+        mrkdwn!("{} Did you mean {}?", problem, last)
+    } else {
+        mrkdwn!("{} Did you mean {} or {}?", problem, Mrkdwn::join(others.iter().cloned(), ", "), last)
+    };
     let shared = shared_words(suggestions);
     let numbered = suggestions.iter().take(SUGGESTIONS_MAX).enumerate();
     let buttons: Vec<_> = numbered.filter_map(|(n, one)| run_button(n, one, shared)).collect();

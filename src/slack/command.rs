@@ -225,9 +225,7 @@ pub fn incident(text: &str, context: &Context<'_>) -> Reading<Parsed> {
     let typed = after_incident(rest, incident.is_some(), context).map_err(|mut unclear| {
         unclear.understood.incident = incident;
         if let Some(number) = incident {
-            for text in &mut unclear.did_you_mean {
-                text.insert_str(0, &format!("INC-{number} "));
-            }
+            unclear.offer_behind(&format!("INC-{number}"));
         }
         unclear
     })?;
@@ -263,6 +261,9 @@ fn after_incident(text: &str, addressed: bool, context: &Context<'_>) -> Reading
     };
     reading.map_err(|mut unclear| {
         unclear.understood.verb = Some(verb.word());
+        if let Verb::Note(kind) = verb {
+            unclear.understood.kind.get_or_insert(kind);
+        }
         unclear
     })
 }
@@ -347,7 +348,10 @@ fn command(verb: Verb, rest: &str, context: &Context<'_>) -> Reading {
             required(rest, "What should be done against a recurrence?").map(|text| Typed::Measure { text })
         }
         Verb::Task => task::task(rest, context),
-        Verb::Escalate => escalate::after_escalate(rest, context),
+        Verb::Escalate => escalate::after_escalate(rest, context).map_err(|mut unclear| {
+            unclear.offer_behind(verb.word());
+            unclear
+        }),
     }
 }
 
@@ -477,6 +481,13 @@ fn role(rest: &str, context: &Context<'_>) -> Reading {
 
 /// Gives a role to the person who is named, or to the speaker if nobody is.
 fn person(role: Role, rest: &str, context: &Context<'_>) -> Reading {
+    in_role(role, rest, context).map_err(|mut unclear| {
+        unclear.understood.role = Some(role);
+        unclear
+    })
+}
+
+fn in_role(role: Role, rest: &str, context: &Context<'_>) -> Reading {
     if rest.is_empty() {
         return Ok(Typed::Role { role, user: context.me.clone() });
     }
@@ -511,12 +522,14 @@ fn moment(verb: Verb, rest: &str, context: &Context<'_>) -> Reading<Option<Typed
     }
 }
 
+/// What kinds of impact are told apart.
+pub(crate) const IMPACT_KINDS: [&str; 5] = ["outage", "degradation", "data loss", "security", "risk"];
+
 fn impact_kind(rest: &str) -> Reading {
-    const KINDS: [&str; 5] = ["outage", "degradation", "data loss", "security", "risk"];
     if rest.is_empty() {
         return Err(Unclear::choices(
             Problem::Missing { question: "What kind of impact?" },
-            KINDS.map(|kind| format!("kind {kind}")),
+            IMPACT_KINDS.map(|kind| format!("kind {kind}")),
         ));
     }
     if is_nothing(rest) {
@@ -527,13 +540,13 @@ fn impact_kind(rest: &str) -> Reading {
         "degraded" | "degraded service" | "slow" => Some("degradation"),
         "security incident" => Some("security"),
         "service outage" | "down" => Some("outage"),
-        other => KINDS.into_iter().find(|kind| *kind == other),
+        other => IMPACT_KINDS.into_iter().find(|kind| *kind == other),
     };
     if let Some(kind) = known {
         return Ok(Typed::Field { field: Field::ImpactKind, value: Some(kind.to_owned()) });
     }
-    let near = words::near(&word, KINDS);
-    let offered = if near.is_empty() { KINDS.to_vec() } else { near };
+    let near = words::near(&word, IMPACT_KINDS);
+    let offered = if near.is_empty() { IMPACT_KINDS.to_vec() } else { near };
     Err(Unclear::choices(
         Problem::UnknownImpactKind { word: rest.to_owned() },
         offered.iter().map(|kind| format!("kind {kind}")),

@@ -9,6 +9,7 @@ mod commands;
 mod events;
 mod forms;
 mod missed;
+mod unclear;
 
 use std::sync::Arc;
 use std::time::Duration;

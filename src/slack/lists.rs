@@ -25,15 +25,22 @@ const ROWS_MAX: usize = 20;
 /// Most lines of a previewed call.
 const PREVIEW_LINES_MAX: usize = 30;
 
-/// The open incidents that the reader may see, newest last as given.
-pub fn open_incidents(incidents: &[&Incident], roster: &Roster, directory: &Directory, now: DateTime<Utc>) -> Message {
+/// The incidents that the reader may see, in the order given; `all` if closed ones were asked for too.
+pub fn incidents(
+    incidents: &[&Incident],
+    all: bool,
+    roster: &Roster,
+    directory: &Directory,
+    now: DateTime<Utc>,
+) -> Message {
     if incidents.is_empty() {
-        let sentence: Mrkdwn = "No open incidents.".into();
+        let sentence: Mrkdwn = if all { "No incidents yet." } else { "No open incidents." }.into();
         let open = Button::new("Open incident", "Open an incident", &ButtonAction::OpenForm);
         return Message::new(sentence.clone(), vec![blocks::section(sentence), blocks::actions([open.into()])]);
     }
     let rows = incidents.iter().take(ROWS_MAX).map(|incident| row(&Scene::new(incident, roster, directory, now)));
-    let first = mrkdwn!("{}:", scene::count(incidents.len(), "open incident", "open incidents"));
+    let (one, many) = if all { ("incident", "incidents") } else { ("open incident", "open incidents") };
+    let first = mrkdwn!("{}:", scene::count(incidents.len(), one, many));
     let names: Vec<Mrkdwn> = incidents
         .iter()
         .take(ROWS_MAX)
@@ -51,7 +58,7 @@ pub fn open_incidents(incidents: &[&Incident], roster: &Roster, directory: &Dire
 pub fn row(scene: &Scene<'_>) -> Mrkdwn {
     let incident = scene.incident;
     let mut parts = vec![
-        mrkdwn!("● {} *{}*", incident.severity, scene.title()),
+        mrkdwn!("{} {} *{}*", if incident.is_open() { "●" } else { "✓" }, incident.severity, scene.title()),
         mrkdwn!("{}", incident.status.word()),
         scene.ago(incident.opened_at),
     ];

@@ -155,24 +155,24 @@ pub fn update_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) ->
 }
 
 /// "Mitigated": users are no longer harmed.
-pub fn mitigate_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
+pub fn mitigate_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Json {
     let shown = vec![
         about(scene),
         Input::moment(field::AT, "Since when are users fine?", Some(scene.now)).required().into(),
-        Input::line(field::TEXT, "What do users see now?", LINE_CHARS_MAX, None).into(),
+        Input::line(field::TEXT, "What do users see now?", LINE_CHARS_MAX, text).into(),
     ];
     modal(form::MITIGATE, &format!("Mitigate {}", scene.incident.name()), "Mitigated", &carried.encode(), shown)
 }
 
 /// "Resolve": what is easiest to say now; everything may be left out.
-pub fn resolve_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
+pub fn resolve_modal(scene: &Scene<'_>, text: Option<&str>, carried: &Carried) -> Json {
     let began = scene.incident.impact_start_at.unwrap_or(scene.since());
     let mut shown = vec![
         blocks::section(mrkdwn!(
             "*{}*\nOpen calls stop and the postmortem starts. You can skip every question.",
             scene.title()
         )),
-        Input::line(field::TEXT, "What ended it?", LINE_CHARS_MAX, None)
+        Input::line(field::TEXT, "What ended it?", LINE_CHARS_MAX, text)
             .placeholder("Such as: No failing page for ten minutes")
             .hint("Told in the channel and kept in the timeline.")
             .into(),
@@ -275,6 +275,16 @@ pub fn postmortem_modal(scene: &Scene<'_>, carried: &Carried) -> Json {
 fn answer(scene: &Scene<'_>, block_id: &'static str, field: Field, label: &str, example: &str) -> Json {
     let known = scene.incident.fields.get(&field).map(String::as_str);
     Input::text(block_id, label, known).placeholder(&format!("Such as: {example}")).into()
+}
+
+/// The form with a sentence on top that says why it was opened.
+pub fn with_problem(mut view: Json, problem: &str) -> Json {
+    let mut blocks = vec![blocks::section(Untrusted(problem).line(LINE_CHARS_MAX))];
+    if let Some(Json::List(others)) = view.get("blocks") {
+        blocks.extend(others.iter().cloned());
+    }
+    view.set("blocks", Json::List(blocks));
+    view
 }
 
 /// Which incident the form is about.

@@ -63,6 +63,13 @@ impl Shell {
         self.finish(Command::new(env!("CARGO_BIN_EXE_firebell")).args(args))
     }
 
+    /// With a text on its standard input.
+    fn run_with_input(&self, args: &[&str], input: &str) -> Ran {
+        let path = self.write("standard-input", input);
+        let file = std::fs::File::open(path).unwrap();
+        self.finish_with(Command::new(env!("CARGO_BIN_EXE_firebell")).args(args).stdin(file))
+    }
+
     /// As somebody who may read this folder and write nowhere in it: permissions do not stop root.
     fn run_as_a_reader(&self, args: &[&str]) -> Ran {
         let program = self.path("firebell-of-a-reader");
@@ -82,11 +89,14 @@ impl Shell {
     }
 
     fn finish(&self, command: &mut Command) -> Ran {
+        self.finish_with(command.stdin(Stdio::null()))
+    }
+
+    fn finish_with(&self, command: &mut Command) -> Ran {
         let output = command
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
             .output()
             .unwrap();
         Ran {

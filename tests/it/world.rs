@@ -12,3 +12,4 @@ mod opening;
 mod paging;
 mod record;
 mod storms;
+mod unfinished;

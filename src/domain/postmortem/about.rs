@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 
 use super::figures::{Figures, Moment, Moments};
-use crate::domain::civil::format::{LocalZone, date_without_year};
+use crate::domain::civil::format::{LocalZone, date, date_without_year};
 use crate::domain::event::{Actor, Event, Recorded};
 use crate::domain::incident::{Field, Incident};
 use crate::domain::timeline::Entry;
@@ -91,10 +91,16 @@ impl Source<'_> {
         if self.zone.changes_on(self.zone.day(at)) { self.zone.time_with_zone(at) } else { self.zone.time(at) }
     }
 
-    /// A clock time that stands alone: with the date if the incident spans several, with letters if they change.
+    /// A clock time that stands alone: with the date if the incident spans several, with its year if that changes, and with
+    /// letters if they change.
     pub(super) fn full_time(&self, at: DateTime<Utc>) -> String {
         let time = if self.abbreviations().len() > 1 { self.zone.time_with_zone(at) } else { self.zone.time(at) };
-        if self.days().len() > 1 { format!("{}, {time}", date_without_year(self.zone.day(at))) } else { time }
+        let (days, day) = (self.days(), self.zone.day(at));
+        match (days.first(), days.last()) {
+            (Some(first), Some(last)) if first.year() != last.year() => format!("{}, {time}", date(day)),
+            (Some(first), Some(last)) if first != last => format!("{}, {time}", date_without_year(day)),
+            _ => time,
+        }
     }
 
     /// The local days that the document tells of.

@@ -2,6 +2,8 @@
 //!
 //! What people wrote is never re-cased and never bent into grammar: it follows a label, or stands where any noun can.
 
+use chrono::{Datelike as _, NaiveDate};
+
 use super::about::{Source, event, field, sources_of, stopped, unstopped};
 use super::figures::Moment;
 use super::{Block, KeyFigure, MomentRow, Section, Sentence, TaskLine, lint, observations, story};
@@ -10,6 +12,11 @@ use crate::domain::incident::{Field, Status};
 use crate::domain::timeline::people::listed;
 
 const NOT_RECORDED: &str = "not recorded";
+
+/// A day after another; the year is told again only if it changes.
+fn later_date(first: NaiveDate, later: NaiveDate) -> String {
+    if first.year() == later.year() { date_without_year(later) } else { date(later) }
+}
 
 /// "On April 2nd, 2023, from 3:00 PM to 5:00 PM EDT (2 hours)".
 pub(super) fn when(source: &Source<'_>) -> String {
@@ -22,7 +29,7 @@ pub(super) fn when(source: &Source<'_>) -> String {
         return if day == start_day {
             format!("On {}, since {start_time} {start_letters} (ongoing, as of {time})", date(start_day))
         } else {
-            let day = date_without_year(day);
+            let day = later_date(start_day, day);
             format!("Since {}, {start_time} {start_letters} (ongoing, as of {day}, {time})", date(start_day))
         };
     };
@@ -32,8 +39,7 @@ pub(super) fn when(source: &Source<'_>) -> String {
     if start_day == end_day {
         format!("On {}, from {start_time}{letters} to {end_time} {end_letters} ({lasted})", date(start_day))
     } else {
-        let same_year = date(start_day).rsplit(' ').next() == date(end_day).rsplit(' ').next();
-        let until = if same_year { date_without_year(end_day) } else { date(end_day) };
+        let until = later_date(start_day, end_day);
         format!("From {}, {start_time}{letters} to {until}, {end_time} {end_letters} ({lasted})", date(start_day))
     }
 }

@@ -13,6 +13,9 @@ pub fn escalate(text: &str, context: &Context<'_>) -> Reading<Parsed> {
     let (incident, rest) = words::incident_prefix(text.trim());
     after_escalate(rest, context).map(|typed| Parsed { incident, typed }).map_err(|mut unclear| {
         unclear.understood.incident = incident;
+        if let Some(number) = incident {
+            unclear.offer_behind(&format!("INC-{number}"));
+        }
         unclear
     })
 }
@@ -57,7 +60,8 @@ fn maybe_team(rest: &str, context: &Context<'_>) -> (Option<TeamKey>, Option<Str
 
 fn preview(rest: &str, context: &Context<'_>) -> Reading {
     if rest.is_empty() {
-        return Err(Unclear::missing("Which team?"));
+        let problem = Problem::Missing { question: "Which team?" };
+        return Err(Unclear::choices(problem, every_team("preview ", "", context)));
     }
     let Some((team, when)) = team_prefix(rest, context.roster) else {
         return unknown_team("preview ", rest, context);
@@ -76,6 +80,10 @@ fn preview(rest: &str, context: &Context<'_>) -> Reading {
     Err(unclear)
 }
 
+fn every_team(verb: &str, rest: &str, context: &Context<'_>) -> Vec<String> {
+    context.roster.teams.keys().map(|key| format!("{verb}{key} {rest}").trim_end().to_owned()).collect()
+}
+
 /// Offers the teams that look like the first words; with the rest as the reason.
 fn unknown_team(verb: &str, text: &str, context: &Context<'_>) -> Reading {
     let (first, rest) = match words::quoted(text) {
@@ -83,8 +91,13 @@ fn unknown_team(verb: &str, text: &str, context: &Context<'_>) -> Reading {
         None => word(text),
     };
     let near = near_teams(if first.contains(' ') { first } else { text }, context.roster);
-    let did_you_mean = near.iter().map(|key| format!("{verb}{key} {rest}").trim_end().to_owned()).collect();
-    let understood = Understood { verb: Some("escalate"), text: blank_to_none(text), ..Understood::default() };
+    let mut did_you_mean: Vec<String> =
+        near.iter().map(|key| format!("{verb}{key} {rest}").trim_end().to_owned()).collect();
+    if did_you_mean.is_empty() && !verb.is_empty() {
+        did_you_mean = every_team(verb, rest, context);
+    }
+    let calls = verb.is_empty().then_some("escalate");
+    let understood = Understood { verb: calls, text: blank_to_none(text), ..Understood::default() };
     let problem = Problem::UnknownTeam { word: first.trim_start_matches('@').trim_end_matches([':', ',']).to_owned() };
     Err(Box::new(Unclear { understood, problem, did_you_mean }))
 }

@@ -3,7 +3,7 @@
 use super::OpenTyped;
 use crate::domain::civil::{TimeProblem, TypedTime};
 use crate::domain::event::NoteKind;
-use crate::domain::incident::Severity;
+use crate::domain::incident::{Role, Severity};
 use crate::ids::TeamKey;
 
 /// A text that is not clear. Never a usage text: a form opens, filled with what was understood.
@@ -28,6 +28,7 @@ pub struct Understood {
     pub time: Option<TypedTime>,
     pub team: Option<TeamKey>,
     pub kind: Option<NoteKind>,
+    pub role: Option<Role>,
     /// The text of a note, the reason of a call, or whatever was typed.
     pub text: Option<String>,
 }
@@ -122,6 +123,34 @@ impl Problem {
 }
 
 impl Unclear {
+    /// The way out, for who cannot be shown a form or a near match; `None` where the sentence says it.
+    pub fn way_out(&self, command: &str) -> Option<String> {
+        match &self.problem {
+            Problem::Missing { .. } => {
+                let verb = self.understood.verb.map(|verb| format!(" {verb}")).unwrap_or_default();
+                Some(format!("Type it behind the command: {command}{verb} …"))
+            }
+            Problem::Time(_) => Some("Try 3:05pm, 15:05, -10m or yesterday 23:50.".to_owned()),
+            Problem::UnreadableTime { .. } | Problem::UnknownPerson { .. } => None,
+            Problem::UnknownVerb { .. }
+            | Problem::UnknownTeam { .. }
+            | Problem::UnknownSeverity { .. }
+            | Problem::UnknownStatus { .. }
+            | Problem::UnknownRole { .. }
+            | Problem::UnknownNoteKind { .. }
+            | Problem::UnknownImpactKind { .. }
+            | Problem::UnknownFormat { .. }
+            | Problem::LeftOver { .. } => Some("/incident help shows what there is.".to_owned()),
+        }
+    }
+
+    /// Puts words in front of every text that is offered.
+    pub(super) fn offer_behind(&mut self, words: &str) {
+        for text in &mut self.did_you_mean {
+            text.insert_str(0, &format!("{words} "));
+        }
+    }
+
     pub(super) fn plain(problem: Problem) -> Box<Self> {
         Box::new(Self { understood: Understood::default(), problem, did_you_mean: Vec::new() })
     }

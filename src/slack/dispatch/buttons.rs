@@ -179,8 +179,8 @@ impl Dispatch {
             ButtonAction::EscalateForm { .. } => modals::escalate_modal(None, None, None, &roster, carried),
             ButtonAction::UpdateForm { .. } => modals::update_modal(&scene, None, carried),
             ButtonAction::NoteForm { .. } => modals::note_modal(&scene, None, NoteKind::Note, now, carried),
-            ButtonAction::MitigateForm { .. } => modals::mitigate_modal(&scene, carried),
-            ButtonAction::ResolveForm { .. } => modals::resolve_modal(&scene, carried),
+            ButtonAction::MitigateForm { .. } => modals::mitigate_modal(&scene, None, carried),
+            ButtonAction::ResolveForm { .. } => modals::resolve_modal(&scene, None, carried),
             ButtonAction::StatusForm { .. } => modals::status_modal(&scene, carried),
             ButtonAction::SeverityForm { .. } => modals::severity_modal(&scene, carried),
             ButtonAction::RoleForm { .. } => {

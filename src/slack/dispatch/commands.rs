@@ -10,13 +10,13 @@ use crate::domain::civil::TypedTime;
 use crate::domain::command::{Acknowledge, Alert, Command, Detection, Open, When};
 use crate::domain::event::{Origin, Recorded};
 use crate::domain::incident::Incident;
-use crate::domain::roster::Roster;
 use crate::domain::timeline::alerts::alerts;
 use crate::ids::{IncidentId, TeamKey, random_id};
 use crate::slack::actions::Carried;
 use crate::slack::answers::{self, Suggestion};
 use crate::slack::command::{self as typed, Entry, OpenTyped, Parsed, Typed, Unclear};
 use crate::slack::inbound::{Ack, Meta, SlashCommand};
+use crate::slack::json::Json;
 use crate::slack::message::Message;
 use crate::slack::modals::{self, OpenPrefill};
 use crate::slack::scene::Scene;
@@ -49,6 +49,23 @@ impl Dispatch {
     /// Carries out a command line; also what a "did you mean" button runs.
     pub(super) async fn typed(&self, place: &Place<'_>) -> Ack {
         let command = place.command;
+        let Some(parsed) = self.read(command) else {
+            tracing::info!(command = command.command.len(), "a command that is not ours was answered");
+            let suggestion = ["/incident", "/escalate"].map(|command| Suggestion {
+                label: command.to_owned(),
+                command: command.to_owned(),
+                text: "help".to_owned(),
+            });
+            return shown(answers::did_you_mean("Firebell has no such command.", &suggestion));
+        };
+        match parsed {
+            Ok(parsed) => self.carry_out(place, parsed).await,
+            Err(unclear) => Box::pin(self.unclear(place, &unclear)).await,
+        }
+    }
+
+    /// What a command line says; `None` if it is no command of ours.
+    pub(super) fn read(&self, command: &SlashCommand) -> Option<Result<Parsed, Box<Unclear>>> {
         let (roster, directory) = (self.app.roster(), self.app.directory());
         let zone = self.zone(&command.user);
         let context = typed::Context {
@@ -58,50 +75,11 @@ impl Dispatch {
             roster: &roster,
             directory: &directory,
         };
-        let parsed = match command.command.as_str() {
-            "/incident" => typed::incident(&command.text, &context),
-            "/escalate" => typed::escalate(&command.text, &context),
-            other => {
-                tracing::info!(command = other.len(), "a command that is not ours was answered");
-                let suggestion = ["/incident", "/escalate"].map(|command| Suggestion {
-                    label: command.to_owned(),
-                    command: command.to_owned(),
-                    text: "help".to_owned(),
-                });
-                return shown(answers::did_you_mean("Firebell has no such command.", &suggestion));
-            }
-        };
-        match parsed {
-            Ok(parsed) => self.carry_out(place, parsed).await,
-            Err(unclear) => Box::pin(self.unclear(place, &unclear, &roster)).await,
+        match command.command.as_str() {
+            "/incident" => Some(typed::incident(&command.text, &context)),
+            "/escalate" => Some(typed::escalate(&command.text, &context)),
+            _ => None,
         }
-    }
-
-    /// A form filled with what was understood, or the near matches as buttons.
-    async fn unclear(&self, place: &Place<'_>, unclear: &Unclear, roster: &Roster) -> Ack {
-        let SlashCommand { command, trigger_id, channel, .. } = place.command;
-        let understood = &unclear.understood;
-        let problem = unclear.problem.sentence();
-        let carried = Carried { channel: Some(channel.clone()), incident: place.here, ..Carried::default() };
-        if command == "/incident" && understood.verb == Some("open") {
-            let prefill = OpenPrefill {
-                title: understood.title.clone().or_else(|| understood.text.clone()),
-                severity: understood.severity,
-                private: understood.private,
-                team: understood.team.clone(),
-                description: None,
-            };
-            let view = modals::open_modal(&prefill, Some(&problem), roster, &carried);
-            if self.open_form(trigger_id.as_deref(), &view).await.is_some() {
-                return Ack::Empty;
-            }
-        }
-        let suggestions: Vec<Suggestion> = unclear
-            .did_you_mean
-            .iter()
-            .map(|text| Suggestion { label: text.clone(), command: command.clone(), text: text.clone() })
-            .collect();
-        shown(answers::did_you_mean(&problem, &suggestions))
     }
 
     async fn carry_out(&self, place: &Place<'_>, parsed: Parsed) -> Ack {
@@ -157,7 +135,7 @@ impl Dispatch {
         }
     }
 
-    async fn which(&self, place: &Place<'_>) -> Ack {
+    pub(super) async fn which(&self, place: &Place<'_>) -> Ack {
         let SlashCommand { command, text, trigger_id, channel, user, .. } = place.command;
         let carried =
             Carried { channel: Some(channel.clone()), typed: Some(format!("{command} {text}")), ..Carried::default() };
@@ -197,20 +175,34 @@ impl Dispatch {
         team: Option<TeamKey>,
         reason: Option<String>,
     ) -> Ack {
-        let SlashCommand { channel, trigger_id, user, command, text, .. } = place.command;
+        let SlashCommand { trigger_id, command, text, .. } = place.command;
+        let view = match self.escalate_view(place, target, team.as_ref(), reason.as_deref()).await {
+            Ok(view) => view,
+            Err(failure) => return shown(failure),
+        };
+        match self.open_form(trigger_id.as_deref(), &view).await {
+            Some(()) => Ack::Empty,
+            None => shown(answers::form_not_opened(command, text)),
+        }
+    }
+
+    pub(super) async fn escalate_view(
+        &self,
+        place: &Place<'_>,
+        target: Option<IncidentId>,
+        team: Option<&TeamKey>,
+        reason: Option<&str>,
+    ) -> Result<Json, Message> {
+        let SlashCommand { channel, user, .. } = place.command;
         let roster = self.app.roster();
         let carried = Carried { channel: Some(channel.clone()), incident: target, ..Carried::default() };
         let incidents = match (target, self.visible(user, false, super::CHOICES_MAX).await) {
             (Some(_), _) => None,
             (None, Ok(incidents)) => Some(incidents),
-            (None, Err(error)) => return shown(Self::unreadable(&error)),
+            (None, Err(error)) => return Err(Self::unreadable(&error)),
         };
         let choices: Option<Vec<&Incident>> = incidents.as_ref().map(|incidents| incidents.iter().collect());
-        let view = modals::escalate_modal(team.as_ref(), reason.as_deref(), choices.as_deref(), &roster, &carried);
-        match self.open_form(trigger_id.as_deref(), &view).await {
-            Some(()) => Ack::Empty,
-            None => shown(answers::form_not_opened(command, text)),
-        }
+        Ok(modals::escalate_modal(team, reason, choices.as_deref(), &roster, &carried))
     }
 
     /// What needs no incident.
@@ -233,7 +225,7 @@ impl Dispatch {
             };
         }
         if matches!(typed, Typed::List { .. }) {
-            return shown(lists::open_incidents(&listed, &roster, &directory, now));
+            return shown(lists::incidents(&listed, all, &roster, &directory, now));
         }
         let inside = match target {
             Some(id) => self.app.incident(id).await.ok().flatten(),

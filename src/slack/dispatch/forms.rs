@@ -278,17 +278,18 @@ impl Dispatch {
         };
         match self.incident(id).await {
             Ok(incident) if self.may_see(&asking.user, &incident) => {
-                self.retype(submission, asking, id, &carried).await;
-                Ack::Empty
+                self.retype(submission, asking, id, &carried).await
             }
             Ok(_) => refuse(field::INCIDENT, "That incident does not exist. Choose another."),
             Err(failure) => refuse(field::INCIDENT, &failure.text),
         }
     }
 
-    /// Carries out the command line that waited for its incident.
-    async fn retype(&self, submission: &ViewSubmission, asking: &Asking, id: IncidentId, carried: &Carried) {
-        let Some((command, text)) = carried.typed.as_deref().and_then(|typed| typed.split_once(' ')) else { return };
+    /// Carries out the command line that waited for its incident; if more is missing, the form that asks for it follows.
+    async fn retype(&self, submission: &ViewSubmission, asking: &Asking, id: IncidentId, carried: &Carried) -> Ack {
+        let Some((command, text)) = carried.typed.as_deref().and_then(|typed| typed.split_once(' ')) else {
+            return Ack::Empty;
+        };
         let typed = SlashCommand {
             workspace: submission.who.workspace.clone(),
             enterprise: submission.who.enterprise.clone(),
@@ -302,9 +303,16 @@ impl Dispatch {
             trigger_id: None,
         };
         let place = Place { asking: asking.clone(), here: Some(id), command: &typed };
+        if let Some(Err(unclear)) = self.read(&typed)
+            && unclear.did_you_mean.is_empty()
+            && let Some(view) = Box::pin(self.form_for(&place, &unclear)).await
+        {
+            return Ack::View(serde_json::json!({ "response_action": "update", "view": view }));
+        }
         if let Ack::Message(message) = self.typed(&place).await {
             self.tell(&asking.user, Way::near(carried.channel.clone()), message);
         }
+        Ack::Empty
     }
 
     pub(super) async fn global_shortcut(&self, shortcut: GlobalShortcut) -> Ack {

@@ -51,3 +51,44 @@ fn a_file_that_is_no_recording_ends_with_2_before_anything_is_played() {
         assert!(ran.err.contains(says), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_recording_may_come_by_standard_input_and_begin_with_a_byte_order_mark() {
+    let shell = Shell::new();
+    let seed = std::fs::read_to_string(ours(SEED)).unwrap();
+    let marked = shell.write("marked.json", &format!("\u{feff}{seed}"));
+    let from_file = shell.run(&["replay", marked.to_str().unwrap()]);
+    let from_input = shell.run_with_input(&["replay", "-"], &seed);
+    assert_eq!((from_file.status, from_input.status), (0, 0), "{}{}", from_file.err, from_input.err);
+    assert_eq!(from_file.out, from_input.out);
+    let nothing = shell.run_with_input(&["replay", "-"], "");
+    assert_eq!((nothing.status, nothing.err.as_str()), (2, "standard input: is empty\n"));
+}
+
+#[test]
+fn values_that_no_incident_can_have_are_told_with_their_field() {
+    let shell = Shell::new();
+    let mut recording: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(ours(SEED)).unwrap()).unwrap();
+    recording["impact_kind"] = serde_json::json!("boom");
+    recording["affected"] = serde_json::json!({ "share_percent": 130 });
+    let ran = shell.run(&["replay", shell.write("odd.json", &recording.to_string()).to_str().unwrap()]);
+    assert_eq!((ran.status, ran.out.as_str()), (2, ""));
+    for says in [
+        "impact_kind: “boom” is none of outage, degradation, data loss, security, risk",
+        "affected.share_percent: is 130, not a share between 0 and 100",
+    ] {
+        assert!(ran.err.contains(says), "{}", ran.err);
+    }
+    recording["impact_kind"] = serde_json::Value::Null;
+    for (affected, says) in [
+        (serde_json::json!({ "count": -3 }), "affected.count: is -3, not a whole number"),
+        (serde_json::json!("a third"), "affected: is a text, not an object with share_percent or count"),
+        (serde_json::json!({}), "affected: has neither share_percent nor count"),
+        (serde_json::json!({ "count": 3, "of": 5 }), "affected.of: is a number, not a text"),
+    ] {
+        recording["affected"] = affected;
+        let ran = shell.run(&["replay", shell.write("odd.json", &recording.to_string()).to_str().unwrap()]);
+        assert_eq!(ran.status, 2, "{}", ran.err);
+        assert!(ran.err.contains(says), "{}", ran.err);
+    }
+}

@@ -50,6 +50,8 @@ fn what_is_typed_wrong_ends_with_2_and_says_where_help_is() {
 #[test]
 fn check_explains_the_example_and_ends_with_0() {
     let ran = Shell::new().run(&["check", &ours("firebell.example.toml")]);
+    let named = Shell::new().run(&["check", "--config", &ours("firebell.example.toml")]);
+    assert_eq!((named.status, &named.out), (0, &ran.out));
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
     assert!(ran.out.contains("1. @dana for 5 min, then tier 2"), "{}", ran.out);
 }

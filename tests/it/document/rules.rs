@@ -47,6 +47,10 @@ fn an_ongoing_incident_says_since_when_and_as_of_when() {
     };
     assert!(text(0).contains("On May 5th, 2026, since 23:38 CEST (ongoing, as of 23:50 CEST), there was"));
     assert!(text(12).contains("Since May 5th, 2026, 23:38 CEST (ongoing, as of May 6th, 11:50 CEST), there was"));
+    let next_year = text(24 * 366);
+    assert!(
+        next_year.contains("Since May 5th, 2026, 23:38 CEST (ongoing, as of May 6th, 2027, 23:50 CEST), there was")
+    );
     assert!(text(0).contains("The incident has not been resolved yet."));
     assert!(text(0).contains("Resolved: not recorded"));
 }

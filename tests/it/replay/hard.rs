@@ -197,14 +197,29 @@ async fn calls_and_answers_may_be_incomplete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn teams_may_be_called_anything() {
     let teams = ["retro", "all", "next", "Team \"quoted\"", "DB & friends <x>", "数据库", "it's us", "a team, of two"];
+    let document = comes_out("teams", &record("UTC", json!(acts_of(&teams)))).await;
+    assert_eq!(document["figures"]["teams"], json!(teams));
+}
+
+/// Everything that a team does in a record, a minute each.
+fn acts_of(teams: &[&str]) -> Vec<Value> {
     let mut entries = vec![entry("2026-03-02T10:00:00Z", "detected", DETECTED)];
     for (minute, team) in (1..).zip(teams) {
         entries.push(of_team(&format!("2026-03-02T10:{minute:02}:00Z"), "escalated", team, "Called"));
         entries.push(of_team(&format!("2026-03-02T10:{minute:02}:30Z"), "ack", team, "Took it"));
         entries.push(of_team(&format!("2026-03-02T10:{minute:02}:40Z"), "note", team, "Looked at it"));
     }
-    let document = comes_out("teams", &record("UTC", json!(entries))).await;
-    assert_eq!(document["figures"]["teams"], json!(teams));
+    entries
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn teams_that_configuration_would_take_for_one_are_told_apart() {
+    let alike = ["Payments", "payments", "DB team", "db-team", "db_team", "@Ops", "Ops", "Shop"];
+    let numbered = ["Team 2", "Team 4", "Team", "team-1", "Team 3 north"];
+    for teams in [&alike[..], &numbered[..], &["@next"][..], &["Stop"][..]] {
+        let document = comes_out("teams", &record("UTC", json!(acts_of(teams)))).await;
+        assert_eq!(document["figures"]["teams"], json!(teams));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,7 @@ fn of_incident(tale: &Tale, texts: &Texts, messages: &mut Vec<Message>, views: &
     messages.push(posts::channel_failed(&scene, &texts.error));
     let still_open = vec![texts.note.clone(); 6];
     messages.push(posts::postmortem(&scene, &PostmortemStanding { timeline_entries: 3, still_open }));
-    messages.push(lists::open_incidents(&vec![incident; 30], &tale.roster, &tale.directory, tale.now));
+    messages.push(lists::incidents(&vec![incident; 30], false, &tale.roster, &tale.directory, tale.now));
     messages.push(lists::details(&scene));
     messages.push(lists::timeline(&scene, history, 50));
     messages.push(lists::why(&scene, history, None));
@@ -134,8 +134,8 @@ fn forms(tale: &Tale, texts: &Texts) -> Vec<Json> {
         modals::which_incident_modal(&choices, &carried),
         modals::note_modal(&scene, Some(&texts.note), NoteKind::Note, tale.now, &carried),
         modals::update_modal(&scene, Some(&texts.note), &carried),
-        modals::mitigate_modal(&scene, &carried),
-        modals::resolve_modal(&scene, &carried),
+        modals::mitigate_modal(&scene, None, &carried),
+        modals::resolve_modal(&scene, None, &carried),
         modals::edit_entry_modal(&scene, 3, &texts.note, &Carried::of(scene.incident.id)),
         modals::task_modal(&scene, Some(&texts.note), &carried),
         modals::status_modal(&scene, &carried),

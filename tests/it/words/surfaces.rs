@@ -289,7 +289,10 @@ fn answers_echo_what_was_done() {
         suggestion("Call Operations", "ops orders time out"),
     ];
     out.add("did you mean", read(&answers::did_you_mean("There is no team “d-team”.", &suggestions)));
-    out.add("no suggestion", read(&answers::did_you_mean("“/incident sing” is no command.", &[])));
+    out.add(
+        "no suggestion",
+        read(&answers::unclear("“/incident sing” is no command.", Some("/incident help shows what there is."))),
+    );
     out.add("failure", read(&answers::failure("Pages that are due still go out.", "7f3a")));
     insta::assert_snapshot!(out.done());
 }
@@ -302,9 +305,9 @@ fn lists_show_what_was_asked_for() {
     let private = Tale::in_full_swing(&Texts::default(), true);
     out.add(
         "open incidents",
-        read(&lists::open_incidents(&[&tale.incident, &private.incident], roster, directory, now)),
+        read(&lists::incidents(&[&tale.incident, &private.incident], false, roster, directory, now)),
     );
-    out.add("none open", read(&lists::open_incidents(&[], roster, directory, now)));
+    out.add("none open", read(&lists::incidents(&[], false, roster, directory, now)));
     let over = Tale::over(&Texts::default(), false);
     out.add("show", read(&lists::details(&over.scene())));
     out.add("timeline", read(&lists::timeline(&over.scene(), &over.history, 20)));
@@ -375,8 +378,8 @@ fn the_forms_ask_for_little() {
     out.add("which incident", read_view(&modals::which_incident_modal(&choices, &typed)));
     out.add("note", read_view(&modals::note_modal(&scene, None, NoteKind::Note, tale.now, &carried)));
     out.add("update", read_view(&modals::update_modal(&scene, None, &carried)));
-    out.add("mitigate", read_view(&modals::mitigate_modal(&scene, &carried)));
-    out.add("resolve", read_view(&modals::resolve_modal(&scene, &carried)));
+    out.add("mitigate", read_view(&modals::mitigate_modal(&scene, None, &carried)));
+    out.add("resolve", read_view(&modals::resolve_modal(&scene, None, &carried)));
     out.add(
         "edit",
         read_view(&modals::edit_entry_modal(&scene, 9, "restarted the database", &Carried::of(scene.incident.id))),

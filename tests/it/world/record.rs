@@ -271,3 +271,14 @@ async fn documents_have_links_where_the_server_has_an_address() {
         assert!(status == 200 && page.contains("Shop is slow"), "{path}: {status}");
     }
 }
+
+#[tokio::test]
+async fn the_list_of_all_incidents_does_not_call_closed_ones_open() {
+    let world = shop_is_slow().await;
+    world.ana().types("/incident open Mail is late sev3").await;
+    world.ana().in_incident(1).await.types("/incident resolve").await;
+    let ana = world.ana().within("#general");
+    let (open, all) = (ana.types("/incident list").await, ana.types("/incident list all").await);
+    assert!(open.contains("1 open incident:") && !open.contains("Shop is slow"), "{open}");
+    assert!(all.contains("2 incidents:") && all.contains("✓ SEV2") && all.contains("● SEV3"), "{all}");
+}
