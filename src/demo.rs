@@ -326,7 +326,7 @@ pub fn integration_keys() -> std::collections::BTreeMap<IntegrationKey, Vec<[u8;
 
 /// Removes what the demo wrote, and nothing else.
 fn forget(dir: &Path) -> anyhow::Result<()> {
-    for name in ["firebell.db", "firebell.db-wal", "firebell.db-shm", WORKSPACE_FILE] {
+    for name in ["firebell.db", "firebell.db-wal", "firebell.db-shm", "firebell.db-reserve", WORKSPACE_FILE] {
         let path = dir.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

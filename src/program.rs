@@ -254,14 +254,16 @@ async fn answer_key(db: &Db) -> Result<String, crate::store::Error> {
     Ok(key)
 }
 
-/// Looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long
+/// Keeps room for a start on a full disk, looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long
 /// ago.
 async fn tidy(app: App) {
+    app.db().keep_reserve().await;
     if let Err(error) = app.db().check().await {
         tracing::error!(%error, "the database is not sound");
     }
     loop {
         app.clock().sleep(TIDY_EVERY).await;
+        app.db().keep_reserve().await;
         if let Err(error) = forget(&app).await {
             tracing::warn!(%error, "old deliveries could not be forgotten");
         }

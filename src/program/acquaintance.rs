@@ -67,7 +67,10 @@ pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock)
         Ok(introduced) => introduced,
         Err(why) if first => return Err(if is_refusal(&why) { why } else { why.context(NOT_MET) }),
         Err(why) => {
-            tracing::error!(error = format!("{why:#}"), "Slack does not say who we are; starting with what is remembered");
+            tracing::error!(
+                error = format!("{why:#}"),
+                "Slack does not say who we are; starting with what is remembered"
+            );
             return memory.in_part(config, slack).ok_or(why);
         }
     };

@@ -14,6 +14,7 @@ const fn found_by(bug: Bug) -> u64 {
     match bug {
         Bug::SentBeforeSend | Bug::SeqGap | Bug::NoLook | Bug::NoInbox | Bug::OneQueue => 0,
         Bug::TitleTold => 2,
+        Bug::NoHandOff | Bug::NoLapse | Bug::NoHurry => 0,
         Bug::SilentSkip | Bug::DropLate | Bug::LostTimers | Bug::NoFallback | Bug::EndlessLease | Bug::StaleSend => 3,
         Bug::BlindClaim => 17,
         Bug::OneWay => 20,

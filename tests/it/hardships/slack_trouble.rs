@@ -321,7 +321,8 @@ async fn a_restart_while_slack_refuses_the_token_serves_and_pages_by_the_other_w
     // Also when a name in the configuration is not known yet, so that Slack is asked before it serves.
     for more in ["", "[[people]]\nuser = \"@nobody.knows\"\nemail = \"x@bell.example\"\n"] {
         let house = House::on_sqlite().await;
-        let bell = house.bell().await;
+        let program = house.program_with(&with_mail, &house.slack.api_url()).await.expect("a program");
+        let bell = house.ring(program).await.expect("a port");
         types(&house, ANA, GENERAL, "/incident open db is down").await;
         types(&house, ANA, GENERAL, "/escalate INC-1 db-team").await;
         drop(bell);
