@@ -321,7 +321,7 @@ pub fn configuration(here: &Surroundings<'_>) -> anyhow::Result<String> {
 
 /// Removes what the demo wrote, and nothing else.
 fn forget(dir: &Path) -> anyhow::Result<()> {
-    for name in ["firebell.db", "firebell.db-wal", "firebell.db-shm", WORKSPACE_FILE] {
+    for name in ["firebell.db", "firebell.db-wal", "firebell.db-shm", "firebell.db-reserve", WORKSPACE_FILE] {
         let path = dir.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

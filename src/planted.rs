@@ -62,10 +62,16 @@ pub(crate) enum Bug {
     PrivateExported,
     /// A page says what a private incident is about.
     TitleTold,
+    /// A team that is to be called when another has not answered is not called.
+    NoHandOff,
+    /// Whoever has it is never asked again.
+    NoLapse,
+    /// Nobody of a tier can answer any more, and the next one waits for its time all the same.
+    NoHurry,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -94,6 +100,9 @@ impl Bug {
         Self::AddressLogged,
         Self::PrivateExported,
         Self::TitleTold,
+        Self::NoHandOff,
+        Self::NoLapse,
+        Self::NoHurry,
     ];
 }
 

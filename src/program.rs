@@ -2,6 +2,7 @@
 //! browsers. `serve` and `demo` run it by a clock that runs; replay and tests move the clock and do its rounds themselves.
 
 mod acquaintance;
+mod door;
 mod intake;
 mod listening;
 pub(crate) mod timekeeping;
@@ -33,6 +34,7 @@ use crate::watch::{Alarm, DeadMan, Heartbeat, TestPages, Watch};
 use crate::worker::{Documents, Worker};
 use crate::{alerts, scheduler, web};
 
+use self::door::Door;
 pub(crate) use acquaintance::fetch;
 pub use acquaintance::{BOT_KEY, CHANNELS_KEY, WORKSPACE_KEY};
 pub use listening::Listening;
@@ -183,7 +185,8 @@ impl Program {
             let ended = async {
                 let _ = ended.await;
             };
-            axum::serve(listener, router).with_graceful_shutdown(ended).await.context("the HTTP server ended")
+            let door = Door::new(listener, door::room());
+            axum::serve(door, router).with_graceful_shutdown(ended).await.context("the HTTP server ended")
         });
         parts.spawn(scheduler::run(app.clone()).map(|()| Err(anyhow!("the scheduler ended"))));
         parts.spawn(worker.run().map(|()| Err(anyhow!("the worker ended"))));
@@ -254,14 +257,16 @@ async fn answer_key(db: &Db) -> Result<String, crate::store::Error> {
     Ok(key)
 }
 
-/// Looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long
+/// Keeps room for a start on a full disk, looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long
 /// ago.
 async fn tidy(app: App) {
+    app.db().keep_reserve().await;
     if let Err(error) = app.db().check().await {
         tracing::error!(%error, "the database is not sound");
     }
     loop {
         app.clock().sleep(TIDY_EVERY).await;
+        app.db().keep_reserve().await;
         if let Err(error) = forget(&app).await {
             tracing::warn!(%error, "old deliveries could not be forgotten");
         }

@@ -28,6 +28,7 @@ pub mod openings;
 pub mod outbox;
 pub mod people;
 mod postgres;
+mod reserve;
 pub mod settings;
 mod sqlite;
 pub mod substitutes;
@@ -180,6 +181,15 @@ impl Db {
         match &self.place {
             Place::Sqlite(files) => files.check().await,
             Place::Postgres(server) => server.check().await,
+        }
+    }
+
+    /// Keeps a little room beside a SQLite file for a start on a full disk, where there is enough.
+    pub async fn keep_reserve(&self) {
+        if let Place::Sqlite(files) = &self.place {
+            let path = files.path().to_owned();
+            // Whatever becomes of it: all works without.
+            let _ = tokio::task::spawn_blocking(move || reserve::keep(&path)).await;
         }
     }
 

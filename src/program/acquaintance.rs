@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Mistakes};
 use crate::crash::{self, Point};
 use crate::domain::roster::{Directory, Person, Roster};
 use crate::ids::{ChannelId, UserId, WorkspaceId};
@@ -55,15 +55,25 @@ pub(super) struct Known {
 /// What is remembered, if it is enough; otherwise what Slack says now.
 ///
 /// # Errors
-/// On a start that needs Slack: it was not reached, refused the token, belongs to another workspace, or does not know
-/// names of the configuration.
+/// On a first start: Slack was not reached, refused the token, or does not know names of the configuration. On any: the
+/// token belongs to another workspace or app.
 pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock) -> anyhow::Result<Known> {
     let memory = Memory::load(db).await?;
     if let Some(known) = memory.enough(config, slack) {
         return Ok(known);
     }
-    let (workspace, workspace_url) = introduce(db, slack, config, &memory).await?;
     let first = memory.directory.people.is_empty();
+    let (workspace, workspace_url) = match introduce(db, slack, config, memory.workspace.as_ref()).await? {
+        Ok(introduced) => introduced,
+        Err(why) if first => return Err(if is_refusal(&why) { why } else { why.context(NOT_MET) }),
+        Err(why) => {
+            tracing::error!(
+                error = format!("{why:#}"),
+                "Slack does not say who we are; starting with what is remembered"
+            );
+            return memory.in_part(config, slack).ok_or(why);
+        }
+    };
     let (directory, channels) = match fetch(slack).await {
         Ok((directory, channels)) => {
             remember(db, &workspace, &directory, &channels, clock).await?;
@@ -79,13 +89,15 @@ pub(super) async fn make(db: &Db, slack: &Slack, config: &Config, clock: &Clock)
     let (roster, unknown) = config.resolve_known(&directory, &channels);
     match unknown {
         Some(unknown) if first => return Err(unknown.into()),
-        // A pager must come up again, whoever has left.
-        Some(unknown) => {
-            tracing::error!("some names of the configuration are not known; the rest is paged\n{unknown}");
-        }
+        Some(unknown) => tell_unknown(&unknown),
         None => {}
     }
     Ok(Known { workspace, workspace_url, roster, directory, from_memory: false, asks_first: false })
+}
+
+/// A pager must come up again, whoever has left.
+fn tell_unknown(unknown: &Mistakes) {
+    tracing::error!("some names of the configuration are not known; the rest is paged\n{unknown}");
 }
 
 /// What an earlier start has left.
@@ -117,39 +129,57 @@ impl Memory {
 
     /// Whether the configuration can be served with this alone.
     fn enough(&self, config: &Config, slack: &Slack) -> Option<Known> {
+        let (known, unknown) = self.known(config, slack)?;
+        unknown.is_none().then_some(known)
+    }
+
+    /// As much of the configuration as can be served with this alone; Slack is asked for the rest.
+    fn in_part(&self, config: &Config, slack: &Slack) -> Option<Known> {
+        let (known, unknown) = self.known(config, slack)?;
+        if let Some(unknown) = unknown {
+            tell_unknown(&unknown);
+        }
+        Some(known)
+    }
+
+    fn known(&self, config: &Config, slack: &Slack) -> Option<(Known, Option<Mistakes>)> {
         let workspace = self.workspace.clone()?;
         let configured = config.settings.slack.workspace.as_ref();
         if self.directory.people.is_empty() || configured.is_some_and(|configured| *configured != workspace) {
             return None;
         }
         let (roster, unknown) = config.resolve_known(&self.directory, &self.channels);
-        unknown.is_none().then(|| Known {
+        let known = Known {
             workspace,
             workspace_url: self.workspace_url.clone(),
             roster,
             directory: self.directory.clone(),
             from_memory: true,
             asks_first: self.token_sum.as_deref() != Some(&slack.token_sum()),
-        })
+        };
+        Some((known, unknown))
     }
 }
 
-/// Which workspace the token belongs to.
+/// Which workspace the token belongs to, or why Slack does not say.
+///
+/// # Errors
+/// With a token that is not ours.
 async fn introduce(
     db: &Db,
     slack: &Slack,
     config: &Config,
-    memory: &Memory,
-) -> anyhow::Result<(WorkspaceId, Option<String>)> {
-    let error = match tokio::time::timeout(CONTACT_TIMEOUT, slack.auth_test()).await {
-        Ok(Ok(identity)) => return ours(db, slack, config, memory.workspace.as_ref(), identity).await,
-        Ok(Err(error)) if error.is_token_refused() => return Err(error.into()),
-        Ok(Err(error)) => anyhow::Error::new(error),
-        Err(late) => anyhow::Error::new(late),
-    };
-    let Some(workspace) = memory.workspace.clone() else { return Err(error.context(NOT_MET)) };
-    tracing::error!(error = format!("{error:#}"), "Slack is away; starting with what is remembered");
-    Ok((workspace, memory.workspace_url.clone()))
+    before: Option<&WorkspaceId>,
+) -> anyhow::Result<anyhow::Result<(WorkspaceId, Option<String>)>> {
+    match tokio::time::timeout(CONTACT_TIMEOUT, slack.auth_test()).await {
+        Ok(Ok(identity)) => ours(db, slack, config, before, identity).await.map(Ok),
+        Ok(Err(error)) => Ok(Err(error.into())),
+        Err(late) => Ok(Err(late.into())),
+    }
+}
+
+fn is_refusal(why: &anyhow::Error) -> bool {
+    why.downcast_ref::<crate::slack::Error>().is_some_and(crate::slack::Error::is_token_refused)
 }
 
 /// Remembers the workspace and the bot that the token belongs to, unless they are others than before.
@@ -241,7 +271,7 @@ async fn remember(
 /// Makes up for a start from memory, then keeps people and groups current.
 ///
 /// # Errors
-/// When Slack, asked after a start from memory, refuses the token or turns out to be another workspace's.
+/// When the token, asked about after a start from memory, turns out to be another workspace's or app's.
 pub(super) async fn keep_up(
     app: App,
     slack: Slack,
@@ -258,9 +288,9 @@ pub(super) async fn keep_up(
                     Err(error) => tracing::warn!(error = format!("{error:#}"), "the workspace could not be kept"),
                     Ok(_) => {}
                 },
-                Err(error) if error.is_token_refused() => return Err(error.into()),
+                // Also when it refuses the token: people are reached by their other ways meanwhile.
                 Err(error) => {
-                    tracing::error!(%error, "Slack is away; serving with what is remembered");
+                    tracing::error!(%error, "Slack does not say who we are; serving with what is remembered");
                     if asks_first {
                         slack.set_meeting(Meeting::Away);
                     }

@@ -14,6 +14,9 @@ const fn found_by(bug: Bug) -> u64 {
     match bug {
         Bug::SentBeforeSend | Bug::SeqGap | Bug::NoLook | Bug::NoInbox | Bug::OneQueue => 0,
         Bug::TitleTold => 2,
+        Bug::NoHandOff => 33,
+        Bug::NoHurry => 38,
+        Bug::NoLapse => 58,
         Bug::SilentSkip | Bug::DropLate | Bug::LostTimers | Bug::NoFallback | Bug::EndlessLease | Bug::StaleSend => 3,
         Bug::BlindClaim => 17,
         Bug::OneWay => 20,
@@ -22,7 +25,7 @@ const fn found_by(bug: Bug) -> u64 {
         Bug::RepeatUnknown => 63,
         Bug::WaitForSlack => 78,
         Bug::AddressTold => 221,
-        Bug::TrustedClock => 1_707,
+        Bug::TrustedClock => 77,
         Bug::NoFence => 405,
         Bug::NoQuestion => 60,
         Bug::WithheldForgotten => 82,

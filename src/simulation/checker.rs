@@ -3,6 +3,7 @@
 //! It reads the database through a connection of its own, and keeps its own account of what the history says.
 
 mod end;
+mod goes_on;
 mod hold;
 mod story;
 
@@ -16,7 +17,7 @@ use crate::domain::escalation::Phase;
 use crate::domain::event::Recorded;
 use crate::domain::incident::{Incident, Page};
 use crate::domain::{command::Timer, evolve};
-use crate::ids::{EscalationId, IncidentId, PageId, WorkspaceId};
+use crate::ids::{EscalationId, IncidentId, PageId, TeamKey, WorkspaceId};
 use story::Run;
 
 /// A page's first claim comes at most so long after it is due, if nothing is the matter.
@@ -33,6 +34,10 @@ pub(super) struct File {
     pub(super) runs: BTreeMap<EscalationId, Run>,
     /// Pages that were too late to be sent.
     pub(super) withheld: BTreeSet<PageId>,
+    /// Calls that went unanswered to the end.
+    pub(super) exhausted: BTreeSet<EscalationId>,
+    /// Teams that are to be called in their place, until the commit is looked at.
+    pub(super) handed_off: Vec<TeamKey>,
 }
 
 /// An effect in the outbox as it was last seen.
@@ -136,22 +141,35 @@ impl Checker {
             story::read(file, &recorded);
             hold::read(file, &recorded);
             evolve(&mut file.incident, &recorded);
+            goes_on::read(file, &recorded);
             file.history.push(recorded);
             file.payloads.push(payload);
             return;
         }
         match Incident::begin(IncidentId(id), WorkspaceId::from("T1"), &recorded) {
             Some(incident) => {
-                let (history, payloads) = (vec![recorded], vec![payload]);
-                self.files
-                    .insert(id, File { incident, history, payloads, runs: BTreeMap::new(), withheld: BTreeSet::new() });
+                self.files.insert(
+                    id,
+                    File {
+                        incident,
+                        history: vec![recorded],
+                        payloads: vec![payload],
+                        runs: BTreeMap::new(),
+                        withheld: BTreeSet::new(),
+                        exhausted: BTreeSet::new(),
+                        handed_off: Vec::new(),
+                    },
+                );
             }
             None => drop(with(|world| world.broken("V7", format!("incident {id} begins with {kind}")))),
         }
     }
 
     /// What is stored of an incident is what its history adds up to, and so are its timers.
-    fn compare(&self, id: i64, last_seq: i64, state: &str, timers: &str) {
+    fn compare(&mut self, id: i64, last_seq: i64, state: &str, timers: &str) {
+        if let Some(file) = self.files.get_mut(&id) {
+            goes_on::look(id, file);
+        }
         let Some(file) = self.files.get(&id) else { return };
         let told = serde_json::to_string(&file.incident).expect("is JSON");
         if told != state {
@@ -210,6 +228,7 @@ impl Checker {
                 } else {
                     let due = world.since_start(page.due_at.timestamp_micros());
                     world.due.insert(about, due);
+                    world.generations.insert(about, page.step.generation);
                 }
             }
         });

@@ -48,6 +48,10 @@ const CALL_FAULTS: [CallFault; 12] = [
     CallFault::Slow,
 ];
 
+/// Those after which nobody knows whether it is done, though it is.
+const DONE_UNSEEN: [CallFault; 5] =
+    [CallFault::LostAfter, CallFault::BrokenAfter, CallFault::Late, CallFault::FailedAfter, CallFault::Truncated];
+
 /// What may go wrong with a message by another way than Slack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OutsideFault {
@@ -133,6 +137,10 @@ impl Faults {
         let mut swarm = Swarm::of(&mut dice);
         if slack {
             swarm.call = swarm.call.max(1_000);
+            if Dice::new(seed, "unseen").chance(5_000) {
+                swarm.call = swarm.call.max(3_000);
+                swarm.calls = DONE_UNSEEN.to_vec();
+            }
         }
         if swarm.call > 0 && swarm.calls.is_empty() {
             swarm.calls = CALL_FAULTS.to_vec();

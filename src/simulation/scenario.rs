@@ -50,6 +50,7 @@ pub(super) enum Ask {
     },
     Decline {
         page: PageId,
+        generation: u32,
     },
     Next,
     Stop,
@@ -195,7 +196,15 @@ impl Scenario {
             scenario.plan_holds(&mut Dice::new(seed, "holds"), length);
         }
         scenario.wax_eloquent(&mut Dice::new(seed, "words"));
+        scenario.set_clocks_early(&mut Dice::new(seed, "clocks"));
         scenario
+    }
+
+    /// Where a clock is set, it is often set hours ahead before anything happens: what is judged by it shows then.
+    fn set_clocks_early(&mut self, dice: &mut Dice) {
+        if let Some(step) = self.steps.first_mut().filter(|_| dice.chance(5_000)) {
+            *step = (dice.between(0, SECOND), 2 * HOUR);
+        }
     }
 
     /// In some runs people write as much as they may, of what takes most room in Slack.
@@ -470,8 +479,9 @@ impl Client {
             Ask::Acknowledge { page } => {
                 (person, about()?, Command::Acknowledge(Acknowledge { page: *page, ..Acknowledge::default() }))
             }
-            // The newest generation: a button's own is not known here, and stale ones change nothing.
-            Ask::Decline { page } => (person, about()?, Command::Decline { page: *page, generation: 1 }),
+            Ask::Decline { page, generation } => {
+                (person, about()?, Command::Decline { page: *page, generation: *generation })
+            }
             Ask::Next => (
                 person,
                 about()?,

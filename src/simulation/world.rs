@@ -173,6 +173,8 @@ pub(super) struct World {
     pub(super) over: BTreeMap<(i64, u32), i64>,
     /// When pages that call somebody are due.
     pub(super) due: BTreeMap<(i64, u32), i64>,
+    /// The step that each page belongs to, as its buttons say.
+    pub(super) generations: BTreeMap<(i64, u32), u32>,
     /// Of the pages that ask whether calls on hold go on: which calls, and where they stand.
     pub(super) questions: BTreeMap<(i64, u32), Vec<(EscalationId, u32)>>,
     /// Until when a page belongs to who is sending it.
@@ -238,6 +240,7 @@ impl World {
             blind: BTreeMap::new(),
             over: BTreeMap::new(),
             due: BTreeMap::new(),
+            generations: BTreeMap::new(),
             questions: BTreeMap::new(),
             leases: BTreeMap::new(),
             violation: None,

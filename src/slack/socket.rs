@@ -154,7 +154,7 @@ async fn is_stopped(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Has a connection renewed now and then while Slack counts more than ours.
+/// Has a connection renewed now and then, to learn whether Slack counts more than ours.
 async fn look_again(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut status = shared.status.subscribe();
     loop {

@@ -45,6 +45,10 @@ pub enum Error {
     )]
     Locked { path: PathBuf },
     #[error(
+        "the disk that holds the database {path} is full. Make room there; with Restart=always it starts by itself then."
+    )]
+    NoRoom { path: PathBuf },
+    #[error(
         "SQLite {found} can corrupt a database in WAL mode; 3.51.3 is the first release without that error. \
          Build Firebell with its bundled SQLite."
     )]
@@ -125,7 +129,7 @@ impl Error {
             Self::Raced => Retry::Now,
             Self::Busy | Self::Locked { .. } => Retry::After(Duration::from_millis(100)),
             Self::Unreachable { .. } | Self::Unwritable => Retry::After(Duration::from_secs(1)),
-            Self::Full => Retry::After(Duration::from_secs(5)),
+            Self::Full | Self::NoRoom { .. } => Retry::After(Duration::from_secs(5)),
             Self::Sql(error) => retry_sql(error),
             Self::UnknownUrl { .. }
             | Self::BadUrl { .. }
@@ -193,12 +197,19 @@ pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
     sqlite_code(&error.as_database_error()?.code()?)
 }
 
+/// Whether SQLite found no room: for the file and its log, or for the memory that it shares beside them
+/// (`SQLITE_IOERR_SHMSIZE`).
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    primary_code(error) == Some(13) || code.as_deref() == Some("4874")
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match primary_code(&error) {
+            _ if is_full(&error) => Self::Full,
             Some(5 | 6) => Self::Busy,
             Some(8) => Self::Unwritable,
-            Some(13) => Self::Full,
             _ => match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
                 Some("53100") => Self::Full,
                 // read_only_sql_transaction: a standby, or set so.

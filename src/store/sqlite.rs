@@ -7,8 +7,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-use super::error::{Error, primary_code};
-use super::{BUSY_MAX, BUSY_MS_MAX, look};
+use super::error::{Error, is_full, primary_code};
+use super::{BUSY_MAX, BUSY_MS_MAX, look, reserve};
 use crate::clock::real_sleep;
 use crate::crash::{self, Point};
 
@@ -54,8 +54,19 @@ pub(super) fn path_in(url: &str) -> Option<Result<PathBuf, Error>> {
 }
 
 impl Files {
+    /// Opens it; on a full disk with the room that was kept for that.
     pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
         touch(&path)?;
+        match Self::open_touched(path.clone()).await {
+            Err(Error::NoRoom { .. }) if reserve::spend(&path) => {
+                tracing::warn!("the disk is full: the room that was kept for this start is given up");
+                Self::open_touched(path).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_touched(path: PathBuf) -> Result<Self, Error> {
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -206,8 +217,8 @@ pub(super) async fn reading(path: &Path) -> Result<SqliteConnectOptions, Error> 
     if std::fs::OpenOptions::new().write(true).open(path).is_ok() {
         match can_read(&options).await {
             Ok(()) => return Ok(options),
-            // The directory is not ours, so that there can be no log.
-            Err(error) if matches!(primary_code(&error), Some(8 | 14)) => {}
+            // The directory is not ours, or the disk is full, so that there can be no log.
+            Err(error) if matches!(primary_code(&error), Some(8 | 14)) || is_full(&error) => {}
             Err(error) => return Err(explain(path, error)),
         }
     }
@@ -371,6 +382,7 @@ pub(super) fn explain_migration(error: MigrateError, known: &Migrator) -> Error 
 pub(super) fn explain(path: &Path, error: sqlx::Error) -> Error {
     let path = path.to_owned();
     match primary_code(&error) {
+        _ if is_full(&error) => Error::NoRoom { path },
         Some(5 | 6) => Error::Locked { path },
         Some(8) => Error::ReadOnly { path },
         Some(11) => Error::DamagedFile { path, why: plain(&error) },

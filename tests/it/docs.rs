@@ -370,6 +370,7 @@ fn the_service_starts_what_there_is_and_lets_it_stop_in_its_own_time() {
         ("MemoryDenyWriteExecute", "yes"),
         ("PrivateTmp", "yes"),
         ("Restart", "always"),
+        ("StartLimitIntervalSec", "0"),
         ("EnvironmentFile", "/etc/firebell/secrets"),
     ] {
         assert_eq!(values(name), [said], "{name}");

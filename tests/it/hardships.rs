@@ -196,7 +196,11 @@ impl House {
     }
 
     async fn try_bell_at(&self, api_url: &str) -> anyhow::Result<Bell> {
-        let program = self.program_at(api_url).await?;
+        self.ring(self.program_at(api_url).await?).await
+    }
+
+    /// Has a program answer, and delivers to it from now on.
+    async fn ring(&self, program: Program) -> anyhow::Result<Bell> {
         let listener = bind(([127, 0, 0, 1], 0).into()).await?;
         let url = format!("http://{}", listener.local_addr()?);
         self.slack.set_delivery(Delivery::Http {

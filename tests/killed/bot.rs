@@ -164,6 +164,11 @@ impl Life {
         self.0.wait().unwrap();
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// SIGTERM, and gone when it has finished what it was doing.
     pub fn end(mut self) {
         self.signal(Signal::TERM);

@@ -87,6 +87,18 @@ impl House {
         (status, after, sent.text().await.unwrap_or_default())
     }
 
+    /// Sends alerts until one is refused, for there may be room left in the log that is written over; its key and the answer.
+    async fn first_refused(&self, prefix: &str) -> (String, (u16, Option<String>, String)) {
+        for nth in 0.. {
+            let key = format!("{prefix}-{nth}");
+            let answer = self.answered(&key).await;
+            if answer.0 != 202 {
+                return (key, answer);
+            }
+        }
+        unreachable!("there is an end to all room")
+    }
+
     /// How many direct messages say this.
     async fn told(&self, words: &str) -> usize {
         let mut told = 0;
@@ -198,6 +210,14 @@ impl Disk {
         mounted.is_ok_and(|status| status.success()).then_some(Self(at))
     }
 
+    /// Block after block, until nothing fits any more; the file that has it all.
+    fn fill(&self) -> PathBuf {
+        let filler = self.0.join("filler");
+        let mut file = std::fs::File::create(&filler).unwrap();
+        while file.write_all(&[0; 512]).is_ok() {}
+        filler
+    }
+
     fn remount(&self, how: &str) -> bool {
         Command::new("mount")
             .args(["-o", &format!("remount,{how}")])
@@ -223,20 +243,8 @@ async fn a_full_disk_is_said_and_survived_without_a_restart() {
     let mut house = House::with(folder, &disk.0.join("firebell.db"));
     let mut life = house.bot.start().await;
     let (number, _) = house.call("db-team").await;
-    let filler = disk.0.join("filler");
-    // Block after block, until nothing fits any more.
-    let mut file = std::fs::File::create(&filler).unwrap();
-    while file.write_all(&[0; 512]).is_ok() {}
-    drop(file);
-    let mut keys = (0..).map(|nth| format!("disk-{nth}"));
-    // There may be room left in the log that is written over.
-    let (refused, answer) = loop {
-        let key = keys.next().expect("never ends");
-        let answer = house.answered(&key).await;
-        if answer.0 != 202 {
-            break (key, answer);
-        }
-    };
+    let filler = disk.fill();
+    let (refused, answer) = house.first_refused("disk").await;
     assert_eq!((answer.0, answer.1.as_deref()), (503, Some("30")), "a monitoring system tries again: {answer:?}");
     assert!(answer.2.contains("disk_full") && answer.2.contains("has to make room"), "{answer:?}");
     until("it says so", async || !is_ready(&house.bot).await).await;
@@ -256,6 +264,47 @@ async fn a_full_disk_is_said_and_survived_without_a_restart() {
     house.people.confirmed.opened.truncate(1);
     house.end("a full disk").await;
     drop(life);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_on_a_full_disk_serves_and_tells_with_the_room_that_was_kept_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::mount(folder.path()) else {
+        let _ = writeln!(std::io::stderr(), "this user cannot mount a file system: the full disk is left out");
+        return;
+    };
+    let file = disk.0.join("firebell.db");
+    let mut house = House::with(folder, &file);
+    let life = house.bot.start().await;
+    let (number, _) = house.call("db-team").await;
+    let reserve = disk.0.join("firebell.db-reserve");
+    until("room is kept", async || reserve.exists()).await;
+    // It folds its log into the file, so that nothing of what SQLite needs beside it is there at the next start.
+    tokio::task::spawn_blocking(|| life.end()).await.unwrap();
+    let filler = disk.fill();
+    let mut life = house.bot.start().await;
+    assert!(!reserve.exists(), "it is given up");
+    let (_, answer) = house.first_refused("kept").await;
+    assert_eq!((answer.0, answer.1.as_deref()), (503, Some("30")), "a monitoring system tries again: {answer:?}");
+    until("the fallback is told", async || house.told(TOLD_OF_DISK).await > 0).await;
+    assert!(!life.has_ended(), "it serves");
+
+    std::fs::remove_file(&filler).unwrap();
+    until("it is ready", async || is_ready(&house.bot).await).await;
+    tokio::task::spawn_blocking(|| life.end()).await.unwrap();
+    let life = house.bot.start().await;
+    until("room is kept again", async || reserve.exists()).await;
+    tokio::task::spawn_blocking(|| life.end()).await.unwrap();
+    // Somebody else needed that room, too.
+    std::fs::remove_file(&reserve).unwrap();
+    let filler = disk.fill();
+    let log = refused(&house.bot).await;
+    assert!(log.contains("firebell.db is full. Make room there"), "{log}");
+    std::fs::remove_file(&filler).unwrap();
+    let _life = house.bot.start().await;
+    house.paged(number, 2).await;
+    house.people.confirmed.opened.truncate(1);
+    house.end("a start on a full disk").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

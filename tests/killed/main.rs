@@ -16,6 +16,7 @@ mod crash_points;
 mod database_away;
 mod environment;
 mod judge;
+mod memory;
 mod people;
 #[path = "../it/support/postgres.rs"]
 mod postgres;

@@ -143,9 +143,8 @@ impl Draft<'_> {
 
     fn hand_off(&mut self, id: EscalationId) {
         let Some(Escalation { team: silent, policy, .. }) = self.after.escalations.get(&id).cloned() else { return };
-        let Some(team) = policy.hand_off_to.and_then(|key| self.context.roster.teams.get(&key)).cloned() else {
-            return;
-        };
+        let next = policy.hand_off_to.filter(|_| !planted::active(Bug::NoHandOff));
+        let Some(team) = next.and_then(|key| self.context.roster.teams.get(&key)).cloned() else { return };
         let running = self.running(&team.reference());
         if let Some(held) = running.as_ref().filter(|found| found.is_held()) {
             return self.resume_by_itself(held.id, format!("{} did not answer", silent.name));
@@ -376,7 +375,7 @@ impl Draft<'_> {
         let counts = |page: &Page| !matches!(page.to, Recipient::Contact { of: None, .. });
         let calls = |page: &&Page| page.step.generation == generation && !page.asks;
         let waiting = self.after.pages_of(id).filter(calls).any(|page| !page.dead && !page.declined && counts(page));
-        if !waiting {
+        if !waiting && !planted::active(Bug::NoHurry) {
             self.fire_next(id, self.context.now);
         }
     }

@@ -9,6 +9,7 @@ use crate::domain::incident::{Incident, Page, Trouble};
 use crate::domain::limits::{ELSEWHERE_AFTER_S, ELSEWHERE_AFTER_STALL_S};
 use crate::domain::policy::Policy;
 use crate::ids::{EscalationId, MessageRef, PageId, UserId};
+use crate::planted::{self, Bug};
 
 impl Incident {
     pub(super) fn start_escalation(
@@ -182,7 +183,7 @@ impl Incident {
     ) {
         if let Some(found) = id.and_then(|id| self.escalations.get_mut(&id)) {
             let timeout = found.policy.ack_timeout_s.map(|wait| TimeDelta::seconds(wait.into()));
-            let lapses_at = timeout.map(|timeout| recorded_at + timeout);
+            let lapses_at = timeout.filter(|_| !planted::active(Bug::NoLapse)).map(|timeout| recorded_at + timeout);
             found.phase = Phase::Acknowledged { by: by.cloned(), at, lapses_at };
             let escalation = found.id;
             // Should the call go on, it is with pages of its own.

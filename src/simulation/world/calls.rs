@@ -187,7 +187,8 @@ impl World {
         let ask = if self.dice.chance(mood.acknowledge) {
             Ask::Acknowledge { page: Some(page) }
         } else if self.dice.chance(mood.decline) {
-            Ask::Decline { page }
+            let generation = self.generations.get(&about).copied().unwrap_or_default();
+            Ask::Decline { page, generation }
         } else {
             return;
         };

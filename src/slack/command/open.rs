@@ -10,6 +10,8 @@ use crate::domain::incident::Severity;
 
 const KEYS: &[&str] = &["detected", "by", "team", "severity", "sev"];
 
+/// What people put before an option, as in a shell; some keyboards make one of two.
+const DASHES: [char; 3] = ['-', '–', '—'];
 /// Words after which "private" at the end of a title also belongs to its sentence, so that it stays there.
 const SENTENCE_WORDS: &[&str] = &[
     "a", "an", "the", "is", "are", "was", "were", "be", "been", "not", "no", "longer", "as", "stay", "stays", "and",
@@ -54,7 +56,7 @@ fn front<'t>(open: &mut OpenTyped, text: &'t str, context: &Context<'_>) -> Read
         }
         let (first, after) = word(rest);
         let bare = first.trim_end_matches([':', ',']);
-        let taken = match bare.to_ascii_lowercase().as_str() {
+        let taken = match bare.trim_start_matches(DASHES).to_ascii_lowercase().as_str() {
             "private" if !open.private => {
                 open.private = true;
                 true
@@ -88,7 +90,10 @@ fn back<'t>(open: &mut OpenTyped, text: &'t str, context: &Context<'_>) -> Readi
             if !severity(open, piece, before)? {
                 break;
             }
-        } else if piece.eq_ignore_ascii_case("private") && !open.private && !before.is_empty() {
+        } else if piece.trim_start_matches(DASHES).eq_ignore_ascii_case("private")
+            && !open.private
+            && !before.is_empty()
+        {
             open.private = true;
             let previous = before.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
             if SENTENCE_WORDS.contains(&previous.as_str()) {

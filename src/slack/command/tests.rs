@@ -157,6 +157,12 @@ fn options_in_the_middle_of_a_title_are_words() {
 fn private_at_the_end_always_keeps_the_incident_private() {
     let open = opened("open credentials leaked sev1 private");
     assert_eq!((open.title.as_str(), open.private), ("credentials leaked", true));
+    for text in
+        ["open credentials leaked --private", "open --private credentials leaked", "open credentials leaked —private"]
+    {
+        let open = opened(text);
+        assert_eq!((open.title.as_str(), open.private), ("credentials leaked", true), "{text}");
+    }
     // It may be a word of the sentence: then it stays, and the incident is private all the same.
     let open = opened("open the repository is no longer private");
     assert_eq!((open.title.as_str(), open.private), ("the repository is no longer private", true));

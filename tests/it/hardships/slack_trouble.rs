@@ -4,6 +4,8 @@ use super::*;
 use firebell::domain::event::PageResult;
 use firebell::domain::incident::Channel;
 
+use crate::support::mail::MailServer;
+
 async fn open_and_escalate(house: &House) {
     types(house, ANA, GENERAL, "/incident open db is down").await;
     types(house, ANA, GENERAL, "/escalate INC-1 db-team").await;
@@ -306,6 +308,43 @@ async fn with_the_token_of_the_last_start_pages_go_out_though_slack_does_not_say
         tokio::task::yield_now().await;
     }
     running.abort();
+}
+
+#[tokio::test]
+async fn a_restart_while_slack_refuses_the_token_serves_and_pages_by_the_other_ways() {
+    let mail = MailServer::start().await;
+    let with_mail = format!(
+        "[server]\npublic_url = \"https://bell.example\"\n[email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+         from = \"firebell@bell.example\"\n[[people]]\nuser = \"@dana\"\nemail = \"dana@bell.example\"\n",
+        mail.port
+    );
+    // Also when a name in the configuration is not known yet, so that Slack is asked before it serves.
+    for more in ["", "[[people]]\nuser = \"@nobody.knows\"\nemail = \"x@bell.example\"\n"] {
+        let house = House::on_sqlite().await;
+        let program = house.program_with(&with_mail, &house.slack.api_url()).await.expect("a program");
+        let bell = house.ring(program).await.expect("a port");
+        types(&house, ANA, GENERAL, "/incident open db is down").await;
+        types(&house, ANA, GENERAL, "/escalate INC-1 db-team").await;
+        drop(bell);
+        house.fault("*", None, ApiFault::Error { code: "token_revoked".to_owned() });
+        let before = mail.mails_to("dana@bell.example").len();
+        let lines = format!("{with_mail}{more}");
+        let program = house.program_with(&lines, &house.slack.api_url()).await.expect("a program");
+        let watch = program.watch().clone();
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let running = tokio::spawn(program.run(listener));
+        while mail.mails_to("dana@bell.example").len() == before {
+            assert!(!running.is_finished(), "it serves with what it remembers");
+            tokio::task::yield_now().await;
+        }
+        let troubles = watch.troubles().await.iter().map(ToString::to_string).collect::<String>();
+        assert!(troubles.contains("Slack refuses the bot's token"), "{troubles}");
+        running.abort();
+        house.slack.clear_faults();
+        let bell = house.bell().await;
+        bell.advance(&house, minutes(1)).await;
+        assert_eq!(house.direct(DANA).len(), 1, "it is still tried in Slack");
+    }
 }
 
 #[tokio::test]
