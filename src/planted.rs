@@ -62,10 +62,12 @@ pub(crate) enum Bug {
     PrivateExported,
     /// A page says what a private incident is about.
     TitleTold,
+    /// An edit whose outcome nobody knows counts as made.
+    BelievedEdit,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -94,6 +96,7 @@ impl Bug {
         Self::AddressLogged,
         Self::PrivateExported,
         Self::TitleTold,
+        Self::BelievedEdit,
     ];
 }
 

@@ -28,6 +28,7 @@ pub mod openings;
 pub mod outbox;
 pub mod people;
 mod postgres;
+pub mod said;
 pub mod settings;
 mod sqlite;
 pub mod substitutes;

@@ -13,6 +13,7 @@ const BEGINNINGS: [u64; 5] = [0, 100_000, 200_000, 300_000, 400_000];
 const fn found_by(bug: Bug) -> u64 {
     match bug {
         Bug::SentBeforeSend | Bug::SeqGap | Bug::NoLook | Bug::NoInbox | Bug::OneQueue => 0,
+        Bug::BelievedEdit => 43,
         Bug::TitleTold => 2,
         Bug::SilentSkip | Bug::DropLate | Bug::LostTimers | Bug::NoFallback | Bug::EndlessLease | Bug::StaleSend => 3,
         Bug::BlindClaim => 17,
