@@ -315,9 +315,9 @@ impl Worker {
         {
             return Self::done();
         }
-        // Nothing is spent on what stands there already.
+        // Nothing is spent on what stands there already. What has waited is worded again only when it can go out.
         let mut edit = None;
-        if work.said.is_some() {
+        if work.said.is_some() && (work.attempt == 1 || self.may_edit_now()) {
             edit = match self.edit_of(work).await {
                 Ok(edit) => edit,
                 Err(error) => return self.unread(work, &error),
@@ -338,6 +338,10 @@ impl Worker {
             }
         }
         self.call_out(work, edit).await
+    }
+
+    fn may_edit_now(&self) -> bool {
+        lock(&self.inner.pace).ready_at(Method::ChatUpdate, None, Urgency::Ordinary, self.now()).is_none()
     }
 
     /// Does what an effect asks for, once it is its turn.
