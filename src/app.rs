@@ -85,6 +85,8 @@ pub struct Work {
     pub created_at: DateTime<Utc>,
     /// From then on somebody else may have it.
     pub lease_until: DateTime<Utc>,
+    /// Of an edit: what its message reads, as [`Settled::Said`] told it last; `None` if nobody knows.
+    pub said: Option<String>,
     /// The incident as it is now.
     pub incident: Arc<Incident>,
 }
@@ -93,6 +95,11 @@ pub struct Work {
 #[derive(Clone, Debug)]
 pub enum Settled {
     Done(Finished),
+    /// And the message that it posted or edited reads so now: `sum` stands for the message and its content.
+    Said {
+        finished: Finished,
+        sum: String,
+    },
     /// Not now: again at that instant. `finished` tells the history, for pages.
     Again {
         at: DateTime<Utc>,
@@ -105,6 +112,40 @@ pub enum Settled {
         error: String,
         finished: Option<Finished>,
     },
+}
+
+impl Settled {
+    /// What succeeded.
+    pub(crate) fn done(&self) -> Option<&Finished> {
+        match self {
+            Self::Done(finished) | Self::Said { finished, .. } => Some(finished),
+            Self::Again { .. } | Self::GivenUp { .. } => None,
+        }
+    }
+
+    /// What the history is told.
+    pub(crate) fn finished(&self) -> Option<&Finished> {
+        match self {
+            Self::Done(finished) | Self::Said { finished, .. } => Some(finished),
+            Self::Again { finished, .. } | Self::GivenUp { finished, .. } => finished.as_ref(),
+        }
+    }
+
+    /// If it is done, the message reads so now.
+    pub(crate) fn saying(self, sum: Option<String>) -> Self {
+        match (self, sum) {
+            (Self::Done(finished), Some(sum)) => Self::Said { finished, sum },
+            (settled, _) => settled,
+        }
+    }
+}
+
+/// A claimed effect, as who performed it names it.
+struct Performed {
+    id: EffectId,
+    attempt: u32,
+    incident: IncidentId,
+    effect: Effect,
 }
 
 /// An answer, with the incident as it is after the command where the writer had it in hand.
@@ -147,7 +188,7 @@ enum Job {
         reply: oneshot::Sender<Result<(), Error>>,
     },
     Settle {
-        work: Box<(EffectId, u32, IncidentId)>,
+        work: Box<Performed>,
         settled: Settled,
         reply: oneshot::Sender<Result<bool, Error>>,
     },
@@ -275,7 +316,8 @@ impl App {
 
     /// Records how an effect ended; `false` if somebody else has taken it over meanwhile.
     pub async fn settle(&self, work: &Work, settled: Settled) -> Result<bool, Error> {
-        let work = Box::new((work.id, work.attempt, work.incident.id));
+        let (id, attempt, effect) = (work.id, work.attempt, work.effect.clone());
+        let work = Box::new(Performed { id, attempt, incident: work.incident.id, effect });
         self.ask(|reply| Job::Settle { work, settled, reply }).await?
     }
 

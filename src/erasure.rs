@@ -26,7 +26,7 @@ use crate::domain::policy::Target;
 use crate::domain::roster::{Person, UserGroup};
 use crate::ids::{IncidentId, UserId, WorkspaceId};
 use crate::store::outbox::{self, EffectId};
-use crate::store::{self, Db, Tx, history, incidents, people, settings, substitutes, traces};
+use crate::store::{self, Db, Tx, history, incidents, people, said, settings, substitutes, traces};
 
 /// Where the pseudonym of somebody is kept until nothing names them any more.
 const BEGUN_KEY: &str = "erasing";
@@ -377,6 +377,8 @@ async fn erase_in(
     let row = incidents::Row { incident: &incident, head: &head, updated_at: now, keeps_its_places: true };
     incidents::save(&mut tx, &[row]).await?;
     rewrite_waiting(&mut tx, &waiting, words).await?;
+    // Sums of texts that named them.
+    said::forget(&mut tx, id).await?;
     write_documents(&mut tx, &incident, now).await?;
     tx.commit().await?;
     Ok(Anonymous { id, entries: without.len(), head })

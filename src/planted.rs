@@ -68,10 +68,12 @@ pub(crate) enum Bug {
     NoLapse,
     /// Nobody of a tier can answer any more, and the next one waits for its time all the same.
     NoHurry,
+    /// An edit whose outcome nobody knows counts as made.
+    BelievedEdit,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::SentBeforeSend,
         Self::NoFence,
         Self::BlindClaim,
@@ -103,6 +105,7 @@ impl Bug {
         Self::NoHandOff,
         Self::NoLapse,
         Self::NoHurry,
+        Self::BelievedEdit,
     ];
 }
 

@@ -29,6 +29,7 @@ pub mod outbox;
 pub mod people;
 mod postgres;
 mod reserve;
+pub mod said;
 pub mod settings;
 mod sqlite;
 pub mod substitutes;

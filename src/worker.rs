@@ -7,6 +7,7 @@
 mod channel;
 mod digest;
 mod documents;
+pub(crate) mod edits;
 mod elsewhere;
 mod messages;
 mod outcome;
@@ -39,6 +40,8 @@ use crate::store::outbox::{self, EffectId};
 use crate::task;
 
 pub use documents::Documents;
+
+use edits::Edit;
 
 /// Pages on their way at once: so many of them can become one message (`digest`).
 const PAGES_AT_ONCE: usize = 256;
@@ -262,11 +265,7 @@ impl Worker {
     /// Writes down how an effect ended.
     async fn record(&self, work: &Work, settled: Settled) {
         let given_up = matches!(settled, Settled::GivenUp { .. });
-        let result = match &settled {
-            Settled::Done(finished) => Some(finished),
-            Settled::Again { finished, .. } | Settled::GivenUp { finished, .. } => finished.as_ref(),
-        };
-        let outcome = match result {
+        let outcome = match settled.finished() {
             Some(Finished::Page { result, .. }) => Some(Outcome::of(result)),
             _ => None,
         };
@@ -316,6 +315,17 @@ impl Worker {
         {
             return Self::done();
         }
+        // Nothing is spent on what stands there already. What has waited is worded again only when it can go out.
+        let mut edit = None;
+        if work.said.is_some() && (work.attempt == 1 || self.may_edit_now()) {
+            edit = match self.edit_of(work).await {
+                Ok(edit) => edit,
+                Err(error) => return self.unread(work, &error),
+            };
+            if edit.as_ref().is_some_and(|edit| edit.is_said(work)) {
+                return Self::done();
+            }
+        }
         if let Some((method, channel)) = self.first_call(work) {
             let now = self.now();
             let taken = match often_edited(work) {
@@ -327,12 +337,21 @@ impl Worker {
                 return Settled::Again { at, error, uncertain: work.uncertain, finished: None };
             }
         }
+        self.call_out(work, edit).await
+    }
+
+    fn may_edit_now(&self) -> bool {
+        lock(&self.inner.pace).ready_at(Method::ChatUpdate, None, Urgency::Ordinary, self.now()).is_none()
+    }
+
+    /// Does what an effect asks for, once it is its turn.
+    async fn call_out(&self, work: &Work, edit: Option<Edit>) -> Settled {
         match &work.effect {
             Effect::Page { page } => self.page(work, *page).await,
             // It has been claimed, and will be settled: that is all it is for.
             Effect::Canary { .. } => Self::done(),
             Effect::TestPage { .. } => self.test_page(work).await,
-            Effect::UpdatePage { page } => self.update_page(work, *page).await,
+            Effect::UpdatePage { page } if page::is_in_digest(work, *page) => self.update_page(work, *page).await,
             Effect::CreateChannel => self.create_channel(work).await,
             Effect::SetTopic => self.set_topic(work).await,
             Effect::Invite { users } => self.invite(work, users).await,
@@ -345,10 +364,11 @@ impl Worker {
             | Effect::CatchUp
             | Effect::PostAside { .. }
             | Effect::Tell { .. } => self.post(work).await,
-            Effect::UpdateCard
+            Effect::UpdatePage { .. }
+            | Effect::UpdateCard
             | Effect::UpdateAnnouncement
             | Effect::UpdateEscalation { .. }
-            | Effect::UpdatePostmortem => self.update(work).await,
+            | Effect::UpdatePostmortem => self.update(work, edit).await,
             Effect::Capture { message, kind, by, late } => {
                 let marked = messages::Marked { message, kind: *kind, by, late: *late };
                 self.capture(work, &marked).await

@@ -2,6 +2,7 @@
 
 mod alerting;
 mod done;
+mod saying;
 mod taking_out;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +14,8 @@ pub(super) use self::done::Done;
 
 use self::alerting::{AlertChange, AlertKey, alert_key};
 use self::done::{Reply, announce, places};
-use super::{Answered, Inner, Job, Request, Settled, Target, Work};
+use self::saying::{Noted, surface_of};
+use super::{Answered, Inner, Job, Performed, Request, Settled, Target, Work};
 use crate::crash;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::command::{Command, Finished, Timer};
@@ -27,7 +29,9 @@ use crate::domain::{Context, Decided, decide, decide_opening, react, still_wante
 use crate::ids::{IncidentId, WorkspaceId};
 use crate::metrics::Tally;
 use crate::planted::{self, Bug};
-use crate::store::{self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, timers};
+use crate::store::{
+    self, Tx, alerts, batch, captures, chain, counters, history, inbox, incidents, outbox, said, timers,
+};
 
 /// How long a claimed effect belongs to who claimed it; longer than any call's time-out.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(8);
@@ -94,6 +98,7 @@ pub(super) struct Desk<'a> {
     seen: Vec<inbox::Delivery>,
     alerts: Vec<AlertChange>,
     captures: Vec<captures::Capture>,
+    said: Noted,
     /// The open incidents of the alerts in this batch.
     alerting: HashMap<AlertKey, IncidentId>,
     /// How often the alerts of an incident fired, where a decision may need it.
@@ -118,6 +123,7 @@ impl<'a> Desk<'a> {
             seen: Vec::new(),
             alerts: Vec::new(),
             captures: Vec::new(),
+            said: Noted::new(),
             alerting: HashMap::new(),
             fired: HashMap::new(),
             tally: Tally::default(),
@@ -129,10 +135,7 @@ impl<'a> Desk<'a> {
                 Job::Handle { request, .. } => {
                     Reply::Answer(Answered { answer: desk.handle(request).await?, after: None })
                 }
-                Job::Settle { work, settled, .. } => {
-                    let (id, attempt, incident) = **work;
-                    Reply::Settled(desk.settle(id, attempt, incident, settled).await?)
-                }
+                Job::Settle { work, settled, .. } => Reply::Settled(desk.settle(work, settled).await?),
                 Job::Test { effect, .. } => desk.test(effect),
                 // Claims come last, so that they see what this batch has queued.
                 Job::Claim { .. } => Reply::Works(Vec::new()),
@@ -179,7 +182,7 @@ impl<'a> Desk<'a> {
                         ids.push(id);
                     }
                 }
-                Job::Settle { work, .. } => ids.push(work.2),
+                Job::Settle { work, .. } => ids.push(work.incident),
                 Job::Test { .. } => {}
                 Job::Claim { lanes, limit, .. } => {
                     ids.extend(outbox::ready(&mut self.tx, self.now, lanes, limit_of(*limit)).await?);
@@ -394,33 +397,28 @@ impl<'a> Desk<'a> {
     }
 
     /// Records how an effect ended. A row that somebody else has taken over meanwhile is left alone.
-    async fn settle(
-        &mut self,
-        row: outbox::EffectId,
-        attempt: u32,
-        id: IncidentId,
-        settled: &Settled,
-    ) -> Result<bool, store::Error> {
+    async fn settle(&mut self, work: &Performed, settled: &Settled) -> Result<bool, store::Error> {
+        let (row, attempt, id) = (work.id, work.attempt, work.incident);
         // The lease runs out, and who may decide about it looks what became of this attempt.
         if self.damaged.get(&id).is_some_and(store::Error::is_left_to_newer)
             && let Some(left) = self.damaged.remove(&id)
         {
             return Err(left);
         }
-        let (ours, finished) = match settled {
-            Settled::Done(finished) => {
+        let ours = match settled {
+            Settled::Done(_) | Settled::Said { .. } => {
                 let ours = outbox::finish(&mut self.tx, &[(row, attempt)]).await?;
-                (ours.first().copied().unwrap_or(false), Some(finished))
+                ours.first().copied().unwrap_or(false)
             }
-            Settled::GivenUp { error, finished } => {
-                (outbox::give_up(&mut self.tx, row, attempt, error).await?, finished.as_ref())
-            }
-            Settled::Again { at, error, uncertain, finished } => {
+            Settled::GivenUp { error, .. } => outbox::give_up(&mut self.tx, row, attempt, error).await?,
+            Settled::Again { at, error, uncertain, .. } => {
                 let again =
                     outbox::Again { id: row, attempt, not_before: *at, error: error.clone(), uncertain: *uncertain };
-                (outbox::retry(&mut self.tx, &again).await?, finished.as_ref())
+                outbox::retry(&mut self.tx, &again).await?
             }
         };
+        let finished = settled.finished();
+        self.note_said(work, settled, ours);
         self.tally.fenced += u64::from(!ours);
         if let (true, Some(finished)) = (ours, finished) {
             self.inner.breaker.note(finished);
@@ -454,13 +452,15 @@ impl<'a> Desk<'a> {
         // In one order, or two replicas with the same deliveries wait for each other.
         self.seen.sort_by(|a, b| a.key.cmp(&b.key));
         let tx = &mut self.tx;
-        if self.events.len() <= FEW && self.seen.len() <= FEW {
+        let said: Vec<said::Said> = std::mem::take(&mut self.said).into_values().collect();
+        if self.events.len() <= FEW && self.seen.len() <= FEW && said.len() <= FEW {
             tx.hold_inserts();
         }
         incidents::save(tx, &changed).await?;
         history::append(tx, &self.events).await?;
         captures::record(tx, &self.captures).await?;
         inbox::remember(tx, &self.seen).await?;
+        said::record(tx, &said).await?;
         tx.send_held().await?;
         timers::replace(tx, &timers).await?;
         outbox::enqueue(tx, &self.effects).await?;
@@ -476,12 +476,13 @@ impl<'a> Desk<'a> {
         let lease_until = self.now + self.inner.clock.stretched(lease);
         let claimed =
             outbox::claim_among(&mut self.tx, self.now, lanes, limit_of(limit), lease_until, &in_hand).await?;
+        let mut said = self.said_before(&claimed).await?;
         let (mut works, mut unwanted) = (Vec::new(), Vec::new());
         for row in claimed {
             self.tally.takeovers += u64::from(row.lapsed);
             if let (None, Effect::Canary { .. } | Effect::TestPage { .. }) = (row.incident, &row.effect) {
                 let incident = Arc::new(nobodys(&self.inner.workspace, self.now));
-                works.push(work_of(row, incident, lease_until));
+                works.push(work_of(row, None, incident, lease_until));
                 continue;
             }
             let sheet = row.incident.and_then(|id| self.sheets.get(&id));
@@ -491,14 +492,15 @@ impl<'a> Desk<'a> {
                 unwanted.push((row.id, row.attempt));
                 continue;
             };
-            works.push(work_of(row, Arc::clone(&sheet.incident), lease_until));
+            let said = surface_of(&row).and_then(|surface| said.remove(&surface));
+            works.push(work_of(row, said, Arc::clone(&sheet.incident), lease_until));
         }
         outbox::finish(&mut self.tx, &unwanted).await?;
         Ok(works)
     }
 }
 
-fn work_of(row: outbox::Claimed, incident: Arc<Incident>, lease_until: DateTime<Utc>) -> Work {
+fn work_of(row: outbox::Claimed, said: Option<String>, incident: Arc<Incident>, lease_until: DateTime<Utc>) -> Work {
     Work {
         id: row.id,
         attempt: row.attempt,
@@ -507,6 +509,7 @@ fn work_of(row: outbox::Claimed, incident: Arc<Incident>, lease_until: DateTime<
         lapsed: row.lapsed,
         created_at: row.created_at,
         lease_until,
+        said,
         incident,
     }
 }

@@ -124,6 +124,45 @@ impl Effect {
         }
     }
 
+    /// The message of ours that it posts or edits, by a name that is the same for both; none for one that is never edited.
+    pub fn surface(&self) -> Option<String> {
+        match self {
+            Self::Page { page } | Self::UpdatePage { page } => Some(format!("page:{}", page.0)),
+            Self::PostCard | Self::UpdateCard => Some("card".into()),
+            Self::Announce | Self::UpdateAnnouncement => Some("announcement".into()),
+            Self::PostEscalation { escalation } | Self::UpdateEscalation { escalation } => {
+                Some(format!("escalation:{}", escalation.0))
+            }
+            Self::PostPostmortem | Self::UpdatePostmortem => Some("postmortem".into()),
+            Self::Canary { .. }
+            | Self::TestPage { .. }
+            | Self::CreateChannel
+            | Self::SetTopic
+            | Self::Invite { .. }
+            | Self::PinCard
+            | Self::Post { .. }
+            | Self::Capture { .. }
+            | Self::Mark { .. }
+            | Self::CatchUp
+            | Self::PostAside { .. }
+            | Self::Tell { .. }
+            | Self::SendDocument { .. }
+            | Self::Export => None,
+        }
+    }
+
+    /// Whether it edits a message that stands.
+    pub fn is_edit(&self) -> bool {
+        matches!(
+            self,
+            Self::UpdatePage { .. }
+                | Self::UpdateCard
+                | Self::UpdateAnnouncement
+                | Self::UpdateEscalation { .. }
+                | Self::UpdatePostmortem
+        )
+    }
+
     /// Effects of one incident with the same slot are one while they wait: the state is read when it is sent.
     pub fn slot(&self) -> Option<String> {
         match self {

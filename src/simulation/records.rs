@@ -124,6 +124,11 @@ impl Records {
         all!(self, (String, String), "SELECT key, answer FROM inbox")
     }
 
+    /// What messages of incidents are believed to say: incident, message, sum.
+    pub(super) async fn said(&mut self) -> Vec<(i64, String, String)> {
+        all!(self, (i64, String, String), "SELECT incident_id, surface, sum FROM said WHERE sum <> ''")
+    }
+
     /// Every text that was written down.
     pub(super) async fn texts(&mut self) -> String {
         let rows = all!(

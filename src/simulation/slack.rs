@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::ids::MessageRef;
 use crate::sandbox::Limits;
+use crate::worker::edits;
 
 /// Who Firebell is there.
 pub(super) const BOT: &str = "UBOT";
@@ -23,6 +25,24 @@ struct Post {
     ts: String,
     thread_ts: Option<String>,
     payload: Value,
+    text: String,
+    blocks: Value,
+    /// An edit came after its caller had given it up: later ones may have been overtaken.
+    overtaken: bool,
+}
+
+impl Post {
+    /// What it says, as Firebell sums it up.
+    fn sum(&self, channel: &str) -> String {
+        let message = MessageRef { channel: channel.into(), ts: self.ts.as_str().into() };
+        edits::sum(&message, &edits::content(&self.text, &self.blocks))
+    }
+}
+
+/// What a call shows.
+fn shown(args: &Value) -> (String, Value) {
+    let text = args.get("text").and_then(Value::as_str).unwrap_or_default();
+    (text.to_owned(), args.get("blocks").cloned().unwrap_or_else(|| json!([])))
 }
 
 /// A message that was really taken.
@@ -44,6 +64,8 @@ pub(super) struct Workspace {
     pub(super) ledger: Vec<Accepted>,
     /// Marks of messages that were answered with ok and do not exist.
     pub(super) lies: Vec<Accepted>,
+    /// What they would say.
+    never_read: BTreeSet<String>,
     /// How often it was called.
     pub(super) limits: Limits,
     last_us: i64,
@@ -72,8 +94,11 @@ impl Workspace {
         let text = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default();
         match method {
             "chat.postMessage" => self.post(args, now_us, true),
-            "chat.update" => match self.find(text("channel"), text("ts")) {
-                Some(_) => json!({ "ok": true, "channel": text("channel"), "ts": text("ts") }),
+            "chat.update" => match self.find_mut(text("channel"), text("ts")) {
+                Some(post) => {
+                    (post.text, post.blocks) = shown(args);
+                    json!({ "ok": true, "channel": text("channel"), "ts": text("ts") })
+                }
                 None => refused("message_not_found"),
             },
             "conversations.create" => {
@@ -125,14 +150,16 @@ impl Workspace {
         };
         let ts = self.stamp(now_us);
         let accepted = marks(args).into_iter().map(|mark| Accepted { channel: channel.clone(), ts: ts.clone(), mark });
+        let thread_ts = args.get("thread_ts").and_then(Value::as_str).map(str::to_owned);
+        let payload = args.pointer("/metadata/event_payload").cloned().unwrap_or(Value::Null);
+        let (text, blocks) = shown(args);
+        let post = Post { ts: ts.clone(), thread_ts, payload, text, blocks, overtaken: false };
         if really {
             self.ledger.extend(accepted);
-            let thread_ts = args.get("thread_ts").and_then(Value::as_str).map(str::to_owned);
-            let payload = args.pointer("/metadata/event_payload").cloned().unwrap_or(Value::Null);
-            let post = Post { ts: ts.clone(), thread_ts, payload };
             self.channels.entry(channel.clone()).or_default().messages.push(post);
         } else {
             self.lies.extend(accepted);
+            self.never_read.insert(post.sum(&channel));
         }
         json!({ "ok": true, "channel": channel, "ts": ts })
     }
@@ -181,8 +208,29 @@ impl Workspace {
         json!({ "ok": true, "messages": messages })
     }
 
-    fn find(&self, channel: &str, ts: &str) -> Option<&Post> {
-        self.channels.get(channel)?.messages.iter().find(|post| post.ts == ts)
+    fn find_mut(&mut self, channel: &str, ts: &str) -> Option<&mut Post> {
+        self.channels.get_mut(channel)?.messages.iter_mut().find(|post| post.ts == ts)
+    }
+
+    /// An edit has come after its caller had given it up.
+    pub(super) fn is_overtaken(&mut self, args: &Value) {
+        let text = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default();
+        if let Some(post) = self.find_mut(text("channel"), text("ts")) {
+            post.overtaken = true;
+        }
+    }
+
+    /// What all messages say, as Firebell sums it up; also those that were said to have been taken.
+    pub(super) fn sums(&self) -> BTreeSet<String> {
+        let all = self.channels.iter().flat_map(|(id, channel)| channel.messages.iter().map(|post| post.sum(id)));
+        all.chain(self.never_read.iter().cloned()).collect()
+    }
+
+    /// Whether a message asks to be answered; `None` if nobody can say what it should read.
+    pub(super) fn asks_to_be_answered(&self, message: &MessageRef) -> Option<bool> {
+        let posts = &self.channels.get(message.channel.as_str())?.messages;
+        let post = posts.iter().find(|post| post.ts == message.ts.as_str()).filter(|post| !post.overtaken)?;
+        Some(post.blocks.to_string().contains("acknowledge"))
     }
 
     /// The channels that were made for the incident with this number.

@@ -124,9 +124,11 @@ impl Server {
     /// Gives the room of old row versions back for others to be written over. The server itself decides when.
     pub(super) async fn scrub(&self) -> Result<Option<String>, Error> {
         let mut conn = self.pool.acquire().await?;
-        sqlx::raw_sql("VACUUM history, incidents, substitutes, outbox, inbox, people, user_groups, captures, settings")
-            .execute(&mut *conn)
-            .await?;
+        sqlx::raw_sql(
+            "VACUUM history, incidents, substitutes, outbox, inbox, people, user_groups, captures, settings, said",
+        )
+        .execute(&mut *conn)
+        .await?;
         Ok(None)
     }
 

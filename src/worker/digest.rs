@@ -214,7 +214,8 @@ impl Worker {
         {
             let history = self.history(work).await.unwrap_or_default();
             let message = pages::page(&self.view(work, &around), page, &history);
-            return Ok((self.send(work, to, message).await?, Vec::new()));
+            let (posted, _) = self.send(work, to, message).await?;
+            return Ok((posted, Vec::new()));
         }
         let listed: Vec<Listed<'_>> = works
             .iter()
@@ -293,7 +294,7 @@ fn waits(work: &Work, at: DateTime<Utc>, error: &str) -> Settled {
 
 /// Whether a page went out.
 pub(super) fn is_sent(settled: &Settled) -> bool {
-    matches!(settled, Settled::Done(Finished::Page { result: PageResult::Sent { .. }, .. }))
+    matches!(settled.done(), Some(Finished::Page { result: PageResult::Sent { .. }, .. }))
 }
 
 /// The page that a mark names.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Worker, effect_mark};
+use super::{Worker, edits, effect_mark};
 use crate::app::{Settled, Work};
 use crate::crash;
 use crate::domain::command::Finished;
@@ -31,9 +31,14 @@ pub(super) struct Marked<'a> {
 }
 
 impl Worker {
-    /// Posts a message with the mark of its effect.
-    pub(super) async fn send(&self, work: &Work, to: &ChannelId, message: Message) -> Result<MessageRef, slack::Error> {
-        let mark = effect_mark(work);
+    /// Posts a message with the mark of its effect; the message, and what stands for it and its content.
+    pub(super) async fn send(
+        &self,
+        work: &Work,
+        to: &ChannelId,
+        message: Message,
+    ) -> Result<(MessageRef, String), slack::Error> {
+        let (mark, content) = (effect_mark(work), edits::content_of(&message));
         let post = slack::Message {
             text: message.text,
             blocks: message.blocks,
@@ -41,7 +46,9 @@ impl Worker {
             client_msg_id: Some(Uuid::new_v5(&MARK_NAMESPACE, mark.as_bytes())),
             metadata: Some(slack::Metadata::effect(mark)),
         };
-        crash::around(&work.effect, self.inner.slack.post_message(to, &post)).await
+        let posted = crash::around(&work.effect, self.inner.slack.post_message(to, &post)).await?;
+        let sum = edits::sum(&posted, &content);
+        Ok((posted, sum))
     }
 
     /// Posts what the effect asks for, unless an earlier attempt has done so without anybody knowing.
@@ -54,12 +61,12 @@ impl Worker {
         let Some(message) = self.text(work, &history) else { return Self::done() };
         let found = if work.uncertain { self.find(work, &to).await } else { Ok(None) };
         let posted = match found {
-            Ok(Some(message)) => Ok(message),
-            Ok(None) => self.send(work, &to, message).await,
+            Ok(Some(message)) => Ok((message, None)),
+            Ok(None) => self.send(work, &to, message).await.map(|(message, sum)| (message, Some(sum))),
             Err(error) => Err(error),
         };
         match posted {
-            Ok(message) => Settled::Done(posted_as(&work.effect, message)),
+            Ok((message, sum)) => Settled::Done(posted_as(&work.effect, message)).saying(sum),
             Err(error) => self.failed(work, &error, Some(&to)),
         }
     }
@@ -89,20 +96,6 @@ impl Worker {
         Ok(to.clone())
     }
 
-    /// Edits a message that was posted before.
-    pub(super) async fn update(&self, work: &Work) -> Settled {
-        let Some(message) = standing(&work.effect, &work.incident) else { return Self::done() };
-        let history = match self.history(work).await {
-            Ok(history) => history,
-            Err(error) => return self.unread(work, &error),
-        };
-        let Some(text) = self.text(work, &history) else { return Self::done() };
-        match crash::around(&work.effect, self.inner.slack.update_message(&message, &text.text, &text.blocks)).await {
-            Ok(()) => Self::done(),
-            Err(error) => self.failed(work, &error, Some(&message.channel)),
-        }
-    }
-
     fn place(&self, work: &Work) -> Option<ChannelId> {
         match &work.effect {
             Effect::Announce => self.inner.app.roster().announce_in.clone(),
@@ -112,7 +105,7 @@ impl Worker {
         }
     }
 
-    fn text(&self, work: &Work, history: &[Recorded]) -> Option<Message> {
+    pub(super) fn text(&self, work: &Work, history: &[Recorded]) -> Option<Message> {
         let around = self.around();
         let scene = self.view(work, &around);
         match &work.effect {
@@ -225,7 +218,7 @@ fn posted_as(effect: &Effect, message: MessageRef) -> Finished {
 }
 
 /// The message that an effect edits.
-fn standing(effect: &Effect, incident: &Incident) -> Option<MessageRef> {
+pub(super) fn standing(effect: &Effect, incident: &Incident) -> Option<MessageRef> {
     match effect {
         Effect::UpdateCard => incident.card.clone(),
         Effect::UpdateAnnouncement => incident.announcement.clone(),

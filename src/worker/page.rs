@@ -3,9 +3,8 @@
 use chrono::TimeDelta;
 
 use super::Worker;
-use super::outcome::{again, back_off};
+use super::outcome::again;
 use crate::app::{Request, Settled, Target, Work};
-use crate::crash;
 use crate::domain::command::{Command, Fault, Finished};
 use crate::domain::effect::Effect;
 use crate::domain::event::{Actor, PageResult, Recipient};
@@ -69,16 +68,20 @@ impl Worker {
             drop(self.inner.app.settle(work, Settled::Done(finished)).await);
         }
         let found = self.look_for_pages(std::slice::from_ref(work), &to).await;
+        let mut said = None;
         let sent = match found.into_values().next() {
             Some(found) => Ok(found),
             None if self.has_lapsed(work) => return self.left_to_others(work),
             None if too_late => return Self::left_unsent(id),
             None => {
                 metrics.duplicates_suspected.add(u64::from(work.uncertain));
-                self.send(work, &to, message).await.map(|message| (message, Vec::new()))
+                self.send(work, &to, message).await.map(|(message, sum)| {
+                    said = Some(sum);
+                    (message, Vec::new())
+                })
             }
         };
-        self.page_settled(work, id, &to, attempt, sent)
+        self.page_settled(work, id, &to, attempt, sent).saying(said)
     }
 
     /// Whether a page is so late that people are asked before it is sent.
@@ -189,30 +192,18 @@ impl Worker {
         }
     }
 
+    /// Edits the digest that a page is in.
     pub(super) async fn update_page(&self, work: &Work, id: PageId) -> Settled {
-        let Some((page, message)) = work.incident.pages.get(&id).and_then(|page| Some((page, page.message.clone()?)))
-        else {
-            return Self::done();
-        };
-        if !page.digest.is_empty() {
-            return Box::pin(self.update_digest(work, page, &message)).await;
-        }
-        let history = match self.history(work).await {
-            Ok(history) => history,
-            Err(error) => return self.unread(work, &error),
-        };
-        let around = self.around();
-        let text = pages::page(&self.view(work, &around), page, &history);
-        match crash::around(&work.effect, self.inner.slack.update_message(&message, &text.text, &text.blocks)).await {
-            Ok(()) => Self::done(),
-            Err(error) if error.code() == Some("message_not_found") => Self::done(),
-            Err(error) => {
-                let pause = again(&error, work.attempt).map_or(back_off(1), |(pause, _)| pause);
-                tracing::debug!(%error, pause_s = pause.num_seconds(), "a page's message was not edited");
-                self.failed(work, &error, Some(&message.channel))
-            }
+        match work.incident.pages.get(&id).and_then(|page| Some((page, page.message.as_ref()?))) {
+            Some((page, message)) => Box::pin(self.update_digest(work, page, message)).await,
+            None => Self::done(),
         }
     }
+}
+
+/// Whether a page shares its message with others.
+pub(super) fn is_in_digest(work: &Work, page: PageId) -> bool {
+    work.incident.pages.get(&page).is_some_and(|page| !page.digest.is_empty())
 }
 
 /// Whether Slack has no time now.

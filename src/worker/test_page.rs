@@ -11,7 +11,7 @@ impl Worker {
         let earlier = if work.uncertain { self.find(work, &to).await } else { Ok(None) };
         let sent = match earlier {
             Ok(Some(message)) => Ok(message),
-            Ok(None) => self.send(work, &to, posts::test_page()).await,
+            Ok(None) => self.send(work, &to, posts::test_page()).await.map(|(message, _)| message),
             Err(error) => Err(error),
         };
         let message = match sent {

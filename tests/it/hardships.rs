@@ -6,6 +6,7 @@ mod bad_files;
 mod bad_input;
 mod breakdowns;
 mod crashes;
+mod edits;
 mod everything;
 mod fuzz;
 mod replicas;

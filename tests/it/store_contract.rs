@@ -13,6 +13,7 @@ mod directory;
 mod incidents;
 mod migrations;
 mod outbox;
+mod said;
 pub(crate) mod samples;
 mod timers;
 

@@ -1,6 +1,6 @@
 //! What comes of a batch: who is told what, before and after the commit.
 
-use super::{Answered, Inner, Job, NOBODYS, Settled, Work};
+use super::{Answered, Inner, Job, NOBODYS, Work};
 use crate::crash::Point;
 use crate::domain::command::{Command, Finished};
 use crate::domain::effect::{Effect, Lane};
@@ -81,12 +81,10 @@ fn places_of(job: &Job, reply: &Reply) -> Option<(Point, Point)> {
                 _ => Some((Point::Claiming, Point::Claimed)),
             }
         }
-        (Job::Settle { settled: Settled::Done(Finished::Page { .. }), .. }, _) => {
-            Some((Point::PageRecording, Point::PageRecorded))
-        }
-        (Job::Settle { work, settled: Settled::Done(_), .. }, _) if work.2 != NOBODYS => {
-            Some((Point::Recording, Point::Recorded))
-        }
+        (Job::Settle { work, settled, .. }, _) => match settled.done()? {
+            Finished::Page { .. } => Some((Point::PageRecording, Point::PageRecorded)),
+            _ => (work.incident != NOBODYS).then_some((Point::Recording, Point::Recorded)),
+        },
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Checker, File, needed, reached_or_refused};
+use super::{Checker, File, needed, reached_or_refused, unanswered};
 use crate::app::App;
 use crate::domain::answer::{Answer, Said};
 use crate::domain::event::{Event, PageResult, Recipient, Recorded};
@@ -36,6 +36,8 @@ impl Checker {
             }
         }
         with(|world| self.messages(world));
+        self.said().await;
+        self.edited();
         self.diversions();
         self.secrets().await;
         self.promises().await;
@@ -60,6 +62,35 @@ impl Checker {
             let explained = self.files.get(&incident).is_some_and(|file| explains(file, PageId(page)));
             if !explained {
                 world.broken("V3", format!("{mark} went out {count} times, and the history does not say why"));
+            }
+        }
+    }
+
+    /// What a message is believed to say, it says: else the edit that would mend it would be left out.
+    async fn said(&mut self) {
+        let said = self.records.said().await;
+        with(|world| {
+            let sums = world.slack.sums();
+            for (incident, surface, _) in said.iter().filter(|(_, _, sum)| !sums.contains(sum)) {
+                world.broken("V16", format!("{surface} of incident {incident} does not say what it is believed to"));
+            }
+        });
+    }
+
+    /// A page that nobody needs to answer any more says so.
+    fn edited(&self) {
+        let given_up = |id: i64, page: PageId| {
+            let mark = format!("T1/{id}/page-update:{}", page.0);
+            self.rows.values().any(|row| row.mark == mark)
+        };
+        for (id, file) in &self.files {
+            let over = file.incident.pages.values().filter(|page| !unanswered(&file.incident, page));
+            for page in over.filter(|page| !given_up(*id, page.id)) {
+                let Some(message) = &page.message else { continue };
+                let asks = with(|world| world.slack.asks_to_be_answered(message)).flatten();
+                if asks == Some(true) && page.digest.is_empty() {
+                    broken("V16", format!("page {} of incident {id} still asks to be answered", page.id.0));
+                }
             }
         }
     }

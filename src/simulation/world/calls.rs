@@ -120,6 +120,9 @@ impl World {
         } else {
             self.slack.perform(&method, &args, now)
         };
+        if fault == Some(CallFault::Late) && method == "chat.update" {
+            self.slack.is_overtaken(&args);
+        }
         let marks = slack::marks(&args);
         let ok = reply["ok"] == json!(true);
         self.tell(format!("Slack takes {method} of {host} {} {}", marks.join(" "), if ok { "" } else { "not" }));

@@ -10,7 +10,7 @@ use firebell::domain::roster::{Person, UserGroup};
 use firebell::ids::{EscalationId, IncidentId, IntegrationKey, MessageRef, PageId, UserGroupId, UserId, WorkspaceId};
 use firebell::store::chain::{self, Facts};
 use firebell::store::{
-    Db, Error, alerts, captures, counters, history, inbox, incidents, openings, outbox, people, settings, timers,
+    Db, Error, alerts, captures, counters, history, inbox, incidents, openings, outbox, people, said, settings, timers,
 };
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
@@ -113,6 +113,10 @@ fn rows(version: i64, event: &Recorded) -> String {
         }
         // Without anybody who was made anonymous there are none.
         5 => "DELETE FROM substitutes;".into(),
+        6 => {
+            let opened = at(0).timestamp_micros();
+            format!("INSERT INTO said VALUES (7, 'page:1', 'f1ba', {opened});")
+        }
         version => panic!("add rows of the time of migration {version}"),
     }
 }
@@ -161,6 +165,8 @@ async fn everything_is_kept(db: &Db, event: &Recorded) {
     assert_eq!((directory.people.len(), directory.groups.len()), (1, 1));
     let team = "db-team".into();
     assert_eq!(openings::recent(&mut tx, &workspace(), Some(&team), at(0)).await.expect("counts"), 1);
+    let page = (id, "page:1".to_owned());
+    assert_eq!(said::of(&mut tx, std::slice::from_ref(&page)).await.expect("loads")[&page], "f1ba");
     assert_eq!(settings::get(&mut tx, "instance").await.expect("loads").as_deref(), Some("two"));
     let given = counters::allocate(&mut tx, &workspace()).await.expect("is given");
     assert_eq!(given, (IncidentId(8), 4));

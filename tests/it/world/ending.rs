@@ -29,6 +29,24 @@ on_both! {
     }
 }
 
+on_both! {
+    async fn a_message_that_reads_so_already_is_not_edited_again(world) {
+        world.ana().types("/incident open Shop is slow sev2 team=dev-team").await;
+        world.until("15:06").await;
+        world.chris().in_dm().clicks("I've got it").await;
+        world.ana().types("/incident INC-1 resolve").await;
+        let seen = |world: &World| (world.ben().in_dm().edits_seen(), world.ben().in_dm().sees());
+        let before = seen(&world);
+        assert!(!before.0[0].is_empty(), "it was edited when Chris took it");
+        world.advance(minutes(1)).await;
+        world.ana().types("/incident INC-1 reopen").await;
+        world.advance(minutes(1)).await;
+        world.ana().types("/incident INC-1 resolve").await;
+        assert_eq!(seen(&world), before);
+        assert!(world.ana().in_incident(1).await.finds("INC-1 Shop is slow").contains("Resolved"), "the card has changed");
+    }
+}
+
 #[tokio::test]
 async fn the_resolve_form_asks_what_is_easiest_to_say_now() {
     let world = shop_is_slow().await;

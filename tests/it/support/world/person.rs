@@ -114,6 +114,13 @@ impl<'w> Person<'w> {
         messages.iter().map(|message| message["text"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// When each message there was last edited, as Slack writes it; empty for one that was not.
+    pub(crate) fn edits_seen(&self) -> Vec<String> {
+        let messages = self.world.messages(&self.id, &self.place);
+        let edited = |message: &Value| message["edited"]["ts"].as_str().unwrap_or_default().to_owned();
+        messages.iter().map(edited).collect()
+    }
+
     /// The newest message there that says `text`.
     pub(crate) fn finds(&self, text: &str) -> String {
         let messages = self.world.messages(&self.id, &self.place);
