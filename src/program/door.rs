@@ -5,8 +5,8 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum::serve::Listener;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::real_sleep;
+use crate::clock::{instant_now, real_sleep};
 
 /// How long a connection may say nothing while we wait for it; every answer of ours is ready far sooner.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ impl Listener for Door {
     async fn accept(&mut self) -> (Guest, SocketAddr) {
         let place = Arc::clone(&self.room).acquire_owned().await.expect("it is never closed");
         let (stream, from) = Listener::accept(&mut self.listener).await;
-        (Guest { stream, silence_max: self.silence_max, silence: None, _place: place }, from)
+        (Guest::new(stream, self.silence_max, place), from)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -78,9 +78,17 @@ impl Listener for Door {
 pub(super) struct Guest {
     stream: TcpStream,
     silence_max: Duration,
-    /// Runs while something is waited for.
-    silence: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// When something was last heard or said.
+    active_at: Instant,
+    /// When to look next whether it is silent; begun once for many requests.
+    look: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Guest {
+    fn new(stream: TcpStream, silence_max: Duration, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, silence_max, active_at: instant_now(), look: None, _place: place }
+    }
 }
 
 impl AsyncRead for Guest {
@@ -90,18 +98,23 @@ impl AsyncRead for Guest {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) {
-            self.silence = None;
+            self.active_at = instant_now();
             return Poll::Ready(read);
         }
-        let silence_max = self.silence_max;
-        let silence = self.silence.get_or_insert_with(|| Box::pin(real_sleep(silence_max)));
-        silence.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        loop {
+            let left = self.silence_max.saturating_sub(self.active_at.elapsed());
+            ready!(self.look.get_or_insert_with(|| Box::pin(real_sleep(left))).as_mut().poll(context));
+            self.look = None;
+            if self.active_at.elapsed() >= self.silence_max {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
     }
 }
 
 impl AsyncWrite for Guest {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.silence = None;
+        self.active_at = instant_now();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -110,7 +123,7 @@ impl AsyncWrite for Guest {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.silence = None;
+        self.active_at = instant_now();
         Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 

@@ -20,13 +20,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::clock::Clock;
 use firebell::config::Config;
+use firebell::config::secrets::WaySecrets;
 use firebell::domain::event::{Event, Recorded};
 use firebell::domain::incident::Incident;
 use firebell::ids::IntegrationKey;
 use firebell::program::{Parts, Program, bind};
 use firebell::sandbox::{Act, ApiFault, Delivery, Fault, Running, Sandbox, SandboxConfig, Workspace};
 use firebell::slack::SlackConfig;
-use firebell::stage::sqlite_in;
+use firebell::stage::{SMTP_PASSWORD, sqlite_in};
 use firebell::{alerts as monitoring, scheduler, store};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
@@ -190,7 +191,7 @@ impl House {
                 ..SlackConfig::new(SecretString::from(BOT_TOKEN))
             },
             signing_secret: Some(SecretString::from(SIGNING_SECRET)),
-            ways: firebell::config::secrets::WaySecrets::default(),
+            ways: WaySecrets { smtp_password: Some(SecretString::from(SMTP_PASSWORD)), webhook_secret: None },
             integration_keys: [key("script", SCRIPT_KEY), key("prometheus", PROMETHEUS_KEY)].into(),
         })
         .await
