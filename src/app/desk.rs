@@ -101,6 +101,8 @@ pub(super) struct Desk<'a> {
     said: Noted,
     /// The open incidents of the alerts in this batch.
     alerting: HashMap<AlertKey, IncidentId>,
+    /// The open incidents in which alerts of this batch fired before.
+    cleared: HashMap<AlertKey, IncidentId>,
     /// How often the alerts of an incident fired, where a decision may need it.
     fired: HashMap<IncidentId, BTreeMap<AlertKey, Fired>>,
     tally: Tally,
@@ -125,6 +127,7 @@ impl<'a> Desk<'a> {
             captures: Vec::new(),
             said: Noted::new(),
             alerting: HashMap::new(),
+            cleared: HashMap::new(),
             fired: HashMap::new(),
             tally: Tally::default(),
         };
@@ -190,8 +193,9 @@ impl<'a> Desk<'a> {
             }
         }
         if !alerts.is_empty() {
-            self.alerting = alerts::find_open(&mut self.tx, &self.inner.workspace, &alerts).await?;
-            ids.extend(self.alerting.values().copied());
+            let found = alerts::find(&mut self.tx, &self.inner.workspace, &alerts).await?;
+            ids.extend(found.firing.values().chain(found.cleared.values()).copied());
+            (self.alerting, self.cleared) = (found.firing, found.cleared);
         }
         ids.sort_unstable();
         ids.dedup();
@@ -267,7 +271,8 @@ impl<'a> Desk<'a> {
         let is_open = |id: &IncidentId| self.sheets.get(id).is_some_and(|sheet| sheet.incident.is_open());
         let known = |key: AlertKey| self.alerting.get(&key).copied().filter(is_open);
         let storm = || self.storm_place(&request.command).and_then(known);
-        let by_key = || alert_key(&request.command).and_then(known).or_else(storm);
+        let before = || self.fired_before(&request.command).filter(is_open);
+        let by_key = || alert_key(&request.command).and_then(known).or_else(before).or_else(storm);
         match &request.target {
             Target::New => None,
             Target::Incident(id) if matches!(request.command, Command::AlertFired(_)) && !is_open(id) => by_key(),

@@ -61,6 +61,8 @@ pub struct Alerts {
     pub openings: u32,
     /// Whether this alert is firing for this incident already.
     pub is_known: bool,
+    /// Whether it fired for this incident before, and was cleared.
+    pub is_back: bool,
     /// The number of the other incident, where an alert is taken out of one into the other.
     pub other: Option<i64>,
     /// The alerts of the incident, where repetitions of one are being counted or the storm may be over.
@@ -69,7 +71,8 @@ pub struct Alerts {
 
 impl Alerts {
     /// Nothing is known besides the incident.
-    pub const NONE: &'static Self = &Self { openings: 0, is_known: false, other: None, fired: BTreeMap::new() };
+    pub const NONE: &'static Self =
+        &Self { openings: 0, is_known: false, is_back: false, other: None, fired: BTreeMap::new() };
 }
 
 /// The row under which the table of alerts keeps a team's storm: no integration has an empty name.

@@ -29,24 +29,31 @@ pub struct Alert {
     pub last_at: DateTime<Utc>,
 }
 
-/// The incidents of those of these alerts that are open.
-pub async fn find_open(
-    tx: &mut Tx,
-    workspace: &WorkspaceId,
-    keys: &[(IntegrationKey, String)],
-) -> Result<HashMap<(IntegrationKey, String), IncidentId>, Error> {
+/// Where alerts belong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The incidents of those that fire.
+    pub firing: HashMap<(IntegrationKey, String), IncidentId>,
+    /// The newest open incidents of those that fired there and were cleared; they may fire elsewhere by now.
+    pub cleared: HashMap<(IntegrationKey, String), IncidentId>,
+}
+
+/// The open incidents of these alerts.
+pub async fn find(tx: &mut Tx, workspace: &WorkspaceId, keys: &[(IntegrationKey, String)]) -> Result<Found, Error> {
     if keys.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Found::default());
     }
     let cleaned: Vec<(&str, String)> =
         keys.iter().map(|(integration, key)| (integration.as_str(), clean(key))).collect();
-    let rows: Vec<(String, String, i64)> = match &mut tx.conn {
+    let rows: Vec<(String, String, i64, bool)> = match &mut tx.conn {
         Conn::Sqlite(conn) => {
             sqlx::query_as(
-                "SELECT alerts.integration, alerts.dedup_key, alerts.incident_id
+                "SELECT alerts.integration, alerts.dedup_key, alerts.incident_id, alerts.open
                  FROM json_each($1) AS asked CROSS JOIN alerts
                  ON alerts.workspace = $2 AND alerts.integration = asked.value ->> 0
-                    AND alerts.dedup_key = asked.value ->> 1 AND alerts.open",
+                    AND alerts.dedup_key = asked.value ->> 1
+                 CROSS JOIN incidents ON incidents.id = alerts.incident_id
+                 WHERE alerts.open OR incidents.open ORDER BY alerts.incident_id",
             )
             .bind(json_list(&cleaned))
             .bind(workspace.as_str())
@@ -56,10 +63,12 @@ pub async fn find_open(
         Conn::Postgres(conn) => {
             let (integrations, keys): (Vec<&str>, Vec<String>) = cleaned.into_iter().unzip();
             sqlx::query_as(
-                "SELECT alerts.integration, alerts.dedup_key, alerts.incident_id
+                "SELECT alerts.integration, alerts.dedup_key, alerts.incident_id, alerts.open
                  FROM unnest($1, $2) AS asked (integration, dedup_key) JOIN alerts
                  ON alerts.workspace = $3 AND alerts.integration = asked.integration
-                    AND alerts.dedup_key = asked.dedup_key AND alerts.open",
+                    AND alerts.dedup_key = asked.dedup_key
+                 JOIN incidents ON incidents.id = alerts.incident_id
+                 WHERE alerts.open OR incidents.open ORDER BY alerts.incident_id",
             )
             .bind(integrations)
             .bind(keys)
@@ -68,10 +77,12 @@ pub async fn find_open(
             .await?
         }
     };
-    Ok(rows
-        .into_iter()
-        .map(|(integration, key, incident)| ((IntegrationKey(integration), key), IncidentId(incident)))
-        .collect())
+    let mut found = Found::default();
+    for (integration, key, incident, fires) in rows {
+        let places = if fires { &mut found.firing } else { &mut found.cleared };
+        places.insert((IntegrationKey(integration), key), IncidentId(incident));
+    }
+    Ok(found)
 }
 
 static UPSERT: LazyLock<Bulk> = LazyLock::new(|| {

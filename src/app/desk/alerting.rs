@@ -58,12 +58,20 @@ impl Desk<'_> {
         Ok(())
     }
 
+    /// The incident in which this alert fired before it fires now. A storm takes its alerts back only while it lasts.
+    pub(super) fn fired_before(&self, command: &Command) -> Option<IncidentId> {
+        let Command::AlertFired(alert) = command else { return None };
+        let id = self.cleared.get(&(alert.integration.clone(), alert.dedup_key.clone()))?;
+        self.sheets.get(id).is_some_and(|sheet| sheet.incident.storm.is_none()).then_some(*id)
+    }
+
     /// What the decision over a command may know of alerts besides the incident.
     pub(super) fn alerts_around(&self, id: Option<IncidentId>, command: &Command) -> Alerts {
         let key = alert_key(command);
         let is_known = id.is_some() && key.is_some_and(|key| self.alerting.get(&key).copied() == id);
+        let is_back = id.is_some() && !is_known && self.fired_before(command) == id;
         let fired = id.and_then(|id| self.fired.get(&id)).cloned().unwrap_or_default();
-        Alerts { is_known, fired, ..Alerts::default() }
+        Alerts { is_known, is_back, fired, ..Alerts::default() }
     }
 
     /// What the opening of this incident may know: how many incidents alerts have opened for the team of late, this one
@@ -81,7 +89,7 @@ impl Desk<'_> {
         let keys = alert_key(command).into_iter().chain(self.storm_place(command));
         let keys: Vec<AlertKey> = keys.filter(|key| !self.alerting.contains_key(key)).collect();
         let workspace = &self.inner.workspace;
-        if !alerts::find_open(&mut self.tx, workspace, &keys).await?.is_empty() {
+        if !alerts::find(&mut self.tx, workspace, &keys).await?.firing.is_empty() {
             return Err(store::Error::Raced);
         }
         if self.roster.storm.incidents == 0 {
@@ -139,7 +147,9 @@ impl Desk<'_> {
                 self.alerts.push(AlertChange::Cleared { integration, dedup_key });
             }
             Event::AlertCleared { integration, dedup_key, .. } => {
-                self.alerting.remove(&(integration.clone(), dedup_key.clone()));
+                let key = (integration.clone(), dedup_key.clone());
+                self.alerting.remove(&key);
+                self.cleared.insert(key, id);
                 self.alerts
                     .push(AlertChange::Cleared { integration: integration.clone(), dedup_key: dedup_key.clone() });
             }

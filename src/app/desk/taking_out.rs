@@ -31,7 +31,7 @@ impl Desk<'_> {
             Job::Claim { .. } | Job::Test { .. } | Job::Settle { .. } => None,
         });
         let keys: Vec<AlertKey> = leaving.filter(is_of_a_storm).collect();
-        let places = alerts::find_open(&mut self.tx, &self.inner.workspace, &keys).await?;
+        let places = alerts::find(&mut self.tx, &self.inner.workspace, &keys).await?.firing;
         if keys.iter().any(|key| places.get(key) != self.alerting.get(key)) {
             return Err(store::Error::Raced);
         }

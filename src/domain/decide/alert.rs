@@ -6,6 +6,7 @@ use super::lifecycle::unchanged;
 use super::{Context, Decided, Draft, kept_text};
 use crate::domain::answer::Said;
 use crate::domain::command::{Alert, When};
+use crate::domain::escalation::Escalation;
 use crate::domain::event::{Event, Origin, Source};
 use crate::domain::incident::{FiringAlert, Severity, Status};
 use crate::domain::limits::{TEXT_CHARS_MAX, TITLE_CHARS_MAX};
@@ -155,7 +156,12 @@ impl Draft<'_> {
                 // Counted in the table of alerts.
                 Some(_) if self.context.alerts.is_known => {}
                 Some(storm) if storm.quiet_at.is_some() => self.join_storm(alert),
-                Some(_) | None => self.fire(alert),
+                Some(_) | None => {
+                    self.fire(alert);
+                    if self.context.alerts.is_back {
+                        self.call_back(alert)?;
+                    }
+                }
             }
             return Ok(Said::Done);
         };
@@ -173,6 +179,19 @@ impl Draft<'_> {
             self.push(Event::AlertCounting { integration, dedup_key, until });
         }
         Ok(Said::Done)
+    }
+
+    /// Calls the team of an alert that fires again after it was cleared, unless it is being called: whoever had it may have
+    /// gone to sleep when the alert was cleared.
+    fn call_back(&mut self, alert: &Alert) -> Result<(), Rejection> {
+        let Some(team) = team_of(alert, self.context.roster) else { return Ok(()) };
+        let of_it = |call: &&Escalation| call.team.key.as_ref() == Some(&team);
+        let is_called = self.after.escalations.values().filter(of_it).any(|call| call.is_active() || call.is_held());
+        if !is_called {
+            let reason = format!("{} fires again.", cut(&title_of(alert)?, TITLE_CHARS_MAX));
+            self.escalate(When::default(), team.as_str(), Some(&reason))?;
+        }
+        Ok(())
     }
 
     fn firing(&self, integration: &IntegrationKey, dedup_key: &str) -> Option<&FiringAlert> {

@@ -90,12 +90,12 @@ async fn an_alert_is_open_in_one_incident_at_most(db: &TestDb) {
     tx.commit().await.expect("commits");
     let mut tx = db.write().await.expect("begins");
     let asked = [(grafana(), "disk\0full".to_owned()), (grafana(), "net".to_owned()), (grafana(), "cpu".to_owned())];
-    let found = alerts::find_open(&mut tx, &workspace(), &asked).await.expect("looks");
-    assert_eq!(found.len(), 2);
-    assert_eq!(found.get(&(grafana(), "cpu".into())), Some(&all[1].id));
-    let elsewhere = alerts::find_open(&mut tx, &WorkspaceId::new("T0OTHER"), &asked).await.expect("looks");
-    assert!(elsewhere.is_empty());
-    assert!(alerts::find_open(&mut tx, &workspace(), &[]).await.expect("looks").is_empty());
+    let found = alerts::find(&mut tx, &workspace(), &asked).await.expect("looks");
+    assert_eq!((found.firing.len(), found.cleared.len()), (2, 0));
+    assert_eq!(found.firing.get(&(grafana(), "cpu".into())), Some(&all[1].id));
+    let elsewhere = alerts::find(&mut tx, &WorkspaceId::new("T0OTHER"), &asked).await.expect("looks");
+    assert_eq!(elsewhere, alerts::Found::default());
+    assert_eq!(alerts::find(&mut tx, &workspace(), &[]).await.expect("looks"), alerts::Found::default());
     let error = alerts::upsert(&mut tx, &workspace(), &[fired(0, "cpu")]).await.expect_err("is open in another");
     assert!(error.is_unique_violation());
 }

@@ -122,3 +122,33 @@ async fn an_alert_that_clears_is_told_and_does_not_resolve() {
     assert_snapshot!("alert_cleared", world.ana().in_incident(1).await.finds("alert cleared"));
     assert!(world.incident(1).await.is_open());
 }
+
+on_both! {
+    async fn an_alert_that_fires_again_before_its_incident_is_resolved_joins_it_and_calls_who_is_not_being_called(world) {
+        hears(&world, "firing").await;
+        hears(&world, "resolved").await;
+        hears(&world, "firing").await;
+        assert_eq!(world.incident(1).await.escalations.len(), 1, "Dana is being called");
+
+        world.dana().in_dm().clicks("I've got it").await;
+        hears(&world, "resolved").await;
+        world.advance(minutes(90)).await;
+        hears(&world, "firing").await;
+        assert_eq!(world.incident(1).await.escalations.len(), 2, "she may have gone to sleep");
+        assert!(world.dana().in_dm().sees().contains("Checkout errors fires again"), "{}", world.dana().in_dm().sees());
+        assert!(world.stage().incident(2).await.is_err());
+
+        world.dana().types("/incident INC-1 resolve it was the cache").await;
+        hears(&world, "resolved").await;
+        hears(&world, "firing").await;
+        assert!(world.stage().incident(2).await.is_ok());
+    }
+}
+
+async fn hears(world: &World, status: &str) {
+    let alert =
+        serde_json::json!({ "dedup_key": "checkout", "status": status, "title": "Checkout errors", "team": "db-team" });
+    let (code, answer) = world.stage().post_json("/alerts/generic", "demo-script", &alert).await.expect("answers");
+    assert_eq!(code, 202, "{answer}");
+    world.advance(minutes(1)).await;
+}
