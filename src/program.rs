@@ -257,8 +257,8 @@ async fn answer_key(db: &Db) -> Result<String, crate::store::Error> {
     Ok(key)
 }
 
-/// Keeps room for a start on a full disk, looks the whole database over once, then forgets deliveries that nobody repeats any more, and what was given up long
-/// ago.
+/// Keeps room for a start on a full disk, looks the whole database over once, then forgets deliveries that nobody repeats any
+/// more, and what was given up long ago.
 async fn tidy(app: App) {
     app.db().keep_reserve().await;
     if let Err(error) = app.db().check().await {
