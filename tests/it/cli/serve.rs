@@ -35,7 +35,9 @@ async fn a_program_told_to_stop_leaves_a_file_that_is_whole_without_its_log() {
     assert!(told.success());
     let rest: Vec<String> = log.map(Result::unwrap).collect();
     assert!(serving.wait().unwrap().success(), "{rest:?}");
-    assert_eq!(shell.names("."), ["firebell.db", "firebell.toml"], "{rest:?}");
+    // The room for a start on a full disk stays, if there was time to make it.
+    let left: Vec<String> = shell.names(".").into_iter().filter(|name| name != "firebell.db-reserve").collect();
+    assert_eq!(left, ["firebell.db", "firebell.toml"], "{rest:?}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn without(parent: &str, field: &str) -> Vec<u8> {
 
 fn malformed() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     vec![
-        ("empty", Vec::new(), "is not JSON"),
+        ("empty", Vec::new(), "is empty"),
         ("text", b"hello".to_vec(), "is not JSON"),
         ("cut", record().to_string().as_bytes()[..80].to_vec(), "is not JSON"),
         ("bytes", vec![0xff, 0xfe, 0, 1], "is not JSON"),
