@@ -6,7 +6,7 @@ use super::lifecycle::unchanged;
 use super::{Context, Decided, Draft, kept_text};
 use crate::domain::answer::Said;
 use crate::domain::command::{Alert, When};
-use crate::domain::escalation::Escalation;
+use crate::domain::escalation::{Escalation, Phase};
 use crate::domain::event::{Event, Origin, Source};
 use crate::domain::incident::{FiringAlert, Severity, Status};
 use crate::domain::limits::{TEXT_CHARS_MAX, TITLE_CHARS_MAX};
@@ -16,6 +16,10 @@ use crate::ids::{IncidentId, IntegrationKey, TeamKey, WorkspaceId};
 
 /// Repetitions of one alert are written down at most this often, so that a storm does not flood the history.
 const REPEAT_NOTED_MIN: i64 = 15;
+
+/// Whoever took a call so short a time ago is still at it, even if the alert was cleared meanwhile: one that comes and goes
+/// does not call them after each of their answers.
+const AT_IT_MIN: i64 = 15;
 
 /// A further repetition is told within this time of it, if it was quiet before.
 const COUNTED_AFTER_MIN: i64 = 1;
@@ -181,14 +185,19 @@ impl Draft<'_> {
         Ok(Said::Done)
     }
 
-    /// Calls the team of an alert that fires again after it was cleared, unless it is being called: whoever had it may have
-    /// gone to sleep when the alert was cleared.
+    /// Calls the team of an alert that fires again after it was cleared, unless it is being called or has just taken a call:
+    /// whoever had it may have gone to sleep when the alert was cleared.
     fn call_back(&mut self, alert: &Alert) -> Result<(), Rejection> {
         let Some(team) = team_of(alert, self.context.roster) else { return Ok(()) };
         let of_it = |call: &&Escalation| call.team.key.as_ref() == Some(&team);
-        let is_called = self.after.escalations.values().filter(of_it).any(|call| call.is_active() || call.is_held());
-        if !is_called {
-            let reason = format!("{} fires again.", cut(&title_of(alert)?, TITLE_CHARS_MAX));
+        let since = self.context.now - TimeDelta::minutes(AT_IT_MIN);
+        let is_at_it = |call: &Escalation| match call.phase {
+            Phase::Active { .. } | Phase::Held { .. } => true,
+            Phase::Acknowledged { at, .. } => at > since,
+            Phase::Stopped | Phase::Exhausted => false,
+        };
+        if !self.after.escalations.values().filter(of_it).any(is_at_it) {
+            let reason = format!("{} fires again.", title_of(alert)?);
             self.escalate(When::default(), team.as_str(), Some(&reason))?;
         }
         Ok(())

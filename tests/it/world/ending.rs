@@ -132,6 +132,9 @@ on_both! {
 
         world.dana().in_dm().clicks("I've got it").await;
         hears(&world, "resolved").await;
+        hears(&world, "firing").await;
+        assert_eq!(world.incident(1).await.escalations.len(), 1, "she has just taken it");
+        hears(&world, "resolved").await;
         world.advance(minutes(90)).await;
         hears(&world, "firing").await;
         assert_eq!(world.incident(1).await.escalations.len(), 2, "she may have gone to sleep");
