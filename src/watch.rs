@@ -45,7 +45,7 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 const AUDIT_EVERY: Duration = Duration::from_mins(1);
 /// How long the doers of what the auditor sees undone have to do it; longer than a lease.
 const CONFIRM_AFTER: Duration = Duration::from_secs(10);
-/// Incidents that the auditor reads at once.
+/// Incidents that are read at once: what bounds the memory of a round.
 const READ_AT_ONCE: u32 = 100;
 /// Rounds of the auditor between two checks of the hash chains.
 const ROUNDS_PER_CHAINS: u32 = 10;
@@ -375,9 +375,7 @@ impl Watch {
             let mut tx = app.db().read().await?;
             let open = incidents::list(&mut tx, app.workspace(), &filter).await?;
             drop(tx);
-            let Some(last) = open.last() else { break };
-            filter.before = Some(last.number);
-            for incident in open {
+            for incident in open.incidents {
                 let mut tx = app.db().read().await?;
                 if let Err(broken) = store::history::verify(&mut tx, incident.id).await? {
                     broken_count += 1;
@@ -387,6 +385,10 @@ impl Watch {
                         "a history is not as it was written; keep a copy of the database and run `firebell verify`"
                     );
                 }
+            }
+            filter.before = open.next;
+            if filter.before.is_none() {
+                break;
             }
         }
         app.metrics().chain_failures.add(broken_count);

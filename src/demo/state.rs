@@ -34,9 +34,9 @@ impl Progress {
         let beginning = Self { step: 0, now: story::begins_at(), speed: SPEED_DEFAULT, playing: true, incident: None };
         let mut progress = kept.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or(beginning);
         let mut tx = app.db().read().await?;
-        let incidents = store::incidents::list(&mut tx, app.workspace(), &store::incidents::Filter::default()).await?;
+        let listed = store::incidents::list(&mut tx, app.workspace(), &store::incidents::Filter::default()).await?;
         drop(tx);
-        for incident in incidents {
+        for incident in listed.incidents {
             let history = app.history(incident.id).await?;
             let last = history.last().map_or(progress.now, |recorded| recorded.recorded_at);
             progress.now = progress.now.max(last);

@@ -304,13 +304,12 @@ impl Dispatch {
         let mut visible = Vec::new();
         loop {
             let page = store::incidents::list(&mut tx, self.app.workspace(), &filter).await?;
-            let is_last = page.len() < limit as usize;
-            filter.before = page.last().map(|incident| incident.number);
-            visible.extend(page.into_iter().filter(|incident| self.may_see(user, incident)));
-            if is_last || visible.len() >= limit as usize {
+            visible.extend(page.incidents.into_iter().filter(|incident| self.may_see(user, incident)));
+            if page.next.is_none() || visible.len() >= limit as usize {
                 visible.truncate(limit as usize);
                 return Ok(visible);
             }
+            filter.before = page.next;
         }
     }
 

@@ -48,6 +48,15 @@ pub struct Filter {
 /// The longest list.
 pub const LIST_MAX: u32 = 500;
 
+/// A page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// Newest number first, without those that are left to a newer program.
+    pub incidents: Vec<Incident>,
+    /// [`Filter::before`] of the next page, unless this is the last.
+    pub next: Option<i64>,
+}
+
 impl Default for Filter {
     fn default() -> Self {
         Self { open_only: false, include_private: false, text: None, limit: 50, before: None }
@@ -234,16 +243,16 @@ pub async fn find_by_number(tx: &mut Tx, workspace: &WorkspaceId, number: i64) -
     Ok(row.map(|(id,)| IncidentId(id)))
 }
 
-/// The workspace's incidents, newest number first, without those that are left to a newer program.
-pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Result<Vec<Incident>, Error> {
+/// A page of the workspace's incidents.
+pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Result<Listed, Error> {
     let pattern = filter.text.as_deref().map_or_else(|| "%".to_owned(), pattern);
     let before = filter.before.unwrap_or(i64::MAX);
     let limit = i64::from(filter.limit.min(LIST_MAX));
-    let rows: Vec<(i64, String)> = if filter.open_only {
+    let rows: Vec<(i64, i64, String)> = if filter.open_only {
         fetch_all!(
             tx,
-            (i64, String),
-            "SELECT id, state FROM incidents
+            (i64, i64, String),
+            "SELECT id, number, state FROM incidents
              WHERE open AND workspace = $1 AND number < $2 AND (NOT private OR $3) AND search LIKE $4 ESCAPE '\\'
              ORDER BY number DESC LIMIT $5",
             workspace.as_str(),
@@ -255,8 +264,8 @@ pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Resu
     } else {
         fetch_all!(
             tx,
-            (i64, String),
-            "SELECT id, state FROM incidents
+            (i64, i64, String),
+            "SELECT id, number, state FROM incidents
              WHERE workspace = $1 AND number < $2 AND (NOT private OR $3) AND search LIKE $4 ESCAPE '\\'
              ORDER BY number DESC LIMIT $5",
             workspace.as_str(),
@@ -266,7 +275,10 @@ pub async fn list(tx: &mut Tx, workspace: &WorkspaceId, filter: &Filter) -> Resu
             limit,
         )?
     };
-    rows.into_iter().map(|(id, state)| read(id, &state)).filter_map(ours).collect()
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.last().filter(|_| full).map(|(_, number, _)| *number);
+    let read = rows.into_iter().map(|(id, _, state)| read(id, &state));
+    Ok(Listed { incidents: read.filter_map(ours).collect::<Result<_, _>>()?, next })
 }
 
 /// A pattern for `LIKE` that finds texts with these words in this order.

@@ -85,20 +85,19 @@ async fn list(State(pages): State<Pages>, asked: Result<Query<Asked>, QueryRejec
     };
     let mut tx = pages.app.db().read().await?;
     let found = store::incidents::list(&mut tx, pages.app.workspace(), &filter).await?;
-    let next = (found.len() == LIST_MAX as usize).then(|| found.last().map(|incident| incident.number)).flatten();
     let now = pages.app.clock().now();
     let fits = |incident: &&Incident| {
         severity.is_none_or(|severity| incident.severity == severity)
             && status.is_none_or(|status| incident.status == status)
     };
-    let rows = found.iter().filter(fits).map(|incident| row(incident, now)).collect();
+    let rows = found.incidents.iter().filter(fits).map(|incident| row(incident, now)).collect();
     let list = List {
         rows,
         query: asked.q,
         severity,
         status,
         previous: before.map(|_| String::new()),
-        next: next.map(|number| format!("before={number}")),
+        next: found.next.map(|number| format!("before={number}")),
     };
     Ok(html(pages::list_page(&Site::default(), &list)))
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::Desk;
 use crate::app::{Performed, Settled};
 use crate::ids::IncidentId;
+use crate::store;
 use crate::store::outbox::Claimed;
 use crate::store::said::{self, Said, Surface};
-use crate::store::{self};
 
 /// What is to be noted.
 pub(super) type Noted = BTreeMap<Surface, Said>;

@@ -149,7 +149,7 @@ impl Dispatch {
         let open = incidents::list(&mut tx, self.app.workspace(), &filter).await?;
         drop(tx);
         let mut found = Found::default();
-        for incident in &open {
+        for incident in &open.incidents {
             let Some(channel) = incident.channel_id() else { continue };
             match self.look_through(incident, channel, since - MARGIN, ours, turn).await {
                 Ok((marked, followed)) => {

@@ -18,9 +18,8 @@ use crate::domain::storm::Alerts;
 use crate::domain::{Context, decide, still_wanted};
 use crate::ids::{EscalationId, IncidentId, Seq};
 use crate::store::{self, audit};
+use crate::watch::READ_AT_ONCE;
 
-/// Incidents that are read at once.
-const READ_AT_ONCE: u32 = 100;
 /// Steps that one call may be behind by.
 const STEPS_MAX: usize = 100;
 
