@@ -1,5 +1,5 @@
 //! JSON on its way to Slack. An answer is put together while somebody waits, so names and texts that are written in the
-//! source are not copied, parts are moved, and an object is a list.
+//! source are not copied, parts are moved, an object is a list, and writing it down takes few steps.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -78,9 +78,65 @@ impl Serialize for Json {
     }
 }
 
+impl Json {
+    /// Writes it down as JSON (RFC 8259), without white space.
+    pub(in crate::slack) fn write(&self, out: &mut String) {
+        match self {
+            Self::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(number) => out.push_str(&number.to_string()),
+            Self::Text(text) => write_text(text, out),
+            Self::List(list) => {
+                out.push('[');
+                for (at, value) in list.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    value.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (at, (name, value)) in members.iter().enumerate() {
+                    out.push_str(if at > 0 { ",\"" } else { "\"" });
+                    out.push_str(name);
+                    out.push_str("\":");
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+/// A text in quotation marks; in it these, backslashes and control characters are escaped.
+fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        match special.as_bytes()[0] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            control => {
+                let hex = char::from_digit(u32::from(control & 15), 16).unwrap_or('0');
+                out.push_str(if control < 16 { "\\u000" } else { "\\u001" });
+                out.push(hex);
+            }
+        }
+        rest = &special[1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+        let mut written = String::new();
+        self.write(&mut written);
+        f.write_str(&written)
     }
 }
 
@@ -132,5 +188,41 @@ impl From<String> for Json {
 impl From<Vec<Json>> for Json {
     fn from(list: Vec<Json>) -> Self {
         Self::List(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn jsons() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            "[\\PC\\x00-\\x1f\"\\\\]{0,12}".prop_map(Json::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            let member = (prop_oneof![Just("type"), Just("action_id"), Just("text")], inner.clone());
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Json::List),
+                prop::collection::vec(member, 0..4).prop_map(|members| {
+                    let mut object = Json::Object(Vec::new());
+                    for (name, value) in members {
+                        object.set(name, value);
+                    }
+                    object
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(json in jsons()) {
+            let read: Value = serde_json::from_str(&json.to_string()).expect("is JSON");
+            prop_assert_eq!(read, Value::from(json));
+        }
     }
 }

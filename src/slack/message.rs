@@ -1,10 +1,10 @@
 //! A message on its way to Slack: the blocks that are shown, and the sentence that stands for them.
 
-use super::json::Json;
 use serde::Serialize;
 
 use super::blocks;
 use super::escape::Mrkdwn;
+use super::json::{Json, object};
 
 /// What `chat.postMessage`, `chat.update` and `response_url` are sent besides where it goes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,15 +30,12 @@ impl Message {
     }
 
     /// As the answer to a command, which only the person sees.
-    pub(super) fn as_answer(&self) -> impl Serialize {
-        #[derive(Serialize)]
-        struct Ephemeral<'a> {
-            response_type: &'static str,
-            text: &'a str,
-            #[serde(skip_serializing_if = "<[Json]>::is_empty")]
-            blocks: &'a [Json],
+    pub(super) fn into_answer(self) -> Json {
+        let mut answer = object! { "response_type": "ephemeral", "text": self.text };
+        if !self.blocks.is_empty() {
+            answer.set("blocks", self.blocks);
         }
-        Ephemeral { response_type: "ephemeral", text: &self.text, blocks: &self.blocks }
+        answer
     }
 
     /// Two messages as one.

@@ -86,9 +86,9 @@ impl Frame {
 pub(super) fn acknowledge(id: &str, takes_answer: bool, is_command: bool, ack: Ack) -> Option<String> {
     let answer = match ack {
         Ack::Empty => None,
-        Ack::Message(message) => Some(json!(message.as_answer())),
+        Ack::Message(message) => Some(message.into_answer().into()),
         Ack::View(value) | Ack::Options(value) => Some(value),
-        Ack::Busy if is_command && takes_answer => Some(json!(busy_message().as_answer())),
+        Ack::Busy if is_command && takes_answer => Some(busy_message().into_answer().into()),
         Ack::Busy => return None,
     };
     let frame = match answer.filter(|_| takes_answer) {
