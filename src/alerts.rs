@@ -19,7 +19,7 @@ pub mod http;
 pub mod keys;
 mod read;
 
-pub use http::{Accepted, Submit, SubmitError, router};
+pub use http::{Accepted, Named, Submit, SubmitError, Unknown, router};
 pub use keys::{Integration, Keys};
 
 /// Most bytes of a body; a longer one is answered with 413.

@@ -33,10 +33,38 @@ const KEY_HEADER: HeaderName = HeaderName::from_static("x-firebell-key");
 const IDEMPOTENCY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What became of one [`Signal`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// The number of the incident it went to; `None` if there was none, as for a clear of something unknown.
     pub incident: Option<i64>,
+    /// What in it names nobody and nothing that we know.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A name in an alert that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    pub what: Named,
+    /// What was done instead.
+    pub sentence: String,
+}
+
+/// What an alert may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Team,
+    Incident,
+}
+
+impl Named {
+    /// Where a body of that kind names it, as a JSON pointer.
+    fn pointer(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Team, Kind::Generic) => "/team",
+            (Self::Team, Kind::Alertmanager) => "/commonLabels/team",
+            (Self::Incident, _) => "/incident",
+        }
+    }
 }
 
 /// Why signals were not stored.
@@ -135,8 +163,11 @@ async fn receive(
         .iter()
         .map(|accepted| json!({ "incident": accepted.incident.map(|number| format!("INC-{number}")) }))
         .collect();
+    let unread = warnings.iter().map(|warning| (warning.pointer.as_str(), &warning.sentence));
+    let unknown = accepted.iter().flat_map(|accepted| &accepted.unknown);
+    let unknown = unknown.map(|unknown| (unknown.what.pointer(kind), &unknown.sentence));
     let warnings: Vec<_> =
-        warnings.iter().map(|warning| json!({ "pointer": warning.pointer, "message": warning.sentence })).collect();
+        unread.chain(unknown).map(|(pointer, sentence)| json!({ "pointer": pointer, "message": sentence })).collect();
     Ok(answer(StatusCode::ACCEPTED, &json!({ "accepted": incidents, "warnings": warnings })))
 }
 

@@ -53,6 +53,7 @@ pub(super) fn submit(app: &App) -> alerts::Submit {
 
 async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepted, alerts::SubmitError> {
     let clears = matches!(signal, alerts::Signal::Cleared { .. });
+    let mut unknown: Vec<_> = unknown_team(app, &signal).into_iter().collect();
     let (key, integration, join, command) = match signal {
         alerts::Signal::Fired { delivery_key, alert, join } => {
             (delivery_key, alert.integration.clone(), join, Command::AlertFired(*alert))
@@ -80,9 +81,14 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
         Some(number) => app.incident_by_number(number).await.map_err(|error| failed(error.into()))?,
         None => None,
     };
-    let target = match joined.filter(Incident::is_open) {
-        Some(incident) => Target::Incident(incident.id),
-        None => Target::Alert,
+    let target = match (joined.filter(Incident::is_open), join) {
+        (Some(incident), _) => Target::Incident(incident.id),
+        (None, Some(number)) => {
+            let sentence = format!("INC-{number} is not open; the alert counts as if it named no incident.");
+            unknown.push(alerts::Unknown { what: alerts::Named::Incident, sentence });
+            Target::Alert
+        }
+        (None, None) => Target::Alert,
     };
     let actor = Actor::Integration { integration };
     let answer =
@@ -91,9 +97,21 @@ async fn submit_one(app: &App, signal: alerts::Signal) -> Result<alerts::Accepte
     match answer.answer.said {
         // Clearing what never fired here is nothing to complain about.
         Said::Refused { rejection } if clears && rejection.kind == RejectionKind::NotFound => {
-            Ok(alerts::Accepted { incident: None })
+            Ok(alerts::Accepted { incident: None, unknown })
         }
         Said::Refused { rejection } => Err(alerts::SubmitError::Refused(rejection)),
-        _ => Ok(alerts::Accepted { incident: number }),
+        _ => Ok(alerts::Accepted { incident: number, unknown }),
     }
+}
+
+/// The team that an alert names though there is none of that name: its sender believes that somebody else is called.
+fn unknown_team(app: &App, signal: &alerts::Signal) -> Option<alerts::Unknown> {
+    let alerts::Signal::Fired { alert, .. } = signal else { return None };
+    let (word, roster) = (alert.team.as_deref()?, app.roster());
+    if roster.team(word).is_some() {
+        return None;
+    }
+    let near = roster.near_team(word).map(|team| format!(" Is \"{}\" meant?", team.key)).unwrap_or_default();
+    let sentence = format!("There is no team \"{word}\"; the route's is called.{near}");
+    Some(alerts::Unknown { what: alerts::Named::Team, sentence })
 }

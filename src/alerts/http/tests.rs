@@ -64,7 +64,7 @@ impl Server {
 }
 
 fn into_inc_42() -> Vec<Accepted> {
-    vec![Accepted { incident: Some(42) }]
+    vec![Accepted { incident: Some(42), unknown: Vec::new() }]
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ fn the_manifest_is_the_one_in_the_repository() {
     let http = Shell::new().run(&["manifest", "--url", "https://bell.example.com"]);
     assert!(http.out.contains("request_url: https://bell.example.com/slack/interactions\n"), "{}", http.out);
     let refused = Shell::new().run(&["manifest", "--url", "http://bell.example.com"]);
-    assert_eq!((refused.status, refused.out.as_str()), (1, ""));
+    assert_eq!((refused.status, refused.out.as_str()), (2, ""));
 }
 
 #[test]

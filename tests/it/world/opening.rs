@@ -151,3 +151,20 @@ async fn the_zone_of_a_record_is_the_openers_own() {
     world.eli().submits(&[("Incident", "A new incident")]).await;
     assert_eq!(world.incident(3).await.zone, "Europe/London");
 }
+
+#[tokio::test]
+async fn an_alert_that_names_what_does_not_exist_counts_and_its_sender_hears_of_it() {
+    let world = World::new().await;
+    let alert = serde_json::json!({ "title": "Disk is full", "team": "db-taem", "incident": "INC-99" });
+    let (status, answer) = world.stage().post_json("/alerts/generic", "demo-script", &alert).await.expect("answers");
+    let answer = answer.to_string();
+    assert_eq!(status, 202, "{answer}");
+    for warning in [
+        "There is no team \\\"db-taem\\\"; the route's is called. Is \\\"db-team\\\" meant?",
+        "INC-99 is not open; the alert",
+    ] {
+        assert!(answer.contains(warning), "{answer}");
+    }
+    world.flows().await;
+    assert_eq!(world.incident(1).await.title, "Disk is full");
+}
