@@ -26,7 +26,7 @@ const CLOCK_SAMPLES: u32 = 3;
 /// longer than a lease. The library's own tests play on machines that stand still for longer, with nobody else there.
 const STANDSTILL_MAX: &str = if cfg!(test) { "5min" } else { "5s" };
 
-/// How long a server may take to answer a new connection.
+/// How long a server may take to answer a new connection, and a connection to be free.
 const ANSWER_MAX: Duration = if cfg!(test) { Duration::from_mins(5) } else { BUSY_MAX };
 
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Server {
         let pool = PgPoolOptions::new()
             .min_connections(1)
             .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(BUSY_MAX)
+            .acquire_timeout(ANSWER_MAX)
             .connect_with(options)
             .await
             .map_err(|error| explain(&name, error))?;
